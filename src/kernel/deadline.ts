@@ -1,0 +1,78 @@
+import type { Clock } from './clock.ts';
+
+/** The six clocks that a call can run out of, plus the one that bounds our own requests to the engine. */
+export type ClockName =
+  | 'queue_wait'
+  | 'sandbox_start'
+  | 'turn_wait'
+  | 'command'
+  | 'agent_silence'
+  | 'rollout_life'
+  | 'engine_request';
+
+/** Thrown by `Deadline.race` alone. Says which clock ran out. */
+export class DeadlineExceeded extends Error {
+  override readonly name = 'DeadlineExceeded';
+  readonly clockName: ClockName;
+
+  constructor(clockName: ClockName, ms: number) {
+    super(`${clockName} exceeded ${String(Math.round(ms))} ms`);
+    this.clockName = clockName;
+  }
+}
+
+/** A point in monotonic time by which something must have happened. */
+export class Deadline {
+  readonly clockName: ClockName;
+  readonly #clock: Clock;
+  readonly #startedAt: number;
+  readonly #endsAt: number;
+
+  private constructor(clock: Clock, clockName: ClockName, startedAt: number, endsAt: number) {
+    this.#clock = clock;
+    this.clockName = clockName;
+    this.#startedAt = startedAt;
+    this.#endsAt = endsAt;
+  }
+
+  static after(clock: Clock, clockName: ClockName, ms: number): Deadline {
+    const now = clock.monotonic();
+    return new Deadline(clock, clockName, now, now + ms);
+  }
+
+  /** The same or an earlier end, under another clock's name. */
+  within(clockName: ClockName, ms: number): Deadline {
+    const now = this.#clock.monotonic();
+    return new Deadline(this.#clock, clockName, now, Math.min(now + ms, this.#endsAt));
+  }
+
+  get remainingMs(): number {
+    return Math.max(0, this.#endsAt - this.#clock.monotonic());
+  }
+
+  get expired(): boolean {
+    return this.remainingMs === 0;
+  }
+
+  /**
+   * The promise's result, or DeadlineExceeded. The promise itself goes on; its later rejection is swallowed
+   * here because the caller has already been told.
+   */
+  race<T>(promise: Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const cancel = this.#clock.alarm(this.remainingMs, () => {
+        reject(new DeadlineExceeded(this.clockName, this.#endsAt - this.#startedAt));
+      });
+      promise.then(
+        (value) => {
+          cancel();
+          resolve(value);
+        },
+        (error: unknown) => {
+          cancel();
+          reject(error instanceof Error ? error : new Error(String(error)));
+        },
+      );
+    });
+  }
+}

@@ -1,0 +1,39 @@
+/** Branded identifiers and the parsers that make them. A plain string never passes for one of these. */
+
+declare const brand: unique symbol;
+type Branded<Name extends string> = string & { readonly [brand]: Name };
+
+/** The platform's rollout id (`trace_id`, or `X-Rollout-Id`). */
+export type RolloutId = Branded<'RolloutId'>;
+/** The caller's id of one tool call; with the rollout id it is the idempotency key. */
+export type CallId = Branded<'CallId'>;
+/** A task's name in the task file. */
+export type TaskName = Branded<'TaskName'>;
+/** Who sent a rollout's calls, for fairness and reports: `X-Job-Id`, else the task. */
+export type JobId = Branded<'JobId'>;
+
+/** Longest id accepted from outside, in UTF-16 code units. */
+export const MAX_ID_LENGTH = 256;
+
+const CONTROL_CHARACTERS = /\p{Cc}/u;
+
+/** Why a string can't be an id, or null where it can. Ids are shown in logs and paths of URLs, so no control characters. */
+export function idProblem(text: string): string | null {
+  if (text.length === 0) return 'is empty';
+  if (text.length > MAX_ID_LENGTH) return `is longer than ${String(MAX_ID_LENGTH)} characters`;
+  if (CONTROL_CHARACTERS.test(text)) return 'contains a control character';
+  if (!text.isWellFormed()) return 'is not well-formed Unicode';
+  return null;
+}
+
+function parse<Name extends string>(name: Name, text: string): Branded<Name> {
+  const problem = idProblem(text);
+  if (problem !== null) throw new RangeError(`${name} ${problem}`);
+  return text as Branded<Name>;
+}
+
+/** @throws RangeError that names the id and what is wrong with it; so do the other parsers here. */
+export const rolloutId = (text: string): RolloutId => parse('RolloutId', text);
+export const callId = (text: string): CallId => parse('CallId', text);
+export const taskName = (text: string): TaskName => parse('TaskName', text);
+export const jobId = (text: string): JobId => parse('JobId', text);

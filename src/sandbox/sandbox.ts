@@ -1,0 +1,134 @@
+import type { Deadline } from '../kernel/deadline.ts';
+import type { CallLimits, CallNumber, Counters, Ending, StartFailure, Work } from '../protocol/messages.ts';
+import type { Image, Policy } from '../policy/schema.ts';
+
+/** What a sandbox is made from. Two equal specs may share a warm pool. */
+export interface SandboxSpec {
+  readonly image: Image;
+  readonly policy: Policy;
+  /** For labels, metrics and the pool: which kind of sandbox this is. Derived from image and policy. */
+  readonly poolClass: string;
+}
+
+/** Enough to find a sandbox again after a restart of the controller. Journaled; holds no secret. */
+export interface SandboxHandle {
+  readonly engine: string;
+  /** The engine's own id, such as a container id. */
+  readonly id: string;
+  /** The agent's instance; a different one behind the same id knows nothing of earlier calls. Null until ready. */
+  readonly instance: string | null;
+  readonly poolClass: string;
+}
+
+/** What the image offered when the sandbox became ready: missing then is the task's doing, missing later the model's. */
+export interface Offers {
+  readonly shell: string | null;
+  readonly python: string | null;
+}
+
+/** What the engine and the host can say about a sandbox that no longer answers. All from outside the sandbox. */
+export interface PostMortem {
+  /** `unknown`: the engine could not be asked, or does not say. */
+  readonly container: 'running' | 'exited' | 'gone' | 'unknown';
+  readonly exitCode: number | null;
+  /** From the engine's events within the sandbox's life; a kill that we did not order is somebody else's. */
+  readonly foreignKill: boolean;
+  /** The engine's OOMKilled flag. Sticky and misleading for children; meaningful for PID 1 only. */
+  readonly oomFlag: boolean;
+  /** Counters read on the host after the end, where the host is reachable and the cgroup is still there. */
+  readonly hostCounters: Counters | null;
+  /** The engine or its daemon was restarted or unreachable during the sandbox's last call. */
+  readonly engineDisturbed: boolean;
+}
+
+/**
+ * A running container whose agent answers. One rollout's, or nobody's yet.
+ *
+ * Life: made by `SandboxEngine.start` or `adopt`, used by one owner, ended by `SandboxEngine.remove`.
+ */
+export interface Sandbox {
+  readonly handle: SandboxHandle;
+  readonly offers: Offers;
+
+  /**
+   * Starts the call, waits for its ending. The same number may be given again after a fault: the agent starts it
+   * at most once and reports the ending it kept. A broken stream is re-attached within, unseen by the caller.
+   *
+   * @throws SandboxFault `lost` (the agent can't be reached any more; `executed` says what is known), or
+   * `agent_silent` (attached, but no word within the limits plus a margin).
+   */
+  run(call: CallNumber, work: Work, limits: CallLimits): Promise<Ending | StartFailure>;
+
+  /** The ending is durable: the agent may forget it. Fire and forget; a lost acknowledgement only costs memory. */
+  acknowledge(call: CallNumber): void;
+
+  /** Ends the call's process tree; `run` then returns an ending with reason `cancelled`. */
+  cancel(call: CallNumber): void;
+
+  /** Resolves (never rejects) once the sandbox can't be used any more, with what was seen. */
+  readonly lost: Promise<SandboxFault>;
+
+  /** Lets go of the attachment without touching the container. */
+  detach(): void;
+}
+
+/** One backend that makes sandboxes. A second engine repeats the file names of `docker/`. */
+export interface SandboxEngine {
+  readonly name: string;
+
+  /**
+   * Makes a sandbox and waits until its agent has answered a probe.
+   *
+   * @throws SandboxFault `image_missing`, `image_broken` (the task's), or `engine_down`, `engine_error`,
+   * `start_timeout` (infrastructure; may be retried, nothing of a model has run). A container that was
+   * made and can't be used is removed by the engine itself, off the caller's path.
+   */
+  start(spec: SandboxSpec, deadline: Deadline): Promise<Sandbox>;
+
+  /** Attaches to a sandbox of an earlier life of this controller. @throws SandboxFault `lost` or `engine_down`. */
+  adopt(handle: SandboxHandle, deadline: Deadline): Promise<Sandbox>;
+
+  /** Sandboxes on this engine that carry this controller's label, whatever their state. */
+  list(deadline: Deadline): Promise<readonly SandboxHandle[]>;
+
+  /** Ends and removes. Idempotent: removing what is gone succeeds. @throws SandboxFault `engine_down`, `engine_error`. */
+  remove(handle: SandboxHandle, deadline: Deadline): Promise<void>;
+
+  /** What can be learnt about a sandbox that stopped answering. Never throws: what can't be known says so. */
+  postMortem(handle: SandboxHandle, deadline: Deadline): Promise<PostMortem>;
+
+  /** Whether the engine answers now, with what it is. @throws SandboxFault `engine_down`. */
+  ping(deadline: Deadline): Promise<EngineInfo>;
+}
+
+export interface EngineInfo {
+  readonly version: string;
+  /** The OCI runtime that new sandboxes get unless the policy names one. */
+  readonly runtime: string;
+  readonly cgroupVersion: number;
+}
+
+export type SandboxFaultCode =
+  | 'image_missing'
+  | 'image_broken'
+  | 'engine_down'
+  | 'engine_error'
+  | 'start_timeout'
+  | 'agent_silent'
+  | 'lost';
+
+/** Whether the call's command ran before the fault. */
+export type Executed = 'no' | 'yes' | 'unknown';
+
+/** The one class thrown below the conductor. Caught in one place, `tools/call.ts` (and by the start retry). */
+export class SandboxFault extends Error {
+  override readonly name = 'SandboxFault';
+  readonly code: SandboxFaultCode;
+  readonly executed: Executed;
+
+  constructor(code: SandboxFaultCode, message: string, options: { cause?: unknown; executed?: Executed } = {}) {
+    super(message, { cause: options.cause });
+    this.code = code;
+    this.executed = options.executed ?? 'no';
+  }
+}
