@@ -1,0 +1,105 @@
+import { unreachable } from '../kernel/invariant.ts';
+import { causes, type CauseCode, type Outcome } from './causes.ts';
+import type { CounterReading, EndedRecord, Evidence, FaultCode, NotStartedRecord, PostMortemRecord } from './evidence.ts';
+
+/**
+ * Evidence to outcome: pure, total, and judged once.
+ *
+ * Limits of the judgement. A kill from outside is seen through the engine's events only; a signal sent by hand
+ * to a process on the host leaves no trace here and comes out as `sandbox_died`. Memory: that the sandbox's peak
+ * reached its own limit decides between its limit and the host's; on cgroup v1 the peak is over the sandbox's
+ * life, so a host shortage after an own peak is taken for the model's. What printed text says plays no part.
+ */
+export function attribute(evidence: Evidence): Outcome {
+  switch (evidence.kind) {
+    case 'ended':
+      return outcome(endedCause(evidence.record), 'yes');
+    case 'not_started':
+      return outcome(notStartedCause(evidence), 'no');
+    case 'refused':
+      return outcome(evidence.reason, 'no');
+    case 'turn_expired':
+      return outcome('turn_wait', 'no');
+    case 'queue_expired':
+      return outcome('queue_wait', 'no');
+    case 'setup_failed':
+      return outcome('setup_failed', 'no');
+    case 'no_sandbox':
+      return outcome(startCause(evidence.fault), 'no');
+    case 'sandbox_lost':
+      return outcome(lossCause(evidence.postMortem), evidence.executed);
+    case 'controller_restarted':
+      return outcome('blind', 'unknown');
+    case 'rollout_over':
+      return outcome(overCause[evidence.how], 'no');
+    default:
+      return unreachable(evidence);
+  }
+}
+
+function outcome(cause: CauseCode, executed: Outcome['executed']): Outcome {
+  return { attribution: causes[cause].attribution, cause, executed };
+}
+
+const overCause = {
+  idle: 'rollout_idle',
+  life: 'rollout_life',
+  deleted: 'rollout_ended',
+  stopped: 'rollout_idle',
+} as const satisfies Record<string, CauseCode>;
+
+function endedCause(record: EndedRecord): CauseCode {
+  if (delta(record, 'oomKills') > 0) return memoryCause(record.after);
+  if (record.killReason === 'timeout') return 'time_limit';
+  if (record.killReason === 'output') return 'output_limit';
+  if (record.killReason === 'cancelled') return 'cancelled';
+  if (record.interpreter === 'lost') return 'interpreter_ended';
+  if (delta(record, 'pidsLimitHits') > 0 && record.waitStatus !== 0) return 'process_limit';
+  return 'completed';
+}
+
+function delta(record: EndedRecord, counter: keyof CounterReading): number {
+  const { before, after } = record;
+  return before[counter] < 0 || after[counter] < 0 ? 0 : after[counter] - before[counter];
+}
+
+/** The kernel kills at the limit minus what it could not reclaim in one batch; 64 pages is its charge batch. */
+const LIMIT_SLACK_BYTES = 64 * 4096;
+
+function memoryCause(after: CounterReading): CauseCode {
+  if (after.memoryPeakBytes < 0 || after.memoryLimitBytes < 0) return 'memory_limit';
+  return after.memoryPeakBytes + LIMIT_SLACK_BYTES >= after.memoryLimitBytes ? 'memory_limit' : 'host_memory';
+}
+
+/** Linux errno values, from errno(3) on x86-64 and arm64. */
+const ENOENT = 2;
+const EAGAIN = 11;
+const ENOMEM = 12;
+const EACCES = 13;
+
+function notStartedCause(evidence: { need: string; offered: boolean; record: NotStartedRecord }): CauseCode {
+  const { need, offered, record } = evidence;
+  if (record.stage === 'fork') return forkCause(record);
+  if (record.errno !== ENOENT && record.errno !== EACCES) return 'tool_unstartable';
+  if (need === 'shell') return offered ? 'shell_removed' : 'shell_absent';
+  if (need === 'python') return offered ? 'python_removed' : 'python_absent';
+  return 'tool_unstartable';
+}
+
+function forkCause(record: NotStartedRecord): CauseCode {
+  if (record.errno === EAGAIN) return 'process_limit';
+  if (record.errno === ENOMEM) return memoryCause(record.before);
+  return 'tool_unstartable';
+}
+
+function startCause(fault: FaultCode): CauseCode {
+  return fault === 'lost' || fault === 'agent_silent' ? 'start_timeout' : fault;
+}
+
+/** Infra needs positive evidence from outside; a gap in our own evidence is `blind`; the rest stays undetermined. */
+function lossCause(seen: PostMortemRecord): CauseCode {
+  if (seen.foreignKill) return 'sandbox_killed';
+  if (seen.engineDisturbed) return seen.container === 'unknown' ? 'blind' : 'engine_restarted';
+  if (seen.container === 'exited' && seen.oomFlag) return 'sandbox_broken';
+  return seen.container === 'unknown' ? 'blind' : 'sandbox_died';
+}

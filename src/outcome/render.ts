@@ -1,0 +1,39 @@
+import { causes, type Outcome } from './causes.ts';
+import type { ToolResult } from './result.ts';
+
+/** The constant text of every 503. Says nothing about causes or consequences, so that a model learns nothing from it. */
+export const UNAVAILABLE_TEXT = 'The tool is temporarily unavailable.';
+export const ENDED_TEXT = 'This rollout has ended.';
+
+/** Seconds in `Retry-After` of a 503 where nothing better is known. */
+export const RETRY_AFTER_S = 5;
+
+/** What goes to the platform: a status and the text the model sees. */
+export interface Reply {
+  readonly status: 200 | 410 | 503;
+  readonly output: string;
+}
+
+/** The reply to a judged call. `result` is null where the tool never came to run. Pure; the token budget comes after. */
+export function render(outcome: Outcome, result: ToolResult | null): Reply {
+  const { status } = causes[outcome.cause];
+  if (status === 503) return { status, output: UNAVAILABLE_TEXT };
+  if (status === 410) return { status, output: ENDED_TEXT };
+  return { status, output: result === null ? '' : modelText(result) };
+}
+
+/** Output first; then one bracketed line for each thing there is to say. */
+function modelText(result: ToolResult): string {
+  const streams = [result.stdout, result.stderr].filter((text) => text !== '');
+  const remarks = [ending(result), result.notice].filter((text) => text !== null);
+  const body = streams.reduce((text, stream) => (text === '' || text.endsWith('\n') ? text : `${text}\n`) + stream, '');
+  if (remarks.length === 0) return body;
+  const separator = body === '' || body.endsWith('\n') ? '' : '\n';
+  return body + separator + remarks.map((remark) => `[${remark}]`).join('\n');
+}
+
+function ending(result: ToolResult): string | null {
+  if (result.signal !== null) return `ended by ${result.signal}`;
+  if (result.exit_code === null || result.exit_code === 0) return null;
+  return `exit code ${String(result.exit_code)}`;
+}
