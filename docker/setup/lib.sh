@@ -1,5 +1,5 @@
-# What every set-up step shares; sourced, POSIX sh. Steps speak on stderr only, so that
-# `npm run … | jq` stays clean, and say nothing when there is nothing to do.
+# What every set-up step shares; sourced, POSIX sh. Steps speak on stderr only, so that `npm run … | jq` stays
+# clean, and say nothing when there is nothing to do.
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 tools=$root/.tools
@@ -8,7 +8,7 @@ mkdir -p "$logs"
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
-# begin TEXT / finish: one line per thing done, with its duration.
+# begin TEXT, then finish: one line per thing done, with its duration.
 began=
 begin() {
   began=$(date +%s)
@@ -18,9 +18,14 @@ finish() {
   printf '%s s\n' "$(($(date +%s) - began))" >&2
   began=
 }
-
-fail() {
+broken_off() {
   [ -z "$began" ] || printf 'failed\n' >&2
+  began=
+}
+
+# fail LINE...: what went wrong, what to do. Ends the step.
+fail() {
+  broken_off
   printf 'setup: %s\n' "$@" >&2
   exit 1
 }
@@ -32,7 +37,8 @@ bounded() {
   if command -v timeout >/dev/null 2>&1; then timeout -k 5 "$seconds" "$@"; else "$@"; fi
 }
 
-# logged NAME SECONDS COMMAND...: output into .tools/log/NAME.log; on failure its last lines and exit.
+# logged NAME SECONDS COMMAND...: its output goes to .tools/log/NAME.log; if it fails, the last lines of that
+# are shown and the step ends.
 logged() {
   log=$logs/$1.log
   limit=$2
@@ -42,26 +48,26 @@ logged() {
   [ "$code" -ne 0 ] || return 0
   why="exit status $code"
   [ "$code" -ne 124 ] || why="not done after $limit s"
-  [ -z "$began" ] || printf 'failed\n' >&2
-  began=
+  broken_off
   tail -n 15 "$log" | sed 's/^/  | /' >&2
   fail "failed ($why): $*" "the whole output: $log"
 }
 
-# sha256 of stdin; of a folder: names, modes and contents of its files.
 sha256() {
   if command -v sha256sum >/dev/null 2>&1; then sha256sum | cut -d' ' -f1; else shasum -a 256 | cut -d' ' -f1; fi
 }
+
+# folder_sha256 DIR: over names, executable bits and contents of its files.
 folder_sha256() (
   cd "$1"
-  { find . -type f -exec sh -c 'for f; do [ ! -x "$f" ] || echo "$f"; done' sh {} + | LC_ALL=C sort
-    find . -type f | LC_ALL=C sort | while IFS= read -r file; do
-      echo "$file"
-      cat "$file"
-    done; } | sha256
+  tar --version 2>/dev/null | grep -q GNU || { find . -type f -exec cat {} + | sha256 && exit; }
+  tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX -cf - . | sha256
 )
 
-# apt_install WHY PACKAGE...: installs what is missing of Debian's packages; where that can't be done, says so.
+# can_install: whether this user can install Debian's packages here.
+can_install() { [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; }
+
+# apt_install WHY PACKAGE...: installs what is missing of Debian's packages; where that can't be done, says how.
 apt_install() {
   why=$1
   shift
@@ -70,14 +76,22 @@ apt_install() {
     dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^ii' || missing="$missing $package"
   done
   [ -n "$missing" ] || return 0
-  if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-    fail "$why: missing$missing, and only root on a machine with apt can install packages here. Please run:" \
-      "  sudo apt-get update && sudo apt-get install --no-install-recommends$missing"
-  fi
+  can_install || fail "$why: missing$missing; only root on a machine with apt can install that here. Please run:" \
+    "  sudo apt-get update && sudo apt-get install --no-install-recommends$missing"
   begin "apt-get install$missing ($why)"
   export DEBIAN_FRONTEND=noninteractive
-  logged apt-update 180 apt-get -q -o DPkg::Lock::Timeout=120 update
+  logged apt-update 180 apt-get -q update
   # shellcheck disable=SC2086  # a list of package names
   logged apt-install 420 apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends $missing
   finish
 }
+
+# One set-up at a time on this machine: two at once would start two engines. Whoever holds the lock tells the
+# steps it calls by FAULTLINE_SETUP_LOCKED; descriptor 9 is the lock and must not reach what outlives the set-up.
+if [ -z "${FAULTLINE_SETUP_LOCKED:-}" ] && command -v flock >/dev/null 2>&1; then
+  lock=$tools/setup.lock
+  if [ "$(id -u)" -eq 0 ]; then mkdir -p /run/lock && lock=/run/lock/faultline-setup.lock; fi
+  exec 9>"$lock"
+  flock -n 9 || { say 'another set-up is running, waiting for it' && flock -w 1200 9; } || fail "$lock is still held"
+  export FAULTLINE_SETUP_LOCKED=1
+fi

@@ -1,0 +1,4 @@
+# What a controller fills the agent's volume from.
+FROM scratch
+COPY agent interpreter.py /
+ENTRYPOINT ["/agent"]
