@@ -27,7 +27,10 @@ export const size = quantity(UNITS_BYTES, '512MiB');
 
 export const name = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9_.-]{0,62}$/, 'expected lower-case letters, digits, "_", "." or "-", at most 63 characters');
+  .regex(
+    /^[a-z0-9][a-z0-9_.-]{0,62}$/,
+    'expected lower-case letters, digits, "_", "." or "-", at most 63 characters',
+  );
 
 /** A capability without its `CAP_` prefix, as capabilities(7) lists it. */
 export const capability = z.enum([
@@ -94,11 +97,14 @@ export const imageSchema = z.strictObject({
 });
 
 /** One condition on the call's `item` (the dataset row), by JSON pointer (RFC 6901). */
-export const ruleSchema = z.union([
-  z.strictObject({ pointer: z.string(), equals: z.union([z.string(), z.number(), z.boolean(), z.null()]) }),
-  z.strictObject({ pointer: z.string(), matches: z.string() }),
-  z.strictObject({ pointer: z.string(), exists: z.boolean() }),
-]);
+export const ruleSchema = z.union(
+  [
+    z.strictObject({ pointer: z.string(), equals: z.union([z.string(), z.number(), z.boolean(), z.null()]) }),
+    z.strictObject({ pointer: z.string(), matches: z.string() }),
+    z.strictObject({ pointer: z.string(), exists: z.boolean() }),
+  ],
+  { error: 'expected a pointer and exactly one of equals, matches or exists' },
+);
 
 /** Types that a custom tool's parameter may have. */
 export const parameterSchema = z.strictObject({
@@ -125,7 +131,10 @@ export const taskSchema = z.strictObject({
   description: z.string().optional(),
   image: name,
   policy: name.default('default'),
-  tools: z.array(z.union([z.enum(BUILT_IN_TOOLS), customToolSchema])).min(1).default(['shell', 'python']),
+  tools: z
+    .array(z.union([z.enum(BUILT_IN_TOOLS), customToolSchema]))
+    .min(1)
+    .default(['shell', 'python']),
   /** Commands run in a fresh sandbox before the first call, each as an argument list. A failure is the task's. */
   setup: z.array(z.array(z.string()).min(1)).default([]),
   /** All must hold for the task to be chosen; a task without rules is chosen by name or as the default. */

@@ -1,0 +1,130 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import type { z } from 'zod';
+import { errorMessage } from '../kernel/invariant.ts';
+import { checkPolicy } from './check-policy.ts';
+import { checkTask } from './check-task.ts';
+import { ConfigurationError, type Problem } from './configuration-error.ts';
+import { deepFreeze } from './deep-freeze.ts';
+import {
+  imageSchema, name as nameSchema, policySchema, taskFileSchema,
+  type Catalog, type Image, type Policy, type Task, type TaskDefinition,
+} from './schema.ts'; // prettier-ignore
+import { YamlFile } from './yaml-file.ts';
+
+export interface CatalogFiles {
+  /** Every `*.yaml` in it is a policy, but for the task file where that stands here too. */
+  readonly policiesDir: string;
+  /** Every folder in it with an `image.yaml` is an image. */
+  readonly imagesDir: string;
+  readonly taskFile: string;
+}
+
+/**
+ * Everything an operator configured, checked as a whole and frozen.
+ *
+ * @throws ConfigurationError with every mistake in every file; the server must not start then.
+ */
+export function loadCatalog(files: CatalogFiles): Catalog {
+  const problems: Problem[] = [];
+  const policies = loadNamed(policyFiles(files, problems), policySchema, checkPolicy, problems);
+  const images = loadNamed(imageFiles(files, problems), imageSchema, checkImage, problems);
+  const { tasks, defaultTask } = loadTasks(files.taskFile, policies, images, problems);
+  if (problems.length > 0 || defaultTask === undefined) throw new ConfigurationError(problems);
+  return Object.freeze({ defaultTask, tasks, images: present(images), policies: present(policies) });
+}
+
+/** A null stands for a file that is there but wrong, so that what refers to it isn't called unknown as well. */
+type Found<Value> = ReadonlyMap<string, Value | null>;
+
+function loadNamed<Schema extends z.ZodObject, Value extends z.output<Schema> & { readonly name: string }>(
+  paths: ReadonlyMap<string, string>,
+  schema: Schema,
+  check: (value: Value, file: YamlFile) => void,
+  problems: Problem[],
+): Found<Value> {
+  const found = new Map<string, Value | null>();
+  for (const [name, path] of paths) {
+    const file = new YamlFile(path);
+    const bad = nameSchema.safeParse(name).error?.issues[0];
+    if (bad !== undefined) file.add([], `the name "${name}" is not allowed: ${bad.message}`);
+    const content = file.parse(schema);
+    const value = content === null ? null : deepFreeze({ name, ...content } as unknown as Value);
+    if (value !== null) check(value, file);
+    found.set(name, value);
+    problems.push(...file.problems);
+  }
+  return found;
+}
+
+function checkImage(image: Image, file: YamlFile): void {
+  if (image.build === undefined) return;
+  const dockerfile = join(dirname(file.path), image.build, 'Dockerfile');
+  if (!existsSync(dockerfile)) file.add(['build'], `there is no ${relative(process.cwd(), dockerfile)}`);
+}
+
+function loadTasks(path: string, policies: Found<Policy>, images: Found<Image>, problems: Problem[]) {
+  const file = new YamlFile(path);
+  const content = file.parse(taskFileSchema);
+  const tasks = new Map<string, Task>();
+  for (const name of content === null ? [] : file.keysOf(['tasks'])) {
+    const definition = content?.tasks[name];
+    const task = definition && resolveTask(name, definition, policies, images, file);
+    if (task) tasks.set(name, task);
+  }
+  if (content !== null && !Object.hasOwn(content.tasks, content.default)) {
+    file.add(['default'], `there is no task "${content.default}"`);
+  }
+  problems.push(...file.problems);
+  return { tasks, defaultTask: content === null ? undefined : tasks.get(content.default) };
+}
+
+function resolveTask(
+  name: string,
+  definition: TaskDefinition,
+  policies: Found<Policy>,
+  images: Found<Image>,
+  file: YamlFile,
+): Task | null {
+  const image = images.get(definition.image);
+  const policy = policies.get(definition.policy);
+  if (image === undefined) file.add(['tasks', name, 'image'], unknownName('image', definition.image, images));
+  if (policy === undefined)
+    file.add(['tasks', name, 'policy'], unknownName('policy', definition.policy, policies));
+  if (!image || !policy) return null;
+  const { tools, setup, when } = definition;
+  const task: Task = deepFreeze({ name, image, policy, tools, setup, when });
+  checkTask(task, file);
+  return task;
+}
+
+function unknownName(kind: string, name: string, known: ReadonlyMap<string, unknown>): string {
+  const names = [...known.keys()].join(', ');
+  return `there is no ${kind} "${name}"${names === '' ? '' : `; there are ${names}`}`;
+}
+
+function present<Value>(found: Found<Value>): ReadonlyMap<string, Value> {
+  return new Map([...found].filter((entry): entry is [string, Value] => entry[1] !== null));
+}
+
+function policyFiles(files: CatalogFiles, problems: Problem[]): Map<string, string> {
+  const names = listFolder(files.policiesDir, problems).filter((name) => name.endsWith('.yaml'));
+  const paths = names.map((name) => join(files.policiesDir, name));
+  const policies = paths.filter((path) => resolve(path) !== resolve(files.taskFile));
+  return new Map(policies.map((path) => [basename(path, '.yaml'), path]));
+}
+
+function imageFiles(files: CatalogFiles, problems: Problem[]): Map<string, string> {
+  const folders = listFolder(files.imagesDir, problems);
+  const paths = folders.map((name): [string, string] => [name, join(files.imagesDir, name, 'image.yaml')]);
+  return new Map(paths.filter(([, path]) => existsSync(path)));
+}
+
+function listFolder(path: string, problems: Problem[]): string[] {
+  try {
+    return readdirSync(path).sort();
+  } catch (error) {
+    problems.push({ file: path, line: null, field: '', message: errorMessage(error) });
+    return [];
+  }
+}
