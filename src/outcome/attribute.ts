@@ -30,6 +30,8 @@ export function attribute(evidence: Evidence): Outcome {
       return outcome(lossCause(evidence.postMortem), evidence.executed);
     case 'controller_restarted':
       return outcome('blind', 'unknown');
+    case 'lost_before':
+      return outcome(evidence.cause, 'no');
     case 'rollout_over':
       return outcome(overCause[evidence.how], 'no');
     default:

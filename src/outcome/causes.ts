@@ -4,7 +4,7 @@ export type Attribution = 'ok' | 'model' | 'infra' | 'task' | 'client' | 'undete
 export interface Cause {
   readonly attribution: Attribution;
   /** HTTP status of the reply. 200 carries the tool's output, 503 the constant neutral text. */
-  readonly status: 200 | 410 | 503;
+  readonly status: 200 | 410 | 422 | 503;
   /** The rollout can't go on after this ending: later calls get the same answer at once. */
   readonly endsRollout: boolean;
   /** The grader should leave the rollout out. */
@@ -61,6 +61,12 @@ export const causes = {
   },
   cancelled: { ...model('The rollout was ended while the call ran.'), attribution: 'client', status: 410, excludes: false },
   rollout_ended: { ...model('The rollout had ended before the call.'), attribution: 'client', status: 410, excludes: false },
+  conflicting_repeat: {
+    ...model('A call id came again with other arguments.'),
+    attribution: 'client',
+    status: 422,
+    excludes: true,
+  },
 } as const satisfies Record<string, Cause>;
 
 export type CauseCode = keyof typeof causes;

@@ -4,6 +4,8 @@
  * never part of it.
  */
 
+import type { CauseCode } from './causes.ts';
+
 /** Counters before and after a call; -1 where the host has no such source. Only differences are judged. */
 export interface CounterReading {
   readonly oomKills: number;
@@ -80,4 +82,6 @@ export type Evidence =
     }
   /** The controller was restarted and the sandbox of a call without a recorded ending is gone. */
   | { readonly kind: 'controller_restarted' }
+  /** The sandbox was lost in an earlier call or between calls; that cause sticks. */
+  | { readonly kind: 'lost_before'; readonly cause: CauseCode }
   | { readonly kind: 'rollout_over'; readonly how: 'idle' | 'life' | 'deleted' | 'stopped' };

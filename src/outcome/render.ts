@@ -1,8 +1,9 @@
-import { causes, type Outcome } from './causes.ts';
+import { causes, type Cause, type Outcome } from './causes.ts';
 import type { ToolResult } from './result.ts';
 
 /** The constant text of every 503. Says nothing about causes or consequences, so that a model learns nothing from it. */
 export const UNAVAILABLE_TEXT = 'The tool is temporarily unavailable.';
+export const CONFLICT_TEXT = 'This call id was used before with other arguments.';
 export const ENDED_TEXT = 'This rollout has ended.';
 
 /** Seconds in `Retry-After` of a 503 where nothing better is known. */
@@ -10,7 +11,7 @@ export const RETRY_AFTER_S = 5;
 
 /** What goes to the platform: a status and the text the model sees. */
 export interface Reply {
-  readonly status: 200 | 410 | 503;
+  readonly status: Cause['status'];
   readonly output: string;
 }
 
@@ -18,6 +19,7 @@ export interface Reply {
 export function render(outcome: Outcome, result: ToolResult | null): Reply {
   const { status } = causes[outcome.cause];
   if (status === 503) return { status, output: UNAVAILABLE_TEXT };
+  if (status === 422) return { status, output: CONFLICT_TEXT };
   if (status === 410) return { status, output: ENDED_TEXT };
   return { status, output: result === null ? '' : modelText(result) };
 }

@@ -1,0 +1,164 @@
+import type { CallId, JobId, RolloutId } from '../kernel/ids.ts';
+import type { Journal, Position } from '../journal/journal.ts';
+import type { CauseCode, Outcome } from '../outcome/causes.ts';
+import type { Task } from '../policy/schema.ts';
+import type { Sandbox, SandboxHandle } from '../sandbox/sandbox.ts';
+import { TurnLine } from './turn-line.ts';
+import { verdictOf, type Verdict } from './verdict.ts';
+
+/** How a rollout came to its end. */
+export type EndReason = 'deleted' | 'idle' | 'life' | 'stopped';
+
+/** One call as the rollout remembers it. What was answered stands in the journal, at `position`. */
+export interface CallRecord {
+  readonly callId: CallId;
+  readonly tool: string;
+  readonly argumentsSha256: string;
+  readonly arrivedAt: number;
+  outcome: Outcome | null;
+  status: number | null;
+  durationMs: number | null;
+  position: Position | null;
+}
+
+/** What is known of a call once it has ended. */
+export interface SettledCall {
+  readonly outcome: Outcome;
+  readonly status: number;
+  readonly durationMs: number;
+  readonly position: Position;
+}
+
+/**
+ * One rollout: its task, its calls, and the sandbox they run in.
+ *
+ * States. `opened`: no sandbox yet. `live`: it has one; from the first claim on. `lost`: the sandbox is gone for
+ * a cause that sticks, and every further call gets that cause. `ended`: by request, limit or shutdown; calls and
+ * verdict stay readable. Transitions: opened → live → lost → ended, each step at most once, some may be skipped;
+ * never backwards. There is never a second sandbox in silence.
+ */
+export class Rollout {
+  readonly id: RolloutId;
+  readonly task: Task;
+  readonly job: JobId;
+  readonly openedAt: number;
+  readonly turns: TurnLine;
+  readonly calls = new Map<CallId, CallRecord>();
+  lastActivityAt: number;
+
+  #state: 'opened' | 'live' | 'lost' | 'ended' = 'opened';
+  #sandbox: Sandbox | null = null;
+  #handle: SandboxHandle | null = null;
+  #lossCause: CauseCode | null = null;
+  #endReason: EndReason | null = null;
+  readonly #clientFaults: CauseCode[] = [];
+  #lastNumber = 0;
+
+  constructor(options: { id: RolloutId; task: Task; job: JobId; openedAt: number }) {
+    this.id = options.id;
+    this.task = options.task;
+    this.job = options.job;
+    this.openedAt = options.openedAt;
+    this.lastActivityAt = options.openedAt;
+    this.turns = new TurnLine(options.task.policy.parallel_calls);
+  }
+
+  get state(): 'opened' | 'live' | 'lost' | 'ended' {
+    return this.#state;
+  }
+  get sandbox(): Sandbox | null {
+    return this.#sandbox;
+  }
+  /** Of the sandbox, also after its end. */
+  get handle(): SandboxHandle | null {
+    return this.#handle;
+  }
+  get lossCause(): CauseCode | null {
+    return this.#lossCause;
+  }
+  get endReason(): EndReason | null {
+    return this.#endReason;
+  }
+  get busy(): boolean {
+    return this.calls.values().some((call) => call.outcome === null);
+  }
+  get verdict(): Verdict {
+    const endings = this.calls.values().map((call) => call.outcome?.cause ?? null);
+    return verdictOf([...endings, ...this.#clientFaults], this.#lossCause);
+  }
+
+  /** A request that the caller got wrong. It counts: the model saw an error that wasn't its own. */
+  noteClientFault(cause: CauseCode): void {
+    this.#clientFaults.push(cause);
+  }
+
+  /** A call that arrived, in order of arrival. */
+  enter(callId: CallId, tool: string, argumentsSha256: string, now: number): CallRecord {
+    const record: CallRecord = {
+      callId,
+      tool,
+      argumentsSha256,
+      arrivedAt: now,
+      outcome: null,
+      status: null,
+      durationMs: null,
+      position: null,
+    };
+    this.calls.set(callId, record);
+    this.lastActivityAt = now;
+    return record;
+  }
+
+  /** The call's ending, once it is durable. */
+  settle(record: CallRecord, ending: SettledCall, now: number): void {
+    Object.assign(record, ending);
+    this.lastActivityAt = now;
+  }
+
+  /** The next call number of this rollout's sandbox; never the same twice. */
+  nextNumber(): number {
+    this.#lastNumber += 1;
+    return this.#lastNumber;
+  }
+
+  /** Numbers up to this one were used before the controller's restart. */
+  skipNumbers(used: number): void {
+    this.#lastNumber = Math.max(this.#lastNumber, used);
+  }
+
+  /** The sandbox is this rollout's from now on. Call after the claim is durable. */
+  claim(sandbox: Sandbox): void {
+    if (this.#state !== 'opened') throw new Error(`rollout ${this.id} is ${this.#state} and can't claim a sandbox`);
+    this.#state = 'live';
+    this.#sandbox = sandbox;
+    this.#handle = sandbox.handle;
+  }
+
+  /** The sandbox can't be used any more. The first cause sticks. */
+  lose(cause: CauseCode, handle: SandboxHandle | null = this.#handle): void {
+    this.#handle = handle;
+    if (this.#state === 'ended' || this.#state === 'lost') return;
+    this.#state = 'lost';
+    this.#lossCause = cause;
+    this.#sandbox = null;
+  }
+
+  /** No further call is accepted. Returns false where it had ended already. */
+  end(reason: EndReason): boolean {
+    if (this.#state === 'ended') return false;
+    this.#state = 'ended';
+    this.#endReason = reason;
+    this.#sandbox = null;
+    return true;
+  }
+
+  /** Writes how it ended, with the verdict at that moment. */
+  async recordEnd(journal: Journal): Promise<void> {
+    const { verdict, reasons, counts } = this.verdict;
+    const how = this.#endReason ?? 'stopped';
+    await journal.append(
+      { type: 'rollout_ended', rollout: this.id, how, verdict, reasons, counts: { ...counts } },
+      { durable: true },
+    );
+  }
+}

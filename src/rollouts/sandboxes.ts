@@ -1,0 +1,147 @@
+import type { RemovalQueue } from '../admission/removal-queue.ts';
+import type { SandboxSupply } from '../admission/sandbox-supply.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { Deadline } from '../kernel/deadline.ts';
+import { SingleFlight } from '../kernel/single-flight.ts';
+import { attribute } from '../outcome/attribute.ts';
+import type { Evidence } from '../outcome/evidence.ts';
+import type { Task } from '../policy/schema.ts';
+import type { CallLimits } from '../protocol/messages.ts';
+import type { PostMortem, Sandbox, SandboxEngine, SandboxFault, SandboxSpec } from '../sandbox/sandbox.ts';
+import type { EndReason, Rollout } from './rollout.ts';
+
+const POST_MORTEM_MS = 10_000;
+/** What a set-up command may write and take; its output is looked at by nobody but an operator. */
+const SETUP_OUTPUT_BYTES = 16 * 1024;
+
+/** A set-up command of the task failed: the task's fault, before any model command ran. */
+export class SetupFailed extends Error {
+  override readonly name = 'SetupFailed';
+}
+
+/** Gives rollouts their sandboxes, finds out how a sandbox was lost, and ends rollouts. */
+export class Sandboxes {
+  readonly #supply: SandboxSupply;
+  readonly #removals: RemovalQueue;
+  readonly #engine: SandboxEngine;
+  readonly #journal: Journal;
+  readonly #clock: Clock;
+  readonly #claims = new SingleFlight<Rollout, Sandbox>();
+  readonly #autopsies = new SingleFlight<Rollout, PostMortem>();
+
+  constructor(parts: {
+    supply: SandboxSupply;
+    removals: RemovalQueue;
+    engine: SandboxEngine;
+    journal: Journal;
+    clock: Clock;
+  }) {
+    this.#supply = parts.supply;
+    this.#removals = parts.removals;
+    this.#engine = parts.engine;
+    this.#journal = parts.journal;
+    this.#clock = parts.clock;
+  }
+
+  /**
+   * The rollout's sandbox, claimed on first use.
+   *
+   * @throws SandboxFault or DeadlineExceeded as `SandboxSupply.take`; SetupFailed.
+   */
+  async of(rollout: Rollout, deadline: Deadline): Promise<Sandbox> {
+    return rollout.sandbox ?? (await this.#claims.run(rollout, () => this.#claim(rollout, deadline)));
+  }
+
+  async #claim(rollout: Rollout, deadline: Deadline): Promise<Sandbox> {
+    const sandbox = await this.#supply.take(specOf(rollout.task), deadline, (fault) => {
+      void this.#recordAttempt(rollout, 'sandbox_start', fault);
+    });
+    try {
+      await this.#setUp(rollout, sandbox);
+      await this.#journal.append(
+        { type: 'sandbox_claimed', rollout: rollout.id, handle: sandbox.handle, attempt: 1 },
+        { durable: true },
+      );
+    } catch (error) {
+      void this.#removals.add(sandbox.handle);
+      throw error;
+    }
+    this.adopt(rollout, sandbox);
+    return sandbox;
+  }
+
+  /** Binds a claimed sandbox to its rollout and watches it. One that ended meanwhile gets its sandbox removed. */
+  adopt(rollout: Rollout, sandbox: Sandbox): void {
+    if (rollout.state === 'ended') {
+      void this.#removals.add(sandbox.handle);
+      return;
+    }
+    rollout.claim(sandbox);
+    void sandbox.lost.then(async (fault) => {
+      if (rollout.state === 'live') this.giveUp(rollout, await this.lossEvidence(rollout, fault));
+    });
+  }
+
+  async #setUp(rollout: Rollout, sandbox: Sandbox): Promise<void> {
+    for (const argv of rollout.task.setup) {
+      const work = { kind: 'exec', argv, env: [], cwd: null, stdin: new Uint8Array() } as const;
+      const number = rollout.nextNumber();
+      const report = await sandbox.run(number, work, setupLimits(rollout.task));
+      if (report.type === 'exited' && report.waitStatus === 0) sandbox.acknowledge(number);
+      else throw new SetupFailed(`task ${rollout.task.name}: set-up command failed: ${argv.join(' ')}`);
+    }
+  }
+
+  async #recordAttempt(rollout: Rollout, step: string, fault: SandboxFault): Promise<void> {
+    await this.#journal.append(
+      { type: 'attempt_failed', rollout: rollout.id, call: null, step, code: fault.code, message: fault.message },
+      { durable: false },
+    );
+  }
+
+  /** What is known about the loss, from engine and host. Asked once per rollout. */
+  async lossEvidence(rollout: Rollout, fault: SandboxFault): Promise<Evidence> {
+    if (rollout.state === 'ended') return { kind: 'rollout_over', how: rollout.endReason ?? 'stopped' };
+    const { handle } = rollout;
+    if (handle === null) return { kind: 'no_sandbox', fault: fault.code };
+    const deadline = Deadline.after(this.#clock, 'engine_request', POST_MORTEM_MS);
+    const postMortem = await this.#autopsies.run(rollout, () => this.#engine.postMortem(handle, deadline));
+    return { kind: 'sandbox_lost', fault: fault.code, executed: fault.executed, postMortem };
+  }
+
+  /** The rollout can't go on; its sandbox, or what is left of it, is removed. The first cause sticks. */
+  giveUp(rollout: Rollout, evidence: Evidence): void {
+    if (rollout.state === 'lost' || rollout.state === 'ended') return;
+    rollout.sandbox?.detach();
+    rollout.lose(attribute(evidence).cause);
+    if (rollout.handle !== null) void this.#removals.add(rollout.handle);
+  }
+
+  /** Ends a rollout in order: no further calls, the end recorded, the kill recorded before it happens. */
+  async end(rollout: Rollout, reason: EndReason): Promise<void> {
+    const { sandbox, handle } = rollout;
+    const had = rollout.state === 'live';
+    if (!rollout.end(reason)) return;
+    await rollout.recordEnd(this.#journal);
+    if (!had || handle === null) return;
+    await this.#journal.append(
+      { type: 'kill_intended', handle, rollout: rollout.id, reason },
+      { durable: true },
+    );
+    sandbox?.detach();
+    void this.#removals.add(handle);
+  }
+}
+
+export function specOf(task: Task): SandboxSpec {
+  return { image: task.image, policy: task.policy, poolClass: `${task.image.name}/${task.policy.name}` };
+}
+
+function setupLimits(task: Task): CallLimits {
+  return {
+    timeoutMs: task.policy.times.call_max,
+    keepBytes: SETUP_OUTPUT_BYTES,
+    outputBytes: task.policy.limits.output_total,
+  };
+}

@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import type { CustomTool } from '../policy/schema.ts';
+import { processResult } from './process-result.ts';
+import type { Tool } from './tool.ts';
+
+type Parameter = CustomTool['parameters'][string];
+
+/** A tool that an operator described as data: a program that gets the arguments as JSON on stdin, and quoted in its own arguments. */
+export function customTool(definition: CustomTool): Tool {
+  return {
+    name: definition.name,
+    description: definition.description,
+    parameters: z.strictObject(
+      Object.fromEntries(Object.entries(definition.parameters).map(([name, one]) => [name, parameterType(one)])),
+    ),
+    need: 'program',
+    work: (input) => ({
+      kind: 'exec',
+      argv: definition.command.map((argument) => fillIn(argument, input)),
+      env: [],
+      cwd: null,
+      stdin: Buffer.from(JSON.stringify(input)),
+    }),
+    timeoutMs: (_input, policy) => definition.timeout ?? policy.times.call_default,
+    show: processResult,
+  };
+}
+
+const types = {
+  string: () => z.string(),
+  integer: () => z.int(),
+  number: () => z.number(),
+  boolean: () => z.boolean(),
+} as const satisfies Record<Parameter['type'], () => z.ZodType>;
+
+function parameterType(parameter: Parameter): z.ZodType {
+  const { enum: values, description, required } = parameter;
+  const base = values === undefined ? types[parameter.type]() : z.literal(values);
+  const described = description === undefined ? base : base.describe(description);
+  return required ? described : described.optional();
+}
+
+/** `{name}` becomes the argument's text; a missing optional one becomes the empty string. No shell reads the result. */
+function fillIn(template: string, input: Readonly<Record<string, unknown>>): string {
+  return template.replace(/\{(\w+)\}/g, (_match, name: string) => {
+    const value = input[name];
+    return value === undefined ? '' : String(value as string | number | boolean);
+  });
+}

@@ -1,0 +1,64 @@
+import type { Outcome } from '../outcome/causes.ts';
+import type { Evidence } from '../outcome/evidence.ts';
+import { noticeOf, type ToolResult } from '../outcome/result.ts';
+import type { Policy } from '../policy/schema.ts';
+import type { CallLimits, Ending, StartFailure } from '../protocol/messages.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
+import type { Tool } from './tool.ts';
+
+/** What one walk brought back, before anybody judges it. */
+export interface Finding {
+  readonly evidence: Evidence;
+  readonly tool: Tool | null;
+  readonly limits: CallLimits | null;
+  /** The call's number in its sandbox, once the frame may have been sent. */
+  readonly number: number | null;
+  readonly ending: Ending | null;
+  /** What the model is told about a call that was refused. */
+  readonly refusal?: string;
+}
+
+/** A call that the model got wrong, before anything could run. */
+export function refusal(reason: 'bad_arguments' | 'unknown_tool', text: string): Finding {
+  return { evidence: { kind: 'refused', reason }, tool: null, limits: null, number: null, ending: null, refusal: text };
+}
+
+/** The agent's report as evidence. */
+export function evidenceOf(tool: Tool, sandbox: Sandbox, report: Ending | StartFailure): Evidence {
+  if (report.type === 'exited') return { kind: 'ended', need: tool.need, record: evidenceRecord(report) };
+  const offered = tool.need === 'shell' || tool.need === 'python' ? sandbox.offers[tool.need] !== null : true;
+  const { errno, stage, killReach, before } = report;
+  return { kind: 'not_started', need: tool.need, offered, record: { errno, stage, killReach, before } };
+}
+
+/** The part of an ending that is evidence: no byte that a process of the sandbox wrote. */
+function evidenceRecord(ending: Ending) {
+  const { waitStatus, killReason, killReach, interpreter, before, after } = ending;
+  return { waitStatus, killReason, killReach, interpreter, before, after };
+}
+
+/** What is shown of a finding, or null where no tool ran and there is nothing to say. */
+export function resultOf(policy: Policy, outcome: Outcome, finding: Finding): ToolResult | null {
+  const nothing = { exit_code: null, signal: null, stdout: '', stderr: '', truncated: false };
+  const { ending, tool } = finding;
+  if (finding.refusal !== undefined) return { ...nothing, stdout: finding.refusal, notice: null, duration_ms: 0 };
+  const notice = noticeOf(outcome, {
+    timeoutMs: finding.limits?.timeoutMs ?? 0,
+    memoryBytes: policy.limits.memory,
+    processes: policy.limits.processes,
+  });
+  if (ending === null || tool === null) return notice === null ? null : { ...nothing, notice, duration_ms: 0 };
+  const notices = [notice, ...sideEffects(ending)].filter((text) => text !== null);
+  return {
+    ...tool.show(ending),
+    notice: notices.length === 0 ? null : notices.join('; '),
+    duration_ms: Math.round(ending.exitedAtMs - ending.startedAtMs),
+  };
+}
+
+/** What an ending did to the rest of the sandbox, which the model should know. */
+function sideEffects(ending: Ending): string[] {
+  if (ending.interpreter === 'replaced') return ['the interpreter was restarted; earlier state is gone'];
+  if (ending.killReach === 'everything') return ['all processes were ended, interpreter and background included'];
+  return [];
+}
