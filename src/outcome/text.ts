@@ -38,7 +38,8 @@ export function tailWithin(text: string, bytes: number): string {
 
 /** The index itself, or its neighbour in `direction` where it stands between the halves of a surrogate pair. */
 export function betweenCharacters(text: string, index: number, direction: 1 | -1): number {
-  const splits = index > 0 && index < text.length && isLow(text.charCodeAt(index)) && isHigh(text.charCodeAt(index - 1));
+  const splits =
+    index > 0 && index < text.length && isLow(text.charCodeAt(index)) && isHigh(text.charCodeAt(index - 1));
   return splits ? index + direction : index;
 }
 

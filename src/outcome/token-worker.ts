@@ -1,0 +1,8 @@
+import { parentPort } from 'node:worker_threads';
+import type { FitRequest } from './fit-bytes.ts';
+import { fitByTokens } from './fit-tokens.ts';
+
+/** Runs in a thread of its own: one request at a time, one answer each. */
+parentPort?.on('message', (request: FitRequest) => {
+  parentPort?.postMessage(fitByTokens(request));
+});
