@@ -79,7 +79,7 @@ export class Sandboxes {
     }
     rollout.claim(sandbox);
     void sandbox.lost.then(async (fault) => {
-      if (rollout.state === 'live') this.giveUp(rollout, await this.lossEvidence(rollout, fault));
+      if (rollout.state === 'live') await this.giveUp(rollout, await this.lossEvidence(rollout, fault));
     });
   }
 
@@ -111,10 +111,12 @@ export class Sandboxes {
   }
 
   /** The rollout can't go on; its sandbox, or what is left of it, is removed. The first cause sticks. */
-  giveUp(rollout: Rollout, evidence: Evidence): void {
+  async giveUp(rollout: Rollout, evidence: Evidence): Promise<void> {
     if (rollout.state === 'lost' || rollout.state === 'ended') return;
+    const { cause } = attribute(evidence);
     rollout.sandbox?.detach();
-    rollout.lose(attribute(evidence).cause);
+    rollout.lose(cause);
+    await this.#journal.append({ type: 'rollout_lost', rollout: rollout.id, cause, evidence }, { durable: true });
     if (rollout.handle !== null) void this.#removals.add(rollout.handle);
   }
 

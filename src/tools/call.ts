@@ -127,7 +127,7 @@ export class ToolCalls {
     const outcome = attribute(finding.evidence);
     const answer = await this.#finish(rollout, record, outcome, finding, clock.monotonic() - began);
     if (finding.number !== null) rollout.sandbox?.acknowledge(finding.number);
-    if (causes[outcome.cause].endsRollout) sandboxes.giveUp(rollout, finding.evidence);
+    if (causes[outcome.cause].endsRollout) await sandboxes.giveUp(rollout, finding.evidence);
     this.#parts.onFinished(rollout, record);
     return answer;
   }

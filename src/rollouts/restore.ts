@@ -1,0 +1,119 @@
+import type { RemovalQueue } from '../admission/removal-queue.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
+import { callId, jobId, rolloutId } from '../kernel/ids.ts';
+import type { Log } from '../kernel/log.ts';
+import type { Catalog } from '../policy/schema.ts';
+import { SandboxFault, type Sandbox, type SandboxEngine, type SandboxHandle } from '../sandbox/sandbox.ts';
+import { History, type PastCall, type PastRollout } from './history.ts';
+import type { Rollouts } from './registry.ts';
+import { Rollout, type CallRecord } from './rollout.ts';
+import type { Sandboxes } from './sandboxes.ts';
+
+const ADOPTION_MS = 30_000;
+const LISTING_MS = 30_000;
+
+/** A call that was intended before the restart and has no durable result: to be continued under its number. */
+export interface InterruptedCall {
+  readonly rollout: Rollout;
+  readonly record: CallRecord;
+  readonly arguments: unknown;
+  readonly number: number;
+}
+
+export interface RestoreParts {
+  readonly catalog: Catalog;
+  readonly journal: Journal;
+  readonly engine: SandboxEngine;
+  readonly rollouts: Rollouts;
+  readonly sandboxes: Sandboxes;
+  readonly removals: RemovalQueue;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Brings back what an earlier life of this controller left: rollouts and answers from the journal, sandboxes by
+ * their labels. A claimed sandbox that still answers is adopted; every other one of ours is removed.
+ */
+export async function restore(parts: RestoreParts): Promise<InterruptedCall[]> {
+  const history = new History();
+  for await (const { event, position } of parts.journal.events()) history.add(event, position);
+  const found = await parts.engine.list(Deadline.after(parts.clock, 'engine_request', LISTING_MS));
+  const byId = new Map(found.map((handle) => [handle.id, handle]));
+  const interrupted: InterruptedCall[] = [];
+  const adoptions = [...history.rollouts.values()].map(async (past) => {
+    const rollout = revive(parts, past);
+    if (rollout === null) return;
+    const calls = reviveCalls(rollout, past);
+    await adopt(parts, rollout, past, byId);
+    interrupted.push(...calls);
+  });
+  await Promise.all(adoptions);
+  for (const handle of byId.values()) void parts.removals.add(handle);
+  parts.log.info(
+    { rollouts: history.rollouts.size, sandboxes: found.length, unclaimed: byId.size, interrupted: interrupted.length },
+    'restored',
+  );
+  return interrupted;
+}
+
+function revive({ catalog, rollouts, log }: RestoreParts, past: PastRollout): Rollout | null {
+  const task = catalog.tasks.get(past.task);
+  if (task === undefined) {
+    log.warn({ rollout: past.id, task: past.task }, 'rollout of a task that is configured no more');
+    return null;
+  }
+  const rollout = new Rollout({ id: rolloutId(past.id), task, job: jobId(past.job), openedAt: past.openedAt });
+  rollout.lastActivityAt = past.lastActivityAt;
+  rollout.skipNumbers(past.lastNumber);
+  rollouts.add(rollout);
+  return rollout;
+}
+
+/** Enters the past calls; returns those without an ending. */
+function reviveCalls(rollout: Rollout, past: PastRollout): InterruptedCall[] {
+  const open: InterruptedCall[] = [];
+  const inOrder = [...past.calls.values()].toSorted((a, b) => a.at - b.at);
+  for (const call of inOrder) {
+    const record = rollout.enter(callId(call.callId), call.tool, call.argumentsSha256, call.at);
+    if (call.ending !== null) rollout.settle(record, call.ending, past.lastActivityAt);
+    else if (call.number !== null) open.push(interruptedCall(rollout, record, call, call.number));
+  }
+  return open;
+}
+
+function interruptedCall(rollout: Rollout, record: CallRecord, call: PastCall, number: number): InterruptedCall {
+  return { rollout, record, arguments: call.arguments, number };
+}
+
+/** Without a sandbox the rollout is lost, and its open calls, when continued, end as that. */
+async function adopt(
+  parts: RestoreParts,
+  rollout: Rollout,
+  past: PastRollout,
+  found: Map<string, SandboxHandle>,
+): Promise<void> {
+  if (past.lossCause !== null) rollout.lose(past.lossCause, past.handle);
+  if (past.endReason !== null) rollout.end(past.endReason);
+  if (past.handle === null || rollout.state !== 'opened') return;
+  const sandbox = found.has(past.handle.id) ? await attach(parts, past.handle) : null;
+  if (sandbox === null) {
+    await parts.sandboxes.giveUp(rollout, { kind: 'controller_restarted' });
+    return;
+  }
+  found.delete(past.handle.id);
+  rollout.skipNumbers(sandbox.lastCall);
+  parts.sandboxes.adopt(rollout, sandbox);
+}
+
+async function attach({ engine, clock, log }: RestoreParts, handle: SandboxHandle): Promise<Sandbox | null> {
+  try {
+    return await engine.adopt(handle, Deadline.after(clock, 'engine_request', ADOPTION_MS));
+  } catch (error) {
+    if (!(error instanceof SandboxFault || error instanceof DeadlineExceeded)) throw error;
+    log.warn({ sandbox: handle.id, error: error.message }, 'sandbox not adopted');
+    return null;
+  }
+}

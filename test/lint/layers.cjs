@@ -1,0 +1,52 @@
+/** The layers of src/: a file imports only from lower layers or its own folder. */
+const layers = [
+  ['kernel'],
+  ['outcome', 'protocol', 'policy'],
+  ['sandbox', 'journal', 'telemetry'],
+  ['admission', 'report'],
+  ['rollouts'],
+  ['tools'],
+  ['grading'],
+  ['http', 'mcp', 'adapters', 'cli', 'web'],
+];
+
+/** Everything a folder must not reach: its neighbours, and what lies above. */
+const rules = layers.flatMap((folders, level) =>
+  folders.map((folder) => {
+    const forbidden = layers
+      .slice(level)
+      .flat()
+      .filter((other) => other !== folder);
+    return {
+      name: `${folder}-looks-down-only`,
+      severity: 'error',
+      from: { path: `^src/${folder}/` },
+      to: { path: `^src/(${[...forbidden].join('|')})/|^src/[^/]+\\.ts$` },
+    };
+  }),
+);
+
+/** A vendor's types stop at its adapter. */
+const vendor = (name, home) => ({
+  name: `${name}-stays-home`,
+  severity: 'error',
+  from: { pathNot: home },
+  to: { path: `node_modules/(@types/)?${name}/` },
+});
+
+module.exports = {
+  forbidden: [
+    ...rules.filter((rule) => !/\(\)/.test(rule.to.path)),
+    { name: 'no-rings', severity: 'error', from: {}, to: { circular: true } },
+    vendor('dockerode', '^src/sandbox/docker/'),
+    vendor('fastify', '^src/(http/|app\\.ts)'),
+    vendor('p-queue', '^src/admission/'),
+    { name: 'client-knows-the-wire-only', severity: 'error', from: { path: '^src/client/' }, to: { path: '^src/(?!client/|http/wire\\.ts)' } },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: { extensions: ['.ts', '.js', '.json'] },
+  },
+};

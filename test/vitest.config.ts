@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config';
+
+/** `unit` and `contract` need no engine; the others use the real one, and share its two cores, so run file by file. */
+const project = (name: string, options: { testTimeout: number; fileParallelism: boolean }) => ({
+  test: { name, root: '..', include: [`test/${name}/**/*.test.ts`], hookTimeout: 120_000, ...options },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      project('unit', { testTimeout: 20_000, fileParallelism: true }),
+      project('contract', { testTimeout: 60_000, fileParallelism: false }),
+      project('docker', { testTimeout: 180_000, fileParallelism: false }),
+    ],
+  },
+});
