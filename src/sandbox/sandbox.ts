@@ -72,6 +72,9 @@ export interface Sandbox {
   detach(): void;
 }
 
+/** Lower numbers are the engine's own, for its readiness check. The caller counts from here. */
+export const FIRST_CALL: CallNumber = 16;
+
 /** One backend that makes sandboxes. A second engine repeats the file names of `docker/`. */
 export interface SandboxEngine {
   readonly name: string;

@@ -1,0 +1,192 @@
+import type { Clock } from '../kernel/clock.ts';
+import type { Deadline } from '../kernel/deadline.ts';
+import { unreachable } from '../kernel/invariant.ts';
+import type { CallLimits, CallNumber, Ending, Report, StartFailure, Work } from '../protocol/messages.ts';
+import { AgentLink } from './agent-link.ts';
+import { LINK_TIMES, type Attach, type LinkTimes, type State } from './link-contract.ts';
+import { PendingCall } from './pending-call.ts';
+import { SandboxFault, type Offers, type Sandbox, type SandboxHandle } from './sandbox.ts';
+import type { Wire } from './wire.ts';
+
+export interface ClientTimes extends LinkTimes {
+  /** Silence that is forgiven beyond a command's own limit: killing, counting, a slow engine. */
+  readonly marginMs: number;
+}
+
+export const CLIENT_TIMES: ClientTimes = { ...LINK_TIMES, marginMs: 15_000 };
+
+export interface ClientOptions {
+  readonly attach: Attach;
+  readonly wire: Wire;
+  readonly clock: Clock;
+  /** `instance` null: whichever answers first is the one. */
+  readonly handle: SandboxHandle;
+  readonly times?: Partial<ClientTimes>;
+}
+
+/**
+ * A sandbox over any byte stream to its agent.
+ *
+ * A broken stream is re-attached, and calls without an ending are asked for again under their old number, which
+ * is safe because the agent starts a number at most once. Two things end the client for good: the link can't be
+ * restored (`lost`), or a call stays silent beyond its limits although a fresh attachment was answered
+ * (`agent_silent`). Both reject every pending call with what is known of its execution.
+ */
+export class AgentClient implements Sandbox {
+  readonly #link: AgentLink;
+  readonly #clock: Clock;
+  readonly #times: ClientTimes;
+  readonly #handle: SandboxHandle;
+  readonly #pending = new Map<CallNumber, PendingCall>();
+  readonly #owedAcknowledgements = new Set<CallNumber>();
+  readonly #lost = Promise.withResolvers<SandboxFault>();
+  #fault: SandboxFault | null = null;
+  #lastRunAt: number | null = null;
+  #offers: Offers = { shell: null, python: null };
+
+  private constructor(options: ClientOptions) {
+    this.#clock = options.clock;
+    this.#times = { ...CLIENT_TIMES, ...options.times };
+    this.#handle = options.handle;
+    const { attach, wire, clock, handle } = options;
+    const link = { attach, wire, clock, times: this.#times, instance: handle.instance };
+    this.#link = new AgentLink(link, {
+      attached: (state) => {
+        this.#resume(state);
+      },
+      reported: (report) => {
+        this.#take(report);
+      },
+      detached: () => {
+        for (const call of this.#pending.values()) call.unwatch();
+      },
+      closed: (fault) => {
+        this.#end(fault);
+      },
+    });
+  }
+
+  /** Attaches and waits for the agent's first answer. @throws SandboxFault as `attach` does, `lost`, `agent_silent`. */
+  static async open(options: ClientOptions, deadline: Deadline): Promise<AgentClient> {
+    const client = new AgentClient(options);
+    await client.#link.open(deadline);
+    return client;
+  }
+
+  get handle(): SandboxHandle {
+    return { ...this.#handle, instance: this.#link.instance };
+  }
+
+  get offers(): Offers {
+    return this.#offers;
+  }
+
+  /** Monotonic time of the latest `run`, for telling what happened during it. */
+  get lastRunAt(): number | null {
+    return this.#lastRunAt;
+  }
+
+  get lost(): Promise<SandboxFault> {
+    return this.#lost.promise;
+  }
+
+  async run(call: CallNumber, work: Work, limits: CallLimits): Promise<Ending | StartFailure> {
+    const running = this.#pending.get(call);
+    if (running !== undefined) return running.ending;
+    this.#lastRunAt = this.#clock.monotonic();
+    const pending = new PendingCall(this.#clock, call, work, limits);
+    if (this.#fault !== null) pending.fail(this.#fault);
+    else {
+      this.#pending.set(call, pending);
+      this.#start(pending);
+    }
+    return pending.ending;
+  }
+
+  acknowledge(call: CallNumber): void {
+    if (!this.#link.send({ type: 'acknowledge', call })) this.#owedAcknowledgements.add(call);
+  }
+
+  cancel(call: CallNumber): void {
+    const pending = this.#pending.get(call);
+    if (pending === undefined) return;
+    pending.cancelWanted = true;
+    this.#link.send({ type: 'cancel', call });
+  }
+
+  detach(): void {
+    this.#link.close();
+    this.#failAll(new SandboxFault('lost', 'this controller let go of the sandbox'));
+  }
+
+  #start(pending: PendingCall): void {
+    if (!this.#link.send(pending.start)) return;
+    this.#watch(pending);
+    pending.sent();
+    if (pending.cancelWanted) this.#link.send({ type: 'cancel', call: pending.start.call });
+  }
+
+  #watch(pending: PendingCall): void {
+    pending.watch(this.#times.marginMs, () => {
+      if (pending.suspected) {
+        this.#link.close();
+        this.#end(new SandboxFault('agent_silent', `no word of call ${String(pending.start.call)}`));
+        return;
+      }
+      pending.suspected = true;
+      this.#link.renew();
+    });
+  }
+
+  /** After each attachment. Kept endings follow `state` by themselves, but only `start` finds out about a gap. */
+  #resume(state: State): void {
+    this.#offers = { shell: state.shell, python: state.python };
+    const running = new Set(state.running);
+    for (const pending of this.#pending.values()) {
+      const { call } = pending.start;
+      if (running.has(call)) {
+        pending.started();
+        this.#watch(pending);
+        if (pending.cancelWanted) this.#link.send({ type: 'cancel', call });
+        continue;
+      }
+      if (call > state.lastCall) pending.neverSeen();
+      this.#start(pending);
+    }
+    for (const call of this.#owedAcknowledgements) this.#link.send({ type: 'acknowledge', call });
+    this.#owedAcknowledgements.clear();
+  }
+
+  #take(report: Exclude<Report, State>): void {
+    const pending = this.#pending.get(report.call);
+    // A kept ending that nobody here waits for, or one that came twice.
+    if (pending === undefined) return;
+    switch (report.type) {
+      case 'started':
+        pending.started();
+        return;
+      case 'exited':
+      case 'start-failed':
+        this.#pending.delete(report.call);
+        pending.settle(report);
+        return;
+      case 'forgotten':
+        this.#pending.delete(report.call);
+        pending.fail(new SandboxFault('lost', 'the agent has forgotten the ending of this call'));
+        return;
+      default:
+        unreachable(report);
+    }
+  }
+
+  #end(fault: SandboxFault): void {
+    this.#failAll(fault);
+    this.#lost.resolve(fault);
+  }
+
+  #failAll(fault: SandboxFault): void {
+    this.#fault ??= fault;
+    for (const pending of this.#pending.values()) pending.fail(fault);
+    this.#pending.clear();
+  }
+}

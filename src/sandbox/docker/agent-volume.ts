@@ -1,0 +1,138 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { buffer } from 'node:stream/consumers';
+import { pack } from 'tar-stream';
+import type { Deadline } from '../../kernel/deadline.ts';
+import { AGENT_FOLDER, LABELS } from './container-spec.ts';
+import { SandboxFault } from '../sandbox.ts';
+import type { DockerConnection } from './docker-connection.ts';
+import { isGone, isNotFound } from './docker-errors.ts';
+
+/** Where the two files of the agent are on the controller's disk. */
+export interface AgentPaths {
+  readonly agent: string;
+  readonly interpreter: string;
+}
+
+interface AgentFile {
+  readonly name: string;
+  readonly mode: number;
+  readonly bytes: Buffer;
+}
+
+/**
+ * The read-only volume that brings the agent into any image, named by the digest of what is on it.
+ *
+ * It is filled through a container that is made, never started, and removed: that needs an image, so the agent's
+ * own (`docker/setup` builds it; where it is missing, such as on a remote engine, it is imported from the files).
+ */
+export class AgentVolume {
+  readonly name: string;
+  readonly image: string;
+  readonly #connection: DockerConnection;
+  readonly #controllerId: string;
+  readonly #files: readonly AgentFile[];
+
+  private constructor(connection: DockerConnection, controllerId: string, files: readonly AgentFile[]) {
+    const digest = createHash('sha256');
+    for (const file of files) digest.update(file.bytes);
+    const version = digest.digest('hex').slice(0, 16);
+    this.#connection = connection;
+    this.#controllerId = controllerId;
+    this.#files = files;
+    this.name = `faultline-agent-${version}`;
+    this.image = `faultline-agent:${version}`;
+  }
+
+  /** @throws Error of `node:fs` where the agent isn't built. */
+  static async load(connection: DockerConnection, controllerId: string, paths: AgentPaths): Promise<AgentVolume> {
+    const [agent, interpreter] = await Promise.all([readFile(paths.agent), readFile(paths.interpreter)]);
+    return new AgentVolume(connection, controllerId, [
+      { name: 'agent', mode: 0o555, bytes: agent },
+      { name: 'interpreter.py', mode: 0o444, bytes: interpreter },
+    ]);
+  }
+
+  /** Makes the volume whole; cheap where it is. @throws SandboxFault `engine_down`, `engine_error`. */
+  async fill(deadline: Deadline): Promise<void> {
+    const name = `faultline-${this.#controllerId}-fill-${randomBytes(6).toString('hex')}`;
+    const { docker } = this.#connection;
+    const container = docker.getContainer(name);
+    try {
+      await this.#create(name, deadline);
+      if (await this.#isWhole(name, deadline)) return;
+      const archive = await this.#tar();
+      await this.#connection.ask('prepare', deadline, container.putArchive(archive, { path: AGENT_FOLDER }));
+    } finally {
+      await this.#connection.ask('remove', deadline, container.remove({ force: true })).catch((error: unknown) => {
+        if (!isGone(error)) throw error;
+      });
+    }
+  }
+
+  async #create(name: string, deadline: Deadline): Promise<void> {
+    const create = () => this.#connection.ask('create', deadline, this.#connection.docker.createContainer(this.#filler(name)));
+    try {
+      await create();
+    } catch (error) {
+      if (!(error instanceof SandboxFault) || error.code !== 'image_missing') throw error;
+      await this.#connection.ask('prepare', deadline, this.#importImage());
+      await create();
+    }
+  }
+
+  #filler(name: string) {
+    return {
+      name,
+      Image: this.image,
+      Entrypoint: ['/agent'],
+      NetworkDisabled: true,
+      Labels: { [LABELS.controller]: this.#controllerId },
+      HostConfig: {
+        Mounts: [
+          {
+            Type: 'volume' as const,
+            Source: this.name,
+            Target: AGENT_FOLDER,
+            VolumeOptions: { NoCopy: true, Labels: {}, DriverConfig: { Name: 'local', Options: {} } },
+          },
+        ],
+      },
+    };
+  }
+
+  async #importImage(): Promise<void> {
+    const [repo = '', tag = ''] = this.image.split(':');
+    await this.#connection.importImage(await this.#tar(), repo, tag);
+  }
+
+  /** A size that differs means that an earlier fill was cut off; equal names mean equal contents otherwise. */
+  async #isWhole(name: string, deadline: Deadline): Promise<boolean> {
+    const container = this.#connection.docker.getContainer(name);
+    for (const file of this.#files) {
+      const request: Promise<unknown> = container.infoArchive({ path: `${AGENT_FOLDER}/${file.name}` });
+      const size = await deadline.race(request.then(archivedSize)).catch((error: unknown) => {
+        if (isNotFound(error)) return null;
+        throw error;
+      });
+      if (size !== file.bytes.length) return false;
+    }
+    return true;
+  }
+
+  async #tar(): Promise<Buffer> {
+    const archive = pack();
+    for (const { name, mode, bytes } of this.#files) archive.entry({ name, mode, mtime: new Date(0) }, bytes);
+    archive.finalize();
+    return buffer(archive);
+  }
+}
+
+function archivedSize(response: unknown): number | null {
+  const { headers } = response as IncomingMessage;
+  const stat = headers['x-docker-container-path-stat'];
+  if (typeof stat !== 'string') return null;
+  const parsed = JSON.parse(Buffer.from(stat, 'base64').toString()) as { size?: number };
+  return parsed.size ?? null;
+}

@@ -1,0 +1,136 @@
+import { createHash } from 'node:crypto';
+import type { ContainerCreateOptions } from 'dockerode';
+import type { Policy } from '../../policy/schema.ts';
+import type { SandboxSpec } from '../sandbox.ts';
+
+/** Where the agent's volume is mounted in every sandbox. */
+export const AGENT_FOLDER = '/.faultline';
+
+export const LABELS = {
+  controller: 'faultline.controller',
+  poolClass: 'faultline.pool-class',
+  spec: 'faultline.spec',
+} as const;
+
+/** Numbers of linux/capability.h, for the mask that the agent leaves its children. */
+const CAPABILITY_BITS = {
+  CHOWN: 0,
+  DAC_OVERRIDE: 1,
+  DAC_READ_SEARCH: 2,
+  FOWNER: 3,
+  FSETID: 4,
+  KILL: 5,
+  SETGID: 6,
+  SETUID: 7,
+  SETPCAP: 8,
+  NET_BIND_SERVICE: 10,
+  AUDIT_WRITE: 29,
+  SETFCAP: 31,
+} as const satisfies Record<Policy['capabilities'][number], number>;
+
+/** What the agent itself needs: to become the model's user, to drop capabilities, to end what others started. */
+const AGENT_CAPABILITIES = ['SETUID', 'SETGID', 'SETPCAP', 'KILL'] as const;
+
+/** Sandboxes die first when the host runs out of memory: controller and engine can't be done again. */
+const OOM_SCORE_ADJUSTMENT = 500;
+
+export interface ContainerContext {
+  readonly controllerId: string;
+  readonly agentVolume: string;
+  /** The runtime for policies that say `auto`. */
+  readonly runtime: string;
+  /** The profile's JSON for policies that name one; null: the engine's default. */
+  readonly seccomp: string | null;
+}
+
+/** The create request of one sandbox. Pure. */
+export function containerOptions(spec: SandboxSpec, context: ContainerContext): ContainerCreateOptions {
+  const { policy, image } = spec;
+  return {
+    Image: image.reference,
+    Entrypoint: entrypoint(policy),
+    Cmd: [],
+    User: '0:0',
+    // One name for all: output that mentions it must not differ when a rollout is replayed elsewhere.
+    Hostname: 'sandbox',
+    Tty: false,
+    OpenStdin: true,
+    StdinOnce: false,
+    AttachStdin: true,
+    AttachStdout: true,
+    AttachStderr: false,
+    NetworkDisabled: policy.network === 'none',
+    // An image's own check would be an exec in the sandbox every few seconds.
+    Healthcheck: { Test: ['NONE'] },
+    Labels: labels(spec, context),
+    HostConfig: hostConfig(policy, context),
+  };
+}
+
+function entrypoint(policy: Policy): string[] {
+  const { uid, gid } = policy.user;
+  const user = `${String(uid)}:${String(gid)}`;
+  return [`${AGENT_FOLDER}/agent`, '--user', user, '--keep-caps', capabilityMask(policy.capabilities)];
+}
+
+/** As the agent and /proc/PID/status write it: hexadecimal, 16 digits. */
+export function capabilityMask(capabilities: Policy['capabilities']): string {
+  let mask = 0n;
+  for (const capability of capabilities) mask |= 1n << BigInt(CAPABILITY_BITS[capability]);
+  return mask.toString(16).padStart(16, '0');
+}
+
+function hostConfig(policy: Policy, context: ContainerContext): NonNullable<ContainerCreateOptions['HostConfig']> {
+  const { limits } = policy;
+  const seccomp = context.seccomp === null ? [] : [`seccomp=${context.seccomp}`];
+  return {
+    Runtime: policy.runtime === 'auto' ? context.runtime : policy.runtime,
+    ...(policy.network === 'none' ? {} : { NetworkMode: policy.network }),
+    Memory: limits.memory,
+    MemorySwap: limits.memory,
+    NanoCpus: Math.round(limits.cpus * 1e9),
+    PidsLimit: limits.processes,
+    Ulimits: [
+      { Name: 'nofile', Soft: limits.open_files, Hard: limits.open_files },
+      { Name: 'fsize', Soft: limits.file_size, Hard: limits.file_size },
+      { Name: 'core', Soft: 0, Hard: 0 },
+    ],
+    CapDrop: ['ALL'],
+    CapAdd: [...new Set([...AGENT_CAPABILITIES, ...policy.capabilities])],
+    Privileged: false,
+    SecurityOpt: ['no-new-privileges', ...seccomp],
+    ReadonlyRootfs: policy.read_only_root,
+    ...(limits.tmp === undefined ? {} : { Tmpfs: { '/tmp': `rw,nosuid,nodev,exec,mode=1777,size=${String(limits.tmp)}` } }),
+    ShmSize: limits.shm,
+    OomScoreAdj: OOM_SCORE_ADJUSTMENT,
+    LogConfig: { Type: 'none', Config: {} },
+    Init: false,
+    AutoRemove: false,
+    RestartPolicy: { Name: 'no' },
+    Mounts: [agentMount(context.agentVolume)],
+  };
+}
+
+function agentMount(volume: string) {
+  return {
+    Type: 'volume' as const,
+    Source: volume,
+    Target: AGENT_FOLDER,
+    ReadOnly: true,
+    // An image's own folder of that name must not end up in our volume.
+    VolumeOptions: { NoCopy: true, Labels: {}, DriverConfig: { Name: 'local', Options: {} } },
+  };
+}
+
+function labels(spec: SandboxSpec, context: ContainerContext): Record<string, string> {
+  return {
+    [LABELS.controller]: context.controllerId,
+    [LABELS.poolClass]: spec.poolClass,
+    [LABELS.spec]: specDigest(spec),
+  };
+}
+
+/** Tells whether a sandbox that was found again was made from the same image and policy. */
+export function specDigest(spec: SandboxSpec): string {
+  return createHash('sha256').update(JSON.stringify([spec.image, spec.policy])).digest('hex').slice(0, 16);
+}

@@ -1,0 +1,101 @@
+import { DeadlineExceeded } from '../../kernel/deadline.ts';
+import { errorMessage } from '../../kernel/invariant.ts';
+import { SandboxFault, type SandboxFaultCode } from '../sandbox.ts';
+
+/** What was asked of the engine. The same status means another thing on another request. */
+export type Operation = 'create' | 'start' | 'attach' | 'inspect' | 'list' | 'remove' | 'ping' | 'prepare';
+
+const UNREACHABLE = new Set([
+  'ECONNREFUSED', 'ENOENT', 'EPIPE', 'ECONNRESET', 'ECONNABORTED', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH',
+  'ENOTFOUND', 'EAI_AGAIN', 'EACCES',
+]); // prettier-ignore
+
+/**
+ * Signs that the image's own file tree or metadata can't hold a container, in the engine's words. The entrypoint
+ * is never the image's (it is the agent, on our volume), so a missing or unrunnable entrypoint is ours.
+ */
+const BROKEN_IMAGE = [
+  /image operating system "[^"]*" cannot be used on this platform/,
+  /does not match the (specified|detected host) platform/,
+  /cannot mkdir: .* is not a directory/i,
+  /(mount|mkdir|open|chdir|resolve|working directory|cwd)[^\n]*not a directory/i,
+  /not a directory: Are you trying to mount a directory onto a file/i,
+  /chdir to cwd[^\n]*(no such file|permission denied)/i,
+  /unable to find user|no matching entries in passwd file/,
+];
+
+/** The entrypoint in an error's words: then everything else in it is about our binary, not about the image. */
+const OUR_ENTRYPOINT = /exec:? [^\n]*\/\.faultline\/|\/\.faultline\/agent/;
+
+interface ApiError {
+  readonly statusCode: number | null;
+  readonly systemCode: string | null;
+  readonly message: string;
+}
+
+/**
+ * The one place that knows what the engine's errors mean. Pure; says nothing of `executed`, since no command of
+ * a model is ever started by an engine request.
+ *
+ * Limits: the engine has no machine-readable reasons, so texts are matched. What is not known is `engine_error`,
+ * which is infrastructure and tried again: a new way in which an image can be broken is retried in vain before
+ * it shows, but never charged to anybody.
+ */
+export function dockerFault(operation: Operation, error: unknown): SandboxFault {
+  if (error instanceof SandboxFault) return error;
+  const code = classify(operation, error);
+  return new SandboxFault(code, `${operation}: ${errorMessage(error).trim()}`, { cause: error });
+}
+
+function classify(operation: Operation, error: unknown): SandboxFaultCode {
+  if (error instanceof DeadlineExceeded) {
+    return error.clockName === 'sandbox_start' ? 'start_timeout' : 'engine_down';
+  }
+  const { statusCode, systemCode, message } = read(error);
+  if (statusCode === null) return unreachable(systemCode, message) ? 'engine_down' : 'engine_error';
+  if (statusCode === 404) return notFound(operation, message);
+  if (operation === 'create' || operation === 'start') {
+    if (imageIsBroken(message)) return 'image_broken';
+  }
+  if (operation === 'attach' && statusCode === 409) return 'lost';
+  return 'engine_error';
+}
+
+/** Whether a start failed because the agent is not on its volume (pruned by somebody, or filled in part). */
+export function agentIsMissing(error: unknown): boolean {
+  return OUR_ENTRYPOINT.test(errorMessage(error)) && /no such file/.test(errorMessage(error));
+}
+
+/** Removing what is gone, or what somebody else is removing now, has succeeded. */
+export function isGone(error: unknown): boolean {
+  const { statusCode, message } = read(error);
+  return statusCode === 404 || (statusCode === 409 && /removal of container .* is already in progress/i.test(message));
+}
+
+/** The thing asked for does not exist. */
+export function isNotFound(error: unknown): boolean {
+  return read(error).statusCode === 404;
+}
+
+function notFound(operation: Operation, message: string): SandboxFaultCode {
+  if (operation === 'create') return /no such image/i.test(message) ? 'image_missing' : 'engine_error';
+  if (operation === 'attach' || operation === 'inspect') return 'lost';
+  return 'engine_error';
+}
+
+function imageIsBroken(message: string): boolean {
+  return !OUR_ENTRYPOINT.test(message) && BROKEN_IMAGE.some((sign) => sign.test(message));
+}
+
+function unreachable(systemCode: string | null, message: string): boolean {
+  return (systemCode !== null && UNREACHABLE.has(systemCode)) || /socket hang up/.test(message);
+}
+
+function read(error: unknown): ApiError {
+  const fields: Partial<Record<'statusCode' | 'code', unknown>> = typeof error === 'object' && error !== null ? error : {};
+  return {
+    statusCode: typeof fields.statusCode === 'number' ? fields.statusCode : null,
+    systemCode: typeof fields.code === 'string' ? fields.code : null,
+    message: errorMessage(error),
+  };
+}

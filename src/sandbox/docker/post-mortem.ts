@@ -1,0 +1,79 @@
+import type { Deadline } from '../../kernel/deadline.ts';
+import type { PostMortem } from '../sandbox.ts';
+import type { DockerConnection } from './docker-connection.ts';
+import { isNotFound } from './docker-errors.ts';
+import { lines, parseEvent, type ContainerEvent, type EventWatch } from './event-watch.ts';
+import { hostCounters } from './host-counters.ts';
+
+interface Found {
+  readonly container: PostMortem['container'];
+  readonly exitCode: number | null;
+  readonly oomFlag: boolean;
+  /** Seconds since 1970 on the engine's clock; null where it isn't known. */
+  readonly created: number | null;
+}
+
+/**
+ * What is known of a container from outside it. Never throws.
+ *
+ * `foreignKill` needs a kill event while no removal of ours was under way: the caller says so in `removedByUs`.
+ * Limit: a process killed from the host's shell leaves no event, only the exit code.
+ */
+export async function examine(
+  connection: DockerConnection,
+  watch: EventWatch,
+  id: string,
+  context: { readonly removedByUs: boolean; readonly since: number; readonly deadline: Deadline },
+): Promise<PostMortem> {
+  const found = await inspect(connection, id, context.deadline);
+  const asked = await events(connection, id, found.created, context.deadline);
+  const killed = [...watch.of(id), ...asked].some((event) => event.action === 'kill' && isDeadly(event.signal));
+  return {
+    container: found.container,
+    exitCode: found.exitCode,
+    foreignKill: killed && !context.removedByUs,
+    oomFlag: found.oomFlag,
+    hostCounters: connection.local ? await context.deadline.race(hostCounters(id)).catch(() => null) : null,
+    engineDisturbed: found.container === 'unknown' || connection.disturbedSince(context.since),
+  };
+}
+
+async function inspect(connection: DockerConnection, id: string, deadline: Deadline): Promise<Found> {
+  try {
+    const { State: state, Created: created } = await deadline.race(connection.docker.getContainer(id).inspect());
+    return {
+      container: state.Running ? 'running' : 'exited',
+      exitCode: state.Running ? null : state.ExitCode,
+      oomFlag: state.OOMKilled,
+      created: Math.floor(Date.parse(created) / 1000),
+    };
+  } catch (error) {
+    const container = isNotFound(error) ? 'gone' : 'unknown';
+    return { container, exitCode: null, oomFlag: false, created: null };
+  }
+}
+
+/** The engine's own memory of the last 256 events of all containers; the watch has more, where it was listening. */
+async function events(
+  connection: DockerConnection,
+  id: string,
+  created: number | null,
+  deadline: Deadline,
+): Promise<readonly ContainerEvent[]> {
+  const found: ContainerEvent[] = [];
+  const collect = async (): Promise<void> => {
+    const until = (connection.clock.now() / 1000).toFixed(3);
+    const query = { since: created ?? 0, until, filters: { container: [id], event: ['kill'] } };
+    for await (const line of lines(await connection.events(query))) {
+      const event = parseEvent(line);
+      if (event !== null) found.push(event);
+    }
+  };
+  await deadline.race(collect()).catch(() => undefined);
+  return found;
+}
+
+/** Signals that end a PID 1 without handlers when they come from outside its namespace: KILL alone. STOP holds it. */
+function isDeadly(signal: string | null): boolean {
+  return signal === '9' || signal === 'SIGKILL' || signal === 'KILL';
+}

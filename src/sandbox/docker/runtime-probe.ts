@@ -1,0 +1,32 @@
+import { errorMessage } from '../../kernel/invariant.ts';
+import type { Log } from './log.ts';
+
+/** Registered runtimes worth trying, fastest first; the engine's default comes last. */
+export function candidates(registered: readonly string[], engineDefault: string): readonly string[] {
+  const fast = registered.filter((name) => /^crun/.test(name)).sort();
+  return [...new Set([...fast, engineDefault])];
+}
+
+/**
+ * The first runtime that really starts a container with an agent that answers. crun, for one, is registered on
+ * machines where it can't work (both cgroup hierarchies mounted), and a broken runtime may hang instead of failing.
+ *
+ * @param works Starts and removes a sandbox on the runtime, within a deadline of its own.
+ * @throws what `works` threw for the last candidate.
+ */
+export async function chooseRuntime(
+  names: readonly string[],
+  works: (runtime: string) => Promise<void>,
+  log: Log,
+): Promise<string> {
+  for (const [position, name] of names.entries()) {
+    try {
+      await works(name);
+      return name;
+    } catch (error) {
+      if (position === names.length - 1) throw error;
+      log.warn({ runtime: name, error: errorMessage(error) }, 'runtime does not work here, trying the next');
+    }
+  }
+  throw new Error('the engine names no runtime');
+}
