@@ -7,6 +7,12 @@ import { SandboxFault } from '../sandbox.ts';
 import { dockerFault, type Operation } from './docker-errors.ts';
 import { StdioStream } from './stdio-stream.ts';
 
+export interface DaemonInfo {
+  readonly cgroupVersion: number;
+  readonly defaultRuntime: string;
+  readonly runtimes: readonly string[];
+}
+
 /** Requests to one Docker daemon, each with a deadline, and the memory of when it was last not there. */
 export class DockerConnection {
   readonly docker: Docker;
@@ -59,6 +65,20 @@ export class DockerConnection {
     const { State: state } = await this.ask('inspect', deadline, this.docker.getContainer(id).inspect());
     if (state.Running && !state.Restarting) return this.attach(id);
     throw new SandboxFault('lost', `the container is ${state.Status}, exit code ${String(state.ExitCode)}`);
+  }
+
+  async info(deadline: Deadline): Promise<DaemonInfo> {
+    interface Raw {
+      readonly CgroupVersion?: string;
+      readonly DefaultRuntime?: string;
+      readonly Runtimes?: Record<string, unknown>;
+    }
+    const raw = (await this.ask('ping', deadline, this.docker.info())) as Raw;
+    return {
+      cgroupVersion: Number(raw.CgroupVersion ?? 0),
+      defaultRuntime: raw.DefaultRuntime ?? 'runc',
+      runtimes: Object.keys(raw.Runtimes ?? {}),
+    };
   }
 
   /** The engine's events as lines of JSON; without `until` the stream stays open. */

@@ -1,10 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import type { ContainerCreateOptions } from 'dockerode';
-import type { Clock } from '../../kernel/clock.ts';
 import { Deadline } from '../../kernel/deadline.ts';
 import { errorMessage } from '../../kernel/invariant.ts';
 import { SingleFlight } from '../../kernel/single-flight.ts';
-import { AgentClient, type ClientTimes } from '../agent-client.ts';
+import { AgentClient } from '../agent-client.ts';
 import type { Attach } from '../link-contract.ts';
 import { checkReadiness } from '../readiness.ts';
 import type {
@@ -15,33 +13,17 @@ import type {
   SandboxHandle,
   SandboxSpec,
 } from '../sandbox.ts';
-import type { Wire } from '../wire.ts';
-import { AgentVolume, type AgentPaths } from './agent-volume.ts';
-import { containerOptions, LABELS } from './container-spec.ts';
+import { AgentVolume } from './agent-volume.ts';
+import { makeContainer, removeContainer } from './container-start.ts';
+import { containerOptions, LABELS, type ContainerContext } from './container-spec.ts';
 import { DockerConnection } from './docker-connection.ts';
-import { agentIsMissing, dockerFault, isGone } from './docker-errors.ts';
+import { agentIsMissing, dockerFault } from './docker-errors.ts';
 import { EventWatch } from './event-watch.ts';
-import type { Log } from './log.ts';
+import type { DockerEngineOptions } from './engine-options.ts';
 import { examine } from './post-mortem.ts';
 import { candidates, chooseRuntime } from './runtime-probe.ts';
 import { probeSpec } from './probe-spec.ts';
 import { Sweeper } from './sweeper.ts';
-
-export interface DockerEngineOptions {
-  /** As DOCKER_HOST has it; absent: as the environment says. */
-  readonly host?: string;
-  /** Names and labels everything that is made. Letters, digits, `_`, `.`, `-`. */
-  readonly controllerId: string;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly agent: AgentPaths;
-  readonly wire: Wire;
-  /** Profiles by the name that policies use, as JSON. */
-  readonly seccompProfiles?: ReadonlyMap<string, string>;
-  readonly clientTimes?: Partial<ClientTimes>;
-  /** What one runtime gets at boot to start a container. */
-  readonly runtimeProbeMs?: number;
-}
 
 const PREPARE_MS = 60_000;
 const RUNTIME_PROBE_MS = 15_000;
@@ -76,7 +58,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     this.#connection = connection;
     this.#volume = volume;
     this.#watch = new EventWatch(connection, options.clock, options.controllerId);
-    this.#sweeper = new Sweeper(options.clock, options.log, (container) => this.#delete(container));
+    this.#sweeper = new Sweeper(options.clock, options.log, (container) => removeContainer(connection, container));
   }
 
   /** Brings the agent's volume there and finds the runtime. @throws SandboxFault `engine_down`, `engine_error`. */
@@ -108,11 +90,10 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     const container = `faultline-${this.#options.controllerId}-${randomBytes(8).toString('hex')}`;
     const requests: Promise<unknown>[] = [];
     try {
-      const creating = this.#connection.docker.createContainer({ name: container, ...this.#creation(spec, runtime) });
-      requests.push(creating);
-      const { id } = await this.#connection.ask('create', deadline, creating);
-      const handle: SandboxHandle = { engine: this.name, id, instance: null, poolClass: spec.poolClass };
-      const client = await this.#open(handle, this.#firstStarting(id, requests), deadline);
+      const options = { name: container, ...containerOptions(spec, this.#context(spec, runtime)) };
+      const made = await makeContainer(this.#connection, options, requests, deadline);
+      const handle: SandboxHandle = { engine: this.name, id: made.id, instance: null, poolClass: spec.poolClass };
+      const client = await this.#open(handle, made.attach, deadline);
       await checkReadiness(client, deadline);
       return client;
     } catch (error) {
@@ -123,31 +104,12 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     }
   }
 
-  #creation(spec: SandboxSpec, runtime: string): ContainerCreateOptions {
+  #context(spec: SandboxSpec, runtime: string): ContainerContext {
     const { controllerId, seccompProfiles } = this.#options;
     const { seccomp: name } = spec.policy;
     const seccomp = name === 'engine' ? null : seccompProfiles?.get(name);
     if (seccomp === undefined) throw new Error(`seccomp profile "${name}" was not loaded`);
-    return containerOptions(spec, { controllerId, agentVolume: this.#volume.name, runtime, seccomp });
-  }
-
-  /** Attaches before the start, the cheapest order: the agent says nothing unasked. Later attachments find it running. */
-  #firstStarting(id: string, requests: Promise<unknown>[]): Attach {
-    let started = false;
-    return async (deadline) => {
-      if (started) return this.#connection.attachRunning(id, deadline);
-      started = true;
-      const stream = await this.#connection.attach(id);
-      try {
-        const starting = this.#connection.docker.getContainer(id).start();
-        requests.push(starting);
-        await this.#connection.ask('start', deadline, starting);
-        return stream;
-      } catch (error) {
-        stream.destroy();
-        throw error;
-      }
-    };
+    return { controllerId, agentVolume: this.#volume.name, runtime, seccomp };
   }
 
   async #open(handle: SandboxHandle, attach: Attach, deadline: Deadline): Promise<AgentClient> {
@@ -179,7 +141,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     const { id } = handle;
     this.#removed.add(id);
     this.#known.get(id)?.client.detach();
-    const removal = this.#delete(id);
+    const removal = removeContainer(this.#connection, id);
     try {
       await this.#connection.ask('remove', deadline, removal);
     } catch (error) {
@@ -203,10 +165,9 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
 
   async #findRuntime(deadline: Deadline): Promise<void> {
     const { clock, log, runtimeProbeMs } = this.#options;
-    const request: Promise<DaemonInfo> = this.#connection.docker.info();
-    const info = await this.#connection.ask('ping', deadline, request);
-    this.#cgroupVersion = Number(info.CgroupVersion ?? 0);
-    const names = candidates(Object.keys(info.Runtimes ?? {}), info.DefaultRuntime ?? 'runc');
+    const info = await this.#connection.info(deadline);
+    this.#cgroupVersion = info.cgroupVersion;
+    const names = candidates(info.runtimes, info.defaultRuntime);
     this.#runtime = await chooseRuntime(
       names,
       async (runtime) => {
@@ -217,15 +178,6 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
       log,
     );
     log.info({ runtime: this.#runtime }, 'runtime chosen');
-  }
-
-  async #delete(container: string): Promise<void> {
-    try {
-      // `v` takes the anonymous volumes that an image declares; the agent's has a name and stays.
-      await this.#connection.docker.getContainer(container).remove({ force: true, v: true });
-    } catch (error) {
-      if (!isGone(error)) throw error;
-    }
   }
 
   #refillVolume(): void {
@@ -242,10 +194,4 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     this.#watch[Symbol.dispose]();
     await this.#sweeper[Symbol.asyncDispose]();
   }
-}
-
-interface DaemonInfo {
-  readonly CgroupVersion?: string;
-  readonly DefaultRuntime?: string;
-  readonly Runtimes?: Record<string, unknown>;
 }
