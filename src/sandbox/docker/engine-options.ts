@@ -1,0 +1,21 @@
+import type { Clock } from '../../kernel/clock.ts';
+import type { ClientTimes } from '../agent-client.ts';
+import type { Wire } from '../wire.ts';
+import type { AgentPaths } from './agent-volume.ts';
+import type { Log } from './log.ts';
+
+export interface DockerEngineOptions {
+  /** As DOCKER_HOST has it; absent: as the environment says. */
+  readonly host?: string;
+  /** Names and labels everything that is made. Letters, digits, `_`, `.`, `-`. */
+  readonly controllerId: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly agent: AgentPaths;
+  readonly wire: Wire;
+  /** Profiles by the name that policies use, as JSON. */
+  readonly seccompProfiles?: ReadonlyMap<string, string>;
+  readonly clientTimes?: Partial<ClientTimes>;
+  /** What one runtime gets at boot to start a container. */
+  readonly runtimeProbeMs?: number;
+}
