@@ -16,6 +16,7 @@ export class StartQueue implements SandboxSupply {
   readonly #engine: SandboxEngine;
   readonly #clock: Clock;
   readonly #queue: PQueue;
+  readonly #closing = new AbortController();
 
   constructor(options: { engine: SandboxEngine; clock: Clock; concurrency: number }) {
     this.#engine = options.engine;
@@ -27,6 +28,11 @@ export class StartQueue implements SandboxSupply {
     return { waiting: this.#queue.size, starting: this.#queue.pending };
   }
 
+  /** Sends everybody who waits away, as if their deadline had come. Starts in flight finish. */
+  close(): void {
+    this.#closing.abort();
+  }
+
   async take(spec: SandboxSpec, deadline: Deadline, onFault: (fault: SandboxFault) => void): Promise<Sandbox> {
     for (let failures = 0; ; failures += 1) {
       const fault = await this.#attempt(spec, deadline);
@@ -34,7 +40,8 @@ export class StartQueue implements SandboxSupply {
       onFault(fault);
       const wait = backOffMs(failures);
       if (!isRetryable(fault) || deadline.remainingMs <= wait) throw fault;
-      await pause(this.#clock, wait);
+      await pause(this.#clock, wait, this.#closing.signal);
+      if (this.#closing.signal.aborted) throw fault;
     }
   }
 
@@ -49,13 +56,16 @@ export class StartQueue implements SandboxSupply {
       },
       { signal: leave.signal },
     );
-    const cancel = this.#clock.alarm(deadline.remainingMs, () => {
+    const giveUp = (): void => {
       if (!begun) leave.abort(new DeadlineExceeded('queue_wait', deadline.remainingMs));
-    });
+    };
+    const cancel = this.#clock.alarm(deadline.remainingMs, giveUp);
+    this.#closing.signal.addEventListener('abort', giveUp, { once: true });
     try {
       return await start;
     } finally {
       cancel();
+      this.#closing.signal.removeEventListener('abort', giveUp);
     }
   }
 

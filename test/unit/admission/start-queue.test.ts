@@ -1,0 +1,105 @@
+import { describe, expect, it } from 'vitest';
+import { StartQueue } from '../../../src/admission/start-queue.ts';
+import { Deadline, DeadlineExceeded } from '../../../src/kernel/deadline.ts';
+import { SandboxFault, type Sandbox, type SandboxEngine, type SandboxSpec } from '../../../src/sandbox/sandbox.ts';
+import { ManualClock, settle } from '../support/manual-clock.ts';
+
+const spec = { policy: { times: { sandbox_start: 60_000 } } } as unknown as SandboxSpec;
+const sandbox = {} as Sandbox;
+
+/** A queue over an engine whose starts the test answers by hand. */
+function queueOf(concurrency: number) {
+  const clock = new ManualClock();
+  const starts: PromiseWithResolvers<Sandbox>[] = [];
+  const engine = {
+    start: () => {
+      const start = Promise.withResolvers<Sandbox>();
+      starts.push(start);
+      return start.promise;
+    },
+  } as unknown as SandboxEngine;
+  const faults: string[] = [];
+  const queue = new StartQueue({ engine, clock, concurrency });
+  const take = (ms = 570_000): Promise<Sandbox> =>
+    queue.take(spec, Deadline.after(clock, 'queue_wait', ms), (fault) => faults.push(fault.code));
+  return { clock, queue, starts, faults, take };
+}
+
+describe('the start queue', () => {
+  it('never has more starts in flight than allowed', async () => {
+    const { queue, starts, take } = queueOf(2);
+    const all = Promise.all([take(), take(), take(), take(), take()]);
+    await settle();
+    expect(starts.length).toBe(2);
+    expect(queue.load).toEqual({ waiting: 3, starting: 2 });
+    for (let served = 0; served < 5; served += 1) {
+      starts[served]?.resolve(sandbox);
+      await settle();
+    }
+    expect(await all).toHaveLength(5);
+  });
+
+  it('retries infrastructure faults unseen, and records each', async () => {
+    const { clock, starts, faults, take } = queueOf(1);
+    const taken = take();
+    for (let failure = 0; failure < 3; failure += 1) {
+      await settle();
+      starts[failure]?.reject(new SandboxFault('engine_error', 'HTTP 500'));
+      await settle();
+      await clock.advance(10_000);
+    }
+    starts[3]?.resolve(sandbox);
+    expect(await taken).toBe(sandbox);
+    expect(faults).toEqual(['engine_error', 'engine_error', 'engine_error']);
+  });
+
+  it("does not try the task's own fault twice", async () => {
+    const { starts, take } = queueOf(1);
+    const taken = expect(take()).rejects.toMatchObject({ code: 'image_missing' });
+    await settle();
+    starts[0]?.reject(new SandboxFault('image_missing', 'no such image'));
+    await taken;
+    expect(starts).toHaveLength(1);
+  });
+
+  it('sends away who waited too long, and starts nothing for it', async () => {
+    const { clock, starts, take } = queueOf(1);
+    const first = take();
+    const second = expect(take(1_000)).rejects.toBeInstanceOf(DeadlineExceeded);
+    await clock.advance(1_000);
+    await second;
+    starts[0]?.resolve(sandbox);
+    await first;
+    await settle();
+    expect(starts).toHaveLength(1);
+  });
+
+  it('gives up with the last fault when the deadline leaves no time to try again', async () => {
+    const { clock, starts, take } = queueOf(1);
+    const taken = expect(take(50)).rejects.toMatchObject({ code: 'engine_down' });
+    await settle();
+    starts[0]?.reject(new SandboxFault('engine_down', 'ECONNREFUSED'));
+    await clock.advance(50);
+    await taken;
+  });
+
+  it('keeps nobody waiting when the server stops', async () => {
+    const { queue, starts, take } = queueOf(1);
+    const first = take();
+    const second = expect(take()).rejects.toBeInstanceOf(DeadlineExceeded);
+    await settle();
+    queue.close();
+    await second;
+    starts[0]?.resolve(sandbox);
+    expect(await first).toBe(sandbox);
+  });
+
+  it("shows a bug of ours as one instead of retrying it", async () => {
+    const { starts, faults, take } = queueOf(1);
+    const taken = expect(take()).rejects.toBeInstanceOf(TypeError);
+    await settle();
+    starts[0]?.reject(new TypeError('undefined is not a function'));
+    await taken;
+    expect(faults).toEqual([]);
+  });
+});

@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import { attribute } from '../../../src/outcome/attribute.ts';
+import { causes, type CauseCode } from '../../../src/outcome/causes.ts';
+import type { CounterReading, EndedRecord, Evidence, PostMortemRecord } from '../../../src/outcome/evidence.ts';
+
+const MiB = 2 ** 20;
+const calm: CounterReading = { oomKills: 0, memoryPeakBytes: 10 * MiB, memoryLimitBytes: 512 * MiB, pidsLimitHits: 0 };
+
+const ended = (change: Partial<EndedRecord>): Evidence => ({
+  kind: 'ended',
+  need: 'shell',
+  record: {
+    waitStatus: 0,
+    killReason: 'none',
+    killReach: 'none',
+    interpreter: 'kept',
+    before: calm,
+    after: calm,
+    ...change,
+  },
+});
+
+const notStarted = (errno: number, stage: 'fork' | 'exec', offered: boolean, need: 'shell' | 'python' | 'program'): Evidence => ({
+  kind: 'not_started',
+  need,
+  offered,
+  record: { errno, stage, killReach: 'none', before: calm },
+});
+
+const lost = (change: Partial<PostMortemRecord>): Evidence => ({
+  kind: 'sandbox_lost',
+  fault: 'lost',
+  executed: 'unknown',
+  postMortem: { container: 'exited', foreignKill: false, oomFlag: false, engineDisturbed: false, ...change },
+});
+
+const exit = (code: number): number => code << 8;
+
+/** Each row: the incident it guards against, the evidence, the only acceptable cause. */
+const rows: readonly (readonly [string, Evidence, CauseCode])[] = [
+  ['an ordinary exit', ended({}), 'completed'],
+  ['exit 137 that the model wrote itself is no memory kill', ended({ waitStatus: exit(137) }), 'completed'],
+  ['exit 124 is no timeout', ended({ waitStatus: exit(124) }), 'completed'],
+  ['a kill by the model itself is its own ending', ended({ waitStatus: 9 }), 'completed'],
+  ['an old OOM kill does not stick to a later call', ended({ waitStatus: 9, before: { ...calm, oomKills: 1 }, after: { ...calm, oomKills: 1 } }), 'completed'],
+  ['our own kill at the limit', ended({ waitStatus: 9, killReason: 'timeout' }), 'time_limit'],
+  ['endless output', ended({ waitStatus: 9, killReason: 'output' }), 'output_limit'],
+  ['own memory limit', ended({ waitStatus: 9, after: { ...calm, oomKills: 1, memoryPeakBytes: 512 * MiB } }), 'memory_limit'],
+  ['killed by memory far below the own limit: the host', ended({ waitStatus: 9, after: { ...calm, oomKills: 1 } }), 'host_memory'],
+  ['an OOM kill without a readable peak is never infra', ended({ waitStatus: 9, after: { ...calm, oomKills: 1, memoryPeakBytes: -1 } }), 'memory_limit'],
+  ['a host without counters is no evidence', ended({ before: { ...calm, oomKills: -1 }, after: { ...calm, oomKills: 7 } }), 'completed'],
+  ['process limit that made the command fail', ended({ waitStatus: exit(2), after: { ...calm, pidsLimitHits: 3 } }), 'process_limit'],
+  ['process limit that the command coped with', ended({ after: { ...calm, pidsLimitHits: 3 } }), 'completed'],
+  ['the code ended its interpreter', ended({ waitStatus: exit(9), interpreter: 'lost' }), 'interpreter_ended'],
+  ['a replaced interpreter is an ordinary ending', ended({ interpreter: 'replaced' }), 'completed'],
+  ['process table full at the start', notStarted(11, 'fork', true, 'shell'), 'process_limit'],
+  ['the model deleted the shell', notStarted(2, 'exec', true, 'shell'), 'shell_removed'],
+  ['the image never had a shell', notStarted(2, 'exec', false, 'shell'), 'shell_absent'],
+  ['the model deleted Python', notStarted(2, 'exec', true, 'python'), 'python_removed'],
+  ['the image never had Python', notStarted(2, 'exec', false, 'python'), 'python_absent'],
+  ['a shell overwritten with garbage is not infra', notStarted(8, 'exec', true, 'shell'), 'tool_unstartable'],
+  ['a custom tool that is gone is not infra', notStarted(2, 'exec', true, 'program'), 'tool_unstartable'],
+  ['somebody outside killed the container', lost({ foreignKill: true }), 'sandbox_killed'],
+  ['the engine went down with it', lost({ engineDisturbed: true }), 'engine_restarted'],
+  ['nothing could be asked', lost({ container: 'unknown' }), 'blind'],
+  ['PID 1 fell to the own memory limit', lost({ oomFlag: true }), 'sandbox_broken'],
+  ['it died and nobody knows why: kept, not excluded', lost({}), 'sandbox_died'],
+  ['silent but running, nothing wrong outside: kept', lost({ container: 'running' }), 'sandbox_died'],
+  ['the agent never answered a start', { kind: 'no_sandbox', fault: 'agent_silent' }, 'start_timeout'],
+  ['a missing image', { kind: 'no_sandbox', fault: 'image_missing' }, 'image_missing'],
+  ['earlier calls took too long', { kind: 'turn_expired' }, 'turn_wait'],
+  ['a cause that stuck', { kind: 'lost_before', cause: 'sandbox_broken' }, 'sandbox_broken'],
+  ['after DELETE', { kind: 'rollout_over', how: 'deleted' }, 'rollout_ended'],
+  ['after an idle end', { kind: 'rollout_over', how: 'idle' }, 'rollout_idle'],
+];
+
+describe('attribute', () => {
+  it.each(rows)('%s', (_incident, evidence, cause) => {
+    expect(attribute(evidence).cause).toBe(cause);
+  });
+
+  it('gives the same outcome for the same evidence', () => {
+    for (const [, evidence] of rows) expect(attribute(evidence)).toEqual(attribute(structuredClone(evidence)));
+  });
+
+  it('says 503 exactly where the model is not to blame and the call has no output', () => {
+    for (const [code, cause] of Object.entries(causes))
+      if (cause.attribution === 'infra') expect([code, cause.status, cause.excludes]).toEqual([code, 503, true]);
+  });
+
+  it('never excludes for something the model did', () => {
+    for (const cause of Object.values(causes)) if (cause.attribution === 'model') expect(cause.excludes).toBe(false);
+  });
+});

@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { attribute } from '../../../src/outcome/attribute.ts';
+import { causes, type CauseCode, type Outcome } from '../../../src/outcome/causes.ts';
+import { noticeOf, waitResult, type ToolResult } from '../../../src/outcome/result.ts';
+import { render, UNAVAILABLE_TEXT } from '../../../src/outcome/render.ts';
+
+const result = (change: Partial<ToolResult>): ToolResult => ({
+  exit_code: 0,
+  signal: null,
+  stdout: '',
+  stderr: '',
+  truncated: false,
+  notice: null,
+  duration_ms: 1,
+  ...change,
+});
+const completed: Outcome = { attribution: 'ok', cause: 'completed', executed: 'yes' };
+const outcomeOf = (cause: CauseCode): Outcome => ({ attribution: causes[cause].attribution, cause, executed: 'unknown' });
+
+describe('render', () => {
+  it('adds nothing to an ordinary output', () => {
+    expect(render(completed, result({ stdout: 'hi\n' })).output).toBe('hi\n');
+  });
+
+  it('separates what is said about the output from the output', () => {
+    const { output } = render(completed, result({ stdout: 'no newline', stderr: 'bad', exit_code: 2 }));
+    expect(output).toBe('no newline\nbad\n[exit code 2]');
+  });
+
+  it.each(Object.keys(causes) as CauseCode[])('gives %s a constant text wherever it is not the tool that speaks', (cause) => {
+    const reply = render(outcomeOf(cause), result({ stdout: 'secret of the cause' }));
+    expect(reply.status).toBe(causes[cause].status);
+    if (reply.status !== 200) expect(reply.output).not.toContain('secret');
+    if (reply.status === 503) expect(reply.output).toBe(UNAVAILABLE_TEXT);
+  });
+
+  it('never hints in a notice at whether the rollout counts', () => {
+    for (const cause of Object.keys(causes) as CauseCode[]) {
+      const notice = noticeOf(outcomeOf(cause), { timeoutMs: 60_000, memoryBytes: 2 ** 29, processes: 256 });
+      expect(notice ?? '').not.toMatch(/exclu|infra|reward|score|valid|attribut|verdict/i);
+    }
+  });
+
+  it('quotes the limit that was hit', () => {
+    const outcome = attribute({
+      kind: 'ended',
+      need: 'shell',
+      record: {
+        waitStatus: 9,
+        killReason: 'timeout',
+        killReach: 'tree',
+        interpreter: 'kept',
+        before: { oomKills: 0, memoryPeakBytes: 0, memoryLimitBytes: 1, pidsLimitHits: 0 },
+        after: { oomKills: 0, memoryPeakBytes: 0, memoryLimitBytes: 1, pidsLimitHits: 0 },
+      },
+    });
+    expect(noticeOf(outcome, { timeoutMs: 60_000, memoryBytes: 1, processes: 1 })).toBe('timed out after 60 s');
+  });
+
+  it.each([
+    [0, 0, null],
+    [7 << 8, 7, null],
+    [137 << 8, 137, null],
+    [9, null, 'SIGKILL'],
+    [15 | 0x80, null, 'SIGTERM'],
+  ])('reads wait status %i', (status, exitCode, signal) => {
+    expect(waitResult(status)).toEqual({ exit_code: exitCode, signal });
+  });
+});
