@@ -2,7 +2,13 @@ import { defineConfig } from 'vitest/config';
 
 /** `unit` and `contract` need no engine; the others use the real one, and share its two cores, so run file by file. */
 const project = (name: string, options: { testTimeout: number; fileParallelism: boolean }) => ({
-  test: { name, root: import.meta.dirname + '/..', include: [`test/${name}/**/*.test.ts`], hookTimeout: 120_000, ...options },
+  test: {
+    name,
+    root: import.meta.dirname + '/..',
+    include: [`test/${name}/**/*.test.ts`],
+    hookTimeout: 120_000,
+    ...options,
+  },
 });
 
 export default defineConfig({

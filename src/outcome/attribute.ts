@@ -1,6 +1,13 @@
 import { unreachable } from '../kernel/invariant.ts';
 import { causes, type CauseCode, type Outcome } from './causes.ts';
-import type { CounterReading, EndedRecord, Evidence, FaultCode, NotStartedRecord, PostMortemRecord } from './evidence.ts';
+import type {
+  CounterReading,
+  EndedRecord,
+  Evidence,
+  FaultCode,
+  NotStartedRecord,
+  PostMortemRecord,
+} from './evidence.ts';
 
 /**
  * Evidence to outcome: pure, total, and judged once.

@@ -13,9 +13,21 @@ export interface Cause {
   readonly sentence: string;
 }
 
-const ok = (sentence: string): Cause => ({ attribution: 'ok', status: 200, endsRollout: false, excludes: false, sentence });
+const ok = (sentence: string): Cause => ({
+  attribution: 'ok',
+  status: 200,
+  endsRollout: false,
+  excludes: false,
+  sentence,
+});
 const model = (sentence: string): Cause => ({ ...ok(sentence), attribution: 'model' });
-const infra = (sentence: string): Cause => ({ attribution: 'infra', status: 503, endsRollout: true, excludes: true, sentence });
+const infra = (sentence: string): Cause => ({
+  attribution: 'infra',
+  status: 503,
+  endsRollout: true,
+  excludes: true,
+  sentence,
+});
 const task = (sentence: string): Cause => ({ ...infra(sentence), attribution: 'task' });
 
 /** The one table of cause codes. The README of this folder lists the same rows; a test compares them. */
@@ -31,7 +43,10 @@ export const causes = {
   shell_removed: model('The shell was there at the start and is gone.'),
   python_removed: model('The interpreter was there at the start and is gone.'),
   turn_wait: model('Earlier calls of the same rollout took too long.'),
-  sandbox_broken: { ...model("The sandbox's first process died of the sandbox's own memory limit."), endsRollout: true },
+  sandbox_broken: {
+    ...model("The sandbox's first process died of the sandbox's own memory limit."),
+    endsRollout: true,
+  },
   tool_unstartable: {
     ...model('The tool could not be started, and the evidence does not say why.'),
     attribution: 'undetermined',
@@ -45,7 +60,7 @@ export const causes = {
   python_absent: { ...task('The image has no Python 3.'), status: 200, endsRollout: false },
   image_missing: task('The image is not there.'),
   image_broken: task('The image cannot be started.'),
-  setup_failed: task("A set-up command of the task failed."),
+  setup_failed: task('A set-up command of the task failed.'),
   rollout_life: task('The rollout reached its total life.'),
   engine_down: infra('The container engine does not answer.'),
   engine_error: infra('The container engine answered with an error.'),
@@ -59,8 +74,18 @@ export const causes = {
     ...infra('Our own evidence was down when the sandbox was lost.'),
     attribution: 'undetermined',
   },
-  cancelled: { ...model('The rollout was ended while the call ran.'), attribution: 'client', status: 410, excludes: false },
-  rollout_ended: { ...model('The rollout had ended before the call.'), attribution: 'client', status: 410, excludes: false },
+  cancelled: {
+    ...model('The rollout was ended while the call ran.'),
+    attribution: 'client',
+    status: 410,
+    excludes: false,
+  },
+  rollout_ended: {
+    ...model('The rollout had ended before the call.'),
+    attribution: 'client',
+    status: 410,
+    excludes: false,
+  },
   conflicting_repeat: {
     ...model('A call id came again with other arguments.'),
     attribution: 'client',

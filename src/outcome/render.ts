@@ -28,7 +28,10 @@ export function render(outcome: Outcome, result: ToolResult | null): Reply {
 function modelText(result: ToolResult): string {
   const streams = [result.stdout, result.stderr].filter((text) => text !== '');
   const remarks = [ending(result), result.notice].filter((text) => text !== null);
-  const body = streams.reduce((text, stream) => (text === '' || text.endsWith('\n') ? text : `${text}\n`) + stream, '');
+  const body = streams.reduce(
+    (text, stream) => (text === '' || text.endsWith('\n') ? text : `${text}\n`) + stream,
+    '',
+  );
   if (remarks.length === 0) return body;
   const separator = body === '' || body.endsWith('\n') ? '' : '\n';
   return body + separator + remarks.map((remark) => `[${remark}]`).join('\n');

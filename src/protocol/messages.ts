@@ -169,7 +169,12 @@ export type Report =
       readonly refusedFrames: number;
       readonly counters: Counters;
     }
-  | { readonly type: 'started'; readonly call: CallNumber; readonly pid: number; readonly startedAtMs: number }
+  | {
+      readonly type: 'started';
+      readonly call: CallNumber;
+      readonly pid: number;
+      readonly startedAtMs: number;
+    }
   | StartFailure
   | Ending
   /** Asked to start a number it has seen, whose ending was acknowledged and forgotten. */

@@ -75,12 +75,25 @@ export class History {
 
 function intended(rollout: PastRollout, event: EventOf<'call_intended'>, at: number): void {
   const { call: callId, tool, argumentsSha256, number } = event;
-  rollout.calls.set(callId, { callId, tool, arguments: event.arguments, argumentsSha256, number, at, ending: null });
+  rollout.calls.set(callId, {
+    callId,
+    tool,
+    arguments: event.arguments,
+    argumentsSha256,
+    number,
+    at,
+    ending: null,
+  });
   rollout.lastNumber = Math.max(rollout.lastNumber, number);
   rollout.lastActivityAt = at;
 }
 
-function finished(rollout: PastRollout, event: EventOf<'call_finished'>, position: Position, at: number): void {
+function finished(
+  rollout: PastRollout,
+  event: EventOf<'call_finished'>,
+  position: Position,
+  at: number,
+): void {
   const { call: callId, tool, argumentsSha256, number, outcome, status, durationMs } = event;
   const known = rollout.calls.get(callId);
   const call = known ?? { callId, tool, arguments: null, argumentsSha256, number, at, ending: null };

@@ -16,7 +16,11 @@ export async function reap(
   }
 }
 
-export async function reapOnce(parts: { rollouts: Rollouts; sandboxes: Sandboxes; clock: Clock }): Promise<void> {
+export async function reapOnce(parts: {
+  rollouts: Rollouts;
+  sandboxes: Sandboxes;
+  clock: Clock;
+}): Promise<void> {
   const now = parts.clock.now();
   for (const rollout of parts.rollouts.all()) {
     const reason = dueEnd(rollout, now);

@@ -53,7 +53,12 @@ export async function restore(parts: RestoreParts): Promise<InterruptedCall[]> {
   await Promise.all(adoptions);
   for (const handle of byId.values()) void parts.removals.add(handle);
   parts.log.info(
-    { rollouts: history.rollouts.size, sandboxes: found.length, unclaimed: byId.size, interrupted: interrupted.length },
+    {
+      rollouts: history.rollouts.size,
+      sandboxes: found.length,
+      unclaimed: byId.size,
+      interrupted: interrupted.length,
+    },
     'restored',
   );
   return interrupted;
@@ -65,7 +70,12 @@ function revive({ catalog, rollouts, log }: RestoreParts, past: PastRollout): Ro
     log.warn({ rollout: past.id, task: past.task }, 'rollout of a task that is configured no more');
     return null;
   }
-  const rollout = new Rollout({ id: rolloutId(past.id), task, job: jobId(past.job), openedAt: past.openedAt });
+  const rollout = new Rollout({
+    id: rolloutId(past.id),
+    task,
+    job: jobId(past.job),
+    openedAt: past.openedAt,
+  });
   rollout.lastActivityAt = past.lastActivityAt;
   rollout.skipNumbers(past.lastNumber);
   rollouts.add(rollout);
@@ -84,7 +94,12 @@ function reviveCalls(rollout: Rollout, past: PastRollout): InterruptedCall[] {
   return open;
 }
 
-function interruptedCall(rollout: Rollout, record: CallRecord, call: PastCall, number: number): InterruptedCall {
+function interruptedCall(
+  rollout: Rollout,
+  record: CallRecord,
+  call: PastCall,
+  number: number,
+): InterruptedCall {
   return { rollout, record, arguments: call.arguments, number };
 }
 

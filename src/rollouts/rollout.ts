@@ -128,7 +128,8 @@ export class Rollout {
 
   /** The sandbox is this rollout's from now on. Call after the claim is durable. */
   claim(sandbox: Sandbox): void {
-    if (this.#state !== 'opened') throw new Error(`rollout ${this.id} is ${this.#state} and can't claim a sandbox`);
+    if (this.#state !== 'opened')
+      throw new Error(`rollout ${this.id} is ${this.#state} and can't claim a sandbox`);
     this.#state = 'live';
     this.#sandbox = sandbox;
     this.#handle = sandbox.handle;

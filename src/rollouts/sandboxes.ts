@@ -95,7 +95,14 @@ export class Sandboxes {
 
   async #recordAttempt(rollout: Rollout, step: string, fault: SandboxFault): Promise<void> {
     await this.#journal.append(
-      { type: 'attempt_failed', rollout: rollout.id, call: null, step, code: fault.code, message: fault.message },
+      {
+        type: 'attempt_failed',
+        rollout: rollout.id,
+        call: null,
+        step,
+        code: fault.code,
+        message: fault.message,
+      },
       { durable: false },
     );
   }
@@ -116,7 +123,10 @@ export class Sandboxes {
     const { cause } = attribute(evidence);
     rollout.sandbox?.detach();
     rollout.lose(cause);
-    await this.#journal.append({ type: 'rollout_lost', rollout: rollout.id, cause, evidence }, { durable: true });
+    await this.#journal.append(
+      { type: 'rollout_lost', rollout: rollout.id, cause, evidence },
+      { durable: true },
+    );
     if (rollout.handle !== null) void this.#removals.add(rollout.handle);
   }
 

@@ -129,7 +129,11 @@ export class SandboxFault extends Error {
   readonly code: SandboxFaultCode;
   readonly executed: Executed;
 
-  constructor(code: SandboxFaultCode, message: string, options: { cause?: unknown; executed?: Executed } = {}) {
+  constructor(
+    code: SandboxFaultCode,
+    message: string,
+    options: { cause?: unknown; executed?: Executed } = {},
+  ) {
     super(message, { cause: options.cause });
     this.code = code;
     this.executed = options.executed ?? 'no';

@@ -27,7 +27,9 @@ function decode(given: unknown): unknown {
 /** SHA-256 (hex) of tool and arguments with object keys sorted: the same call in another spelling is the same call. */
 export function argumentsDigest(tool: string, given: unknown): string {
   const value = decode(given) ?? given;
-  return createHash('sha256').update(JSON.stringify([tool, canonical(value)])).digest('hex');
+  return createHash('sha256')
+    .update(JSON.stringify([tool, canonical(value)]))
+    .digest('hex');
 }
 
 function canonical(value: unknown): unknown {

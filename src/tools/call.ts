@@ -97,7 +97,9 @@ export class ToolCalls {
   async #repeat(rollout: Rollout, known: CallRecord, digest: string): Promise<CallAnswer> {
     if (known.argumentsSha256 !== digest) {
       rollout.noteClientFault('conflicting_repeat');
-      throw new ConflictingRepeat(`call ${known.callId} of rollout ${rollout.id} came again with other arguments`);
+      throw new ConflictingRepeat(
+        `call ${known.callId} of rollout ${rollout.id} came again with other arguments`,
+      );
     }
     const running = this.#running.get(known);
     return { ...(running === undefined ? await this.stored(rollout, known) : await running), replayed: true };
@@ -107,7 +109,8 @@ export class ToolCalls {
   async stored(rollout: Rollout, record: CallRecord): Promise<CallAnswer> {
     if (record.position === null) throw new Error(`call ${record.callId} has no stored answer`);
     const event = await this.#parts.journal.read(record.position);
-    if (event.type !== 'call_finished') throw new Error(`journal holds a ${event.type} where a result should be`);
+    if (event.type !== 'call_finished')
+      throw new Error(`journal holds a ${event.type} where a result should be`);
     return {
       rollout: rollout.id,
       callId: record.callId,
@@ -119,7 +122,12 @@ export class ToolCalls {
     };
   }
 
-  async #walk(rollout: Rollout, record: CallRecord, given: unknown, number: number | null): Promise<CallAnswer> {
+  async #walk(
+    rollout: Rollout,
+    record: CallRecord,
+    given: unknown,
+    number: number | null,
+  ): Promise<CallAnswer> {
     const { clock, sandboxes } = this.#parts;
     const began = clock.monotonic();
     const arrival = Deadline.after(clock, 'queue_wait', HOLD_MS);
@@ -165,7 +173,13 @@ export class ToolCalls {
   }
 
   /** The intent, written before anything can run; the agent refuses a second start, so it needs no flush. */
-  async #intend(rollout: Rollout, record: CallRecord, tool: Tool, given: unknown, sandbox: Sandbox): Promise<number> {
+  async #intend(
+    rollout: Rollout,
+    record: CallRecord,
+    tool: Tool,
+    given: unknown,
+    sandbox: Sandbox,
+  ): Promise<number> {
     const number = rollout.nextNumber();
     await this.#parts.journal.append(
       {
@@ -220,7 +234,15 @@ export class ToolCalls {
       { durable: true },
     );
     rollout.settle(record, { outcome, status: reply.status, durationMs, position }, clock.now());
-    return { rollout: rollout.id, callId: record.callId, status: reply.status, output, result, outcome, replayed: false };
+    return {
+      rollout: rollout.id,
+      callId: record.callId,
+      status: reply.status,
+      output,
+      result,
+      outcome,
+      replayed: false,
+    };
   }
 }
 

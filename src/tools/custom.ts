@@ -11,7 +11,9 @@ export function customTool(definition: CustomTool): Tool {
     name: definition.name,
     description: definition.description,
     parameters: z.strictObject(
-      Object.fromEntries(Object.entries(definition.parameters).map(([name, one]) => [name, parameterType(one)])),
+      Object.fromEntries(
+        Object.entries(definition.parameters).map(([name, one]) => [name, parameterType(one)]),
+      ),
     ),
     need: 'program',
     work: (input) => ({

@@ -77,7 +77,9 @@ export const listFiles: Tool = {
 
 function listingText(payload: Uint8Array): string {
   const { entries, truncated } = decodeListing(payload);
-  const lines = entries.map(({ path, type, sizeBytes }) => (type === 'directory' ? `${path}/` : `${path}  ${String(sizeBytes)}`));
+  const lines = entries.map(({ path, type, sizeBytes }) =>
+    type === 'directory' ? `${path}/` : `${path}  ${String(sizeBytes)}`,
+  );
   return [...lines, ...(truncated ? [`[more than ${String(LIST_ENTRIES)} entries]`] : [])].join('\n');
 }
 

@@ -20,7 +20,14 @@ export interface Finding {
 
 /** A call that the model got wrong, before anything could run. */
 export function refusal(reason: 'bad_arguments' | 'unknown_tool', text: string): Finding {
-  return { evidence: { kind: 'refused', reason }, tool: null, limits: null, number: null, ending: null, refusal: text };
+  return {
+    evidence: { kind: 'refused', reason },
+    tool: null,
+    limits: null,
+    number: null,
+    ending: null,
+    refusal: text,
+  };
 }
 
 /** The agent's report as evidence. */
@@ -41,13 +48,15 @@ function evidenceRecord(ending: Ending) {
 export function resultOf(policy: Policy, outcome: Outcome, finding: Finding): ToolResult | null {
   const nothing = { exit_code: null, signal: null, stdout: '', stderr: '', truncated: false };
   const { ending, tool } = finding;
-  if (finding.refusal !== undefined) return { ...nothing, stdout: finding.refusal, notice: null, duration_ms: 0 };
+  if (finding.refusal !== undefined)
+    return { ...nothing, stdout: finding.refusal, notice: null, duration_ms: 0 };
   const notice = noticeOf(outcome, {
     timeoutMs: finding.limits?.timeoutMs ?? 0,
     memoryBytes: policy.limits.memory,
     processes: policy.limits.processes,
   });
-  if (ending === null || tool === null) return notice === null ? null : { ...nothing, notice, duration_ms: 0 };
+  if (ending === null || tool === null)
+    return notice === null ? null : { ...nothing, notice, duration_ms: 0 };
   const notices = [notice, ...sideEffects(ending)].filter((text) => text !== null);
   return {
     ...tool.show(ending),
@@ -59,6 +68,7 @@ export function resultOf(policy: Policy, outcome: Outcome, finding: Finding): To
 /** What an ending did to the rest of the sandbox, which the model should know. */
 function sideEffects(ending: Ending): string[] {
   if (ending.interpreter === 'replaced') return ['the interpreter was restarted; earlier state is gone'];
-  if (ending.killReach === 'everything') return ['all processes were ended, interpreter and background included'];
+  if (ending.killReach === 'everything')
+    return ['all processes were ended, interpreter and background included'];
   return [];
 }

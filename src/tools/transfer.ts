@@ -34,7 +34,13 @@ export class FileTransfer {
   readonly #blobs: Blobs;
   readonly #clock: Clock;
 
-  constructor(parts: { rollouts: Rollouts; sandboxes: Sandboxes; journal: Journal; blobs: Blobs; clock: Clock }) {
+  constructor(parts: {
+    rollouts: Rollouts;
+    sandboxes: Sandboxes;
+    journal: Journal;
+    blobs: Blobs;
+    clock: Clock;
+  }) {
     this.#rollouts = parts.rollouts;
     this.#sandboxes = parts.sandboxes;
     this.#journal = parts.journal;
@@ -56,7 +62,10 @@ export class FileTransfer {
         await this.#run(rollout, deadline, { kind: 'write-file', path, offset, data, mode: NEW_FILE_MODE });
         offset += data.length;
       }
-      await this.#journal.append({ type: 'file_uploaded', rollout: rollout.id, path, ...kept }, { durable: true });
+      await this.#journal.append(
+        { type: 'file_uploaded', rollout: rollout.id, path, ...kept },
+        { durable: true },
+      );
       return kept;
     });
   }
@@ -71,9 +80,14 @@ export class FileTransfer {
     });
   }
 
-  async *#rest(rollout: Rollout, deadline: Deadline, path: string, first: Uint8Array): AsyncIterable<Uint8Array> {
+  async *#rest(
+    rollout: Rollout,
+    deadline: Deadline,
+    path: string,
+    first: Uint8Array,
+  ): AsyncIterable<Uint8Array> {
     let chunk = first;
-    for (let offset = 0; chunk.length > 0; ) {
+    for (let offset = 0; chunk.length > 0;) {
       yield chunk;
       if (chunk.length < CHUNK_BYTES) return;
       offset += chunk.length;
@@ -82,7 +96,12 @@ export class FileTransfer {
   }
 
   async #read(rollout: Rollout, deadline: Deadline, path: string, offset: number): Promise<Uint8Array> {
-    const ending = await this.#run(rollout, deadline, { kind: 'read-file', path, offset, length: CHUNK_BYTES });
+    const ending = await this.#run(rollout, deadline, {
+      kind: 'read-file',
+      path,
+      offset,
+      length: CHUNK_BYTES,
+    });
     return ending.payload;
   }
 
@@ -93,7 +112,8 @@ export class FileTransfer {
     const deadline = Deadline.after(this.#clock, 'turn_wait', TRANSFER_MS);
     using turn = await rollout.turns.take(deadline);
     if (turn === null) return { problem: 'earlier calls of this rollout took too long', status: 503 };
-    if (rollout.state === 'lost' || rollout.state === 'ended') return { problem: 'the rollout has ended', status: 410 };
+    if (rollout.state === 'lost' || rollout.state === 'ended')
+      return { problem: 'the rollout has ended', status: 410 };
     try {
       return await work(deadline);
     } catch (error) {
@@ -112,7 +132,9 @@ export class FileTransfer {
     const report = await sandbox.run(number, work, callLimits(policy, policy.times.call_default));
     sandbox.acknowledge(number);
     if (report.type === 'exited' && report.errno === 0 && report.killReason === 'none') return report;
-    throw new FileRefused(report.errno === 0 ? 'the file could not be moved in time' : errnoText(report.errno));
+    throw new FileRefused(
+      report.errno === 0 ? 'the file could not be moved in time' : errnoText(report.errno),
+    );
   }
 }
 

@@ -41,7 +41,12 @@ module.exports = {
     vendor('dockerode', '^src/sandbox/docker/'),
     vendor('fastify', '^src/(http/|app\\.ts)'),
     vendor('p-queue', '^src/admission/'),
-    { name: 'client-knows-the-wire-only', severity: 'error', from: { path: '^src/client/' }, to: { path: '^src/(?!client/|http/wire\\.ts)' } },
+    {
+      name: 'client-knows-the-wire-only',
+      severity: 'error',
+      from: { path: '^src/client/' },
+      to: { path: '^src/(?!client/|http/wire\\.ts)' },
+    },
   ],
   options: {
     tsPreCompilationDeps: true,

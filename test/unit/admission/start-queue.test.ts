@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { StartQueue } from '../../../src/admission/start-queue.ts';
 import { Deadline, DeadlineExceeded } from '../../../src/kernel/deadline.ts';
-import { SandboxFault, type Sandbox, type SandboxEngine, type SandboxSpec } from '../../../src/sandbox/sandbox.ts';
+import {
+  SandboxFault,
+  type Sandbox,
+  type SandboxEngine,
+  type SandboxSpec,
+} from '../../../src/sandbox/sandbox.ts';
 import { ManualClock, settle } from '../support/manual-clock.ts';
 
 const spec = { policy: { times: { sandbox_start: 60_000 } } } as unknown as SandboxSpec;
@@ -94,7 +99,7 @@ describe('the start queue', () => {
     expect(await first).toBe(sandbox);
   });
 
-  it("shows a bug of ours as one instead of retrying it", async () => {
+  it('shows a bug of ours as one instead of retrying it', async () => {
     const { starts, faults, take } = queueOf(1);
     const taken = expect(take()).rejects.toBeInstanceOf(TypeError);
     await settle();

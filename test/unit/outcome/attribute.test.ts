@@ -1,10 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { attribute } from '../../../src/outcome/attribute.ts';
 import { causes, type CauseCode } from '../../../src/outcome/causes.ts';
-import type { CounterReading, EndedRecord, Evidence, PostMortemRecord } from '../../../src/outcome/evidence.ts';
+import type {
+  CounterReading,
+  EndedRecord,
+  Evidence,
+  PostMortemRecord,
+} from '../../../src/outcome/evidence.ts';
 
 const MiB = 2 ** 20;
-const calm: CounterReading = { oomKills: 0, memoryPeakBytes: 10 * MiB, memoryLimitBytes: 512 * MiB, pidsLimitHits: 0 };
+const calm: CounterReading = {
+  oomKills: 0,
+  memoryPeakBytes: 10 * MiB,
+  memoryLimitBytes: 512 * MiB,
+  pidsLimitHits: 0,
+};
 
 const ended = (change: Partial<EndedRecord>): Evidence => ({
   kind: 'ended',
@@ -20,7 +30,12 @@ const ended = (change: Partial<EndedRecord>): Evidence => ({
   },
 });
 
-const notStarted = (errno: number, stage: 'fork' | 'exec', offered: boolean, need: 'shell' | 'python' | 'program'): Evidence => ({
+const notStarted = (
+  errno: number,
+  stage: 'fork' | 'exec',
+  offered: boolean,
+  need: 'shell' | 'python' | 'program',
+): Evidence => ({
   kind: 'not_started',
   need,
   offered,
@@ -42,16 +57,44 @@ const rows: readonly (readonly [string, Evidence, CauseCode])[] = [
   ['exit 137 that the model wrote itself is no memory kill', ended({ waitStatus: exit(137) }), 'completed'],
   ['exit 124 is no timeout', ended({ waitStatus: exit(124) }), 'completed'],
   ['a kill by the model itself is its own ending', ended({ waitStatus: 9 }), 'completed'],
-  ['an old OOM kill does not stick to a later call', ended({ waitStatus: 9, before: { ...calm, oomKills: 1 }, after: { ...calm, oomKills: 1 } }), 'completed'],
+  [
+    'an old OOM kill does not stick to a later call',
+    ended({ waitStatus: 9, before: { ...calm, oomKills: 1 }, after: { ...calm, oomKills: 1 } }),
+    'completed',
+  ],
   ['our own kill at the limit', ended({ waitStatus: 9, killReason: 'timeout' }), 'time_limit'],
   ['endless output', ended({ waitStatus: 9, killReason: 'output' }), 'output_limit'],
-  ['own memory limit', ended({ waitStatus: 9, after: { ...calm, oomKills: 1, memoryPeakBytes: 512 * MiB } }), 'memory_limit'],
-  ['killed by memory far below the own limit: the host', ended({ waitStatus: 9, after: { ...calm, oomKills: 1 } }), 'host_memory'],
-  ['an OOM kill without a readable peak is never infra', ended({ waitStatus: 9, after: { ...calm, oomKills: 1, memoryPeakBytes: -1 } }), 'memory_limit'],
-  ['a host without counters is no evidence', ended({ before: { ...calm, oomKills: -1 }, after: { ...calm, oomKills: 7 } }), 'completed'],
-  ['process limit that made the command fail', ended({ waitStatus: exit(2), after: { ...calm, pidsLimitHits: 3 } }), 'process_limit'],
+  [
+    'own memory limit',
+    ended({ waitStatus: 9, after: { ...calm, oomKills: 1, memoryPeakBytes: 512 * MiB } }),
+    'memory_limit',
+  ],
+  [
+    'killed by memory far below the own limit: the host',
+    ended({ waitStatus: 9, after: { ...calm, oomKills: 1 } }),
+    'host_memory',
+  ],
+  [
+    'an OOM kill without a readable peak is never infra',
+    ended({ waitStatus: 9, after: { ...calm, oomKills: 1, memoryPeakBytes: -1 } }),
+    'memory_limit',
+  ],
+  [
+    'a host without counters is no evidence',
+    ended({ before: { ...calm, oomKills: -1 }, after: { ...calm, oomKills: 7 } }),
+    'completed',
+  ],
+  [
+    'process limit that made the command fail',
+    ended({ waitStatus: exit(2), after: { ...calm, pidsLimitHits: 3 } }),
+    'process_limit',
+  ],
   ['process limit that the command coped with', ended({ after: { ...calm, pidsLimitHits: 3 } }), 'completed'],
-  ['the code ended its interpreter', ended({ waitStatus: exit(9), interpreter: 'lost' }), 'interpreter_ended'],
+  [
+    'the code ended its interpreter',
+    ended({ waitStatus: exit(9), interpreter: 'lost' }),
+    'interpreter_ended',
+  ],
   ['a replaced interpreter is an ordinary ending', ended({ interpreter: 'replaced' }), 'completed'],
   ['process table full at the start', notStarted(11, 'fork', true, 'shell'), 'process_limit'],
   ['the model deleted the shell', notStarted(2, 'exec', true, 'shell'), 'shell_removed'],
@@ -80,15 +123,18 @@ describe('attribute', () => {
   });
 
   it('gives the same outcome for the same evidence', () => {
-    for (const [, evidence] of rows) expect(attribute(evidence)).toEqual(attribute(structuredClone(evidence)));
+    for (const [, evidence] of rows)
+      expect(attribute(evidence)).toEqual(attribute(structuredClone(evidence)));
   });
 
   it('says 503 exactly where the model is not to blame and the call has no output', () => {
     for (const [code, cause] of Object.entries(causes))
-      if (cause.attribution === 'infra') expect([code, cause.status, cause.excludes]).toEqual([code, 503, true]);
+      if (cause.attribution === 'infra')
+        expect([code, cause.status, cause.excludes]).toEqual([code, 503, true]);
   });
 
   it('never excludes for something the model did', () => {
-    for (const cause of Object.values(causes)) if (cause.attribution === 'model') expect(cause.excludes).toBe(false);
+    for (const cause of Object.values(causes))
+      if (cause.attribution === 'model') expect(cause.excludes).toBe(false);
   });
 });

@@ -15,7 +15,11 @@ const result = (change: Partial<ToolResult>): ToolResult => ({
   ...change,
 });
 const completed: Outcome = { attribution: 'ok', cause: 'completed', executed: 'yes' };
-const outcomeOf = (cause: CauseCode): Outcome => ({ attribution: causes[cause].attribution, cause, executed: 'unknown' });
+const outcomeOf = (cause: CauseCode): Outcome => ({
+  attribution: causes[cause].attribution,
+  cause,
+  executed: 'unknown',
+});
 
 describe('render', () => {
   it('adds nothing to an ordinary output', () => {
@@ -27,12 +31,15 @@ describe('render', () => {
     expect(output).toBe('no newline\nbad\n[exit code 2]');
   });
 
-  it.each(Object.keys(causes) as CauseCode[])('gives %s a constant text wherever it is not the tool that speaks', (cause) => {
-    const reply = render(outcomeOf(cause), result({ stdout: 'secret of the cause' }));
-    expect(reply.status).toBe(causes[cause].status);
-    if (reply.status !== 200) expect(reply.output).not.toContain('secret');
-    if (reply.status === 503) expect(reply.output).toBe(UNAVAILABLE_TEXT);
-  });
+  it.each(Object.keys(causes) as CauseCode[])(
+    'gives %s a constant text wherever it is not the tool that speaks',
+    (cause) => {
+      const reply = render(outcomeOf(cause), result({ stdout: 'secret of the cause' }));
+      expect(reply.status).toBe(causes[cause].status);
+      if (reply.status !== 200) expect(reply.output).not.toContain('secret');
+      if (reply.status === 503) expect(reply.output).toBe(UNAVAILABLE_TEXT);
+    },
+  );
 
   it('never hints in a notice at whether the rollout counts', () => {
     for (const cause of Object.keys(causes) as CauseCode[]) {
@@ -54,7 +61,9 @@ describe('render', () => {
         after: { oomKills: 0, memoryPeakBytes: 0, memoryLimitBytes: 1, pidsLimitHits: 0 },
       },
     });
-    expect(noticeOf(outcome, { timeoutMs: 60_000, memoryBytes: 1, processes: 1 })).toBe('timed out after 60 s');
+    expect(noticeOf(outcome, { timeoutMs: 60_000, memoryBytes: 1, processes: 1 })).toBe(
+      'timed out after 60 s',
+    );
   });
 
   it.each([

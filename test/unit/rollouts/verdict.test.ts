@@ -10,7 +10,16 @@ describe('verdict', () => {
   it('counts add up, whatever happened', () => {
     fc.assert(
       fc.property(anyCalls, (calls) => {
-        const { calls: all, pending, ok, model, infra, task, client, undetermined } = verdictOf(calls, null).counts;
+        const {
+          calls: all,
+          pending,
+          ok,
+          model,
+          infra,
+          task,
+          client,
+          undetermined,
+        } = verdictOf(calls, null).counts;
         expect(pending + ok + model + infra + task + client + undetermined).toBe(all);
         expect(all).toBe(calls.length);
       }),
