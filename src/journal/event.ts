@@ -1,0 +1,182 @@
+import { errorMessage } from '../kernel/invariant.ts';
+import type { Cause, CauseCode, Outcome } from '../outcome/causes.ts';
+import type { Evidence } from '../outcome/evidence.ts';
+import type { ToolResult } from '../outcome/result.ts';
+
+/**
+ * What the journal records: one JSON object per line. A reader must pass over fields it doesn't know, and a
+ * writer never changes what a field means; a new meaning is a new field.
+ */
+
+/** A container in the words of the engine that runs it. */
+export interface SandboxHandle {
+  readonly engine: string;
+  readonly id: string;
+  /** Secret-free name of this one sandbox, also on its labels. */
+  readonly instance: string | null;
+  readonly poolClass: string;
+}
+
+interface EventFields {
+  controller_started: { readonly controller: string; readonly version: string; readonly pid: number };
+  controller_stopped: { readonly controller: string };
+  rollout_opened: {
+    readonly rollout: string;
+    readonly task: string;
+    readonly image: string;
+    readonly policy: string;
+    readonly job: string;
+    /** The dataset row, where the call brought one. */
+    readonly item?: unknown;
+  };
+  /** Durable before the first frame: after a crash it says whose container this is. */
+  sandbox_claimed: { readonly rollout: string; readonly handle: SandboxHandle; readonly attempt: number };
+  /** Written before the frame that may start the command. */
+  call_intended: {
+    readonly rollout: string;
+    readonly call: string;
+    /** The call's number in its sandbox. */
+    readonly number: number;
+    /** Instance of the sandbox it goes to. */
+    readonly sandbox: string;
+    readonly tool: string;
+    readonly arguments: unknown;
+    readonly argumentsSha256: string;
+  };
+  /** Durable before the reply leaves; a repeated call is answered from it. */
+  call_finished: {
+    readonly rollout: string;
+    readonly call: string;
+    readonly tool: string;
+    /** Null where the call never got one, because it never reached a sandbox. */
+    readonly number: number | null;
+    readonly argumentsSha256: string;
+    readonly outcome: Outcome;
+    /** What the outcome was judged from. */
+    readonly evidence: Evidence;
+    /** HTTP status of the reply. */
+    readonly status: Cause['status'];
+    /** The text the model saw. */
+    readonly output: string;
+    readonly result: ToolResult | null;
+    readonly durationMs: number;
+    /** Part of the duration spent waiting for a sandbox or for earlier calls. */
+    readonly queuedMs?: number;
+    /** How many sandboxes or connections it took. */
+    readonly attempts?: number;
+  };
+  /** A step that failed and may be tried again, unseen by the model. */
+  attempt_failed: {
+    readonly rollout: string;
+    readonly call: string | null;
+    readonly step: string;
+    readonly code: string;
+    readonly message: string;
+  };
+  /** Written before we end a sandbox ourselves, so that its death is never taken for the engine's doing. */
+  kill_intended: { readonly handle: SandboxHandle; readonly rollout: string | null; readonly reason: string };
+  /** The bytes are in the blob store under their digest. */
+  file_uploaded: {
+    readonly rollout: string;
+    readonly path: string;
+    readonly sha256: string;
+    readonly bytes: number;
+  };
+  /** Its sandbox can't go on; the first cause sticks. */
+  rollout_lost: { readonly rollout: string; readonly cause: CauseCode; readonly evidence: Evidence };
+  sandbox_removed: { readonly handle: SandboxHandle };
+  rollout_ended: {
+    readonly rollout: string;
+    readonly how: 'deleted' | 'idle' | 'life' | 'stopped';
+    readonly verdict: string;
+    readonly reasons: readonly string[];
+    readonly counts: Readonly<Record<string, number>>;
+  };
+}
+
+export type EventType = keyof EventFields;
+
+/** What one line holds. `at` is wall-clock time in ISO 8601, UTC; for people and reports, never subtracted. */
+export type JournalEvent = {
+  [Type in EventType]: { readonly type: Type; readonly at: string } & EventFields[Type];
+}[EventType];
+
+export type EventOf<Type extends EventType> = Extract<JournalEvent, { type: Type }>;
+
+/** An event as it is handed to the journal, which adds the time. */
+export type NewEvent = { [Type in EventType]: { readonly type: Type } & EventFields[Type] }[EventType];
+
+type FieldKind =
+  'text' | 'number' | 'object' | 'list' | 'any' | 'text or null' | 'number or null' | 'object or null';
+
+type Optional = 'item' | 'queuedMs' | 'attempts';
+
+/** Of each event the fields it can't be without. */
+const required = {
+  controller_started: { controller: 'text', version: 'text', pid: 'number' },
+  controller_stopped: { controller: 'text' },
+  rollout_opened: { rollout: 'text', task: 'text', image: 'text', policy: 'text', job: 'text' },
+  sandbox_claimed: { rollout: 'text', handle: 'object', attempt: 'number' },
+  call_intended: {
+    rollout: 'text',
+    call: 'text',
+    number: 'number',
+    sandbox: 'text',
+    tool: 'text',
+    arguments: 'any',
+    argumentsSha256: 'text',
+  },
+  call_finished: {
+    rollout: 'text',
+    call: 'text',
+    tool: 'text',
+    number: 'number or null',
+    argumentsSha256: 'text',
+    outcome: 'object',
+    evidence: 'object',
+    status: 'number',
+    output: 'text',
+    result: 'object or null',
+    durationMs: 'number',
+  },
+  attempt_failed: { rollout: 'text', call: 'text or null', step: 'text', code: 'text', message: 'text' },
+  kill_intended: { handle: 'object', rollout: 'text or null', reason: 'text' },
+  file_uploaded: { rollout: 'text', path: 'text', sha256: 'text', bytes: 'number' },
+  rollout_lost: { rollout: 'text', cause: 'text', evidence: 'object' },
+  sandbox_removed: { handle: 'object' },
+  rollout_ended: { rollout: 'text', how: 'text', verdict: 'text', reasons: 'list', counts: 'object' },
+} satisfies { [Type in EventType]: Record<Exclude<keyof EventFields[Type], Optional>, FieldKind> };
+
+export const EVENT_TYPES = Object.keys(required) as readonly EventType[];
+
+/** @throws SyntaxError where the line isn't a whole event of ours, saying why. */
+export function parseEvent(line: string): JournalEvent {
+  const value = parseObject(line);
+  const { type, at } = value;
+  if (typeof type !== 'string' || !Object.hasOwn(required, type)) throw new SyntaxError('unknown event type');
+  if (typeof at !== 'string' || Number.isNaN(Date.parse(at)))
+    throw new SyntaxError(`${type}: "at" is no time`);
+  for (const [field, kind] of Object.entries(required[type as EventType])) {
+    if (!isKind(value[field], kind)) throw new SyntaxError(`${type}: "${field}" is not ${kind}`);
+  }
+  return value as unknown as JournalEvent;
+}
+
+function parseObject(line: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(line);
+    if (isKind(value, 'object')) return value as Record<string, unknown>;
+  } catch (error) {
+    throw new SyntaxError(`not JSON: ${errorMessage(error)}`, { cause: error });
+  }
+  throw new SyntaxError('not a JSON object');
+}
+
+function isKind(value: unknown, kind: FieldKind): boolean {
+  if (kind === 'any') return true;
+  if (kind === 'list') return Array.isArray(value);
+  if (value === null) return kind.endsWith('or null');
+  if (kind.startsWith('text')) return typeof value === 'string';
+  if (kind.startsWith('number')) return typeof value === 'number';
+  return typeof value === 'object' && !Array.isArray(value);
+}

@@ -1,0 +1,187 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../kernel/clock.ts';
+import { errorMessage } from '../kernel/invariant.ts';
+import type { JournalEvent, NewEvent } from './event.ts';
+import { JournalError, type Journal, type PlacedEvent, type Position } from './journal.ts';
+import { lockFolder } from './lock.ts';
+import { listLogFiles, LogFile, logFileName, logFileNumber } from './log-file.ts';
+import { readEvent, readLogFile } from './log-reader.ts';
+
+export interface FileJournalOptions {
+  readonly dataDir: string;
+  readonly clock: Clock;
+  /** A file is not added to once this would make it larger. */
+  readonly rotateBytes?: number;
+  /** Longest line; an answer of 1 MB whose every byte needs escaping stays below. */
+  readonly maxLineBytes?: number;
+  /** Lines waiting to be written, all together; more are refused. */
+  readonly maxQueuedBytes?: number;
+}
+
+const DEFAULTS = { rotateBytes: 64 * 2 ** 20, maxLineBytes: 16 * 2 ** 20, maxQueuedBytes: 256 * 2 ** 20 };
+/** Most that is written at once, unless one line alone is longer. */
+const BATCH_BYTES = 4 * 2 ** 20;
+
+interface Entry {
+  readonly line: Buffer;
+  readonly durable: boolean;
+  readonly resolve: (position: Position) => void;
+  readonly reject: (error: JournalError) => void;
+}
+
+/**
+ * The journal as JSON lines in `<data>/journal`: a new file for each process, and another whenever one is full.
+ *
+ * Group commit. One batch is under way at a time: one write, and one fdatasync if anything in it is to be durable.
+ * What is appended meanwhile gathers and is the next batch, so that the price of a flush is shared by whoever waits
+ * for it, without a timer. A batch that fails is rejected as a whole and its file abandoned; the next begins a new one.
+ */
+export class FileJournal implements Journal {
+  readonly #folder: string;
+  readonly #clock: Clock;
+  readonly #limits: typeof DEFAULTS;
+  readonly #lock: Disposable;
+  readonly #queue: Entry[] = [];
+  #queuedBytes = 0;
+  #file: LogFile | null = null;
+  #nextNumber: number;
+  #writing = false;
+  #closed = false;
+  #skippedLines = 0;
+
+  private constructor(options: FileJournalOptions, folder: string, lock: Disposable, nextNumber: number) {
+    this.#folder = folder;
+    this.#clock = options.clock;
+    this.#limits = { ...DEFAULTS, ...options };
+    this.#lock = lock;
+    this.#nextNumber = nextNumber;
+  }
+
+  /** @throws JournalError `in_use` where another controller has the data folder. */
+  static async open(options: FileJournalOptions): Promise<FileJournal> {
+    const lock = lockFolder(options.dataDir);
+    try {
+      const folder = join(options.dataDir, 'journal');
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      const last = (await listLogFiles(folder)).at(-1);
+      return new FileJournal(options, folder, lock, last === undefined ? 1 : (logFileNumber(last) ?? 0) + 1);
+    } catch (error) {
+      lock[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  get skippedLines(): number {
+    return this.#skippedLines;
+  }
+
+  async append({ type, ...fields }: NewEvent, { durable }: { readonly durable: boolean }): Promise<Position> {
+    const at = new Date(this.#clock.now()).toISOString();
+    const line = Buffer.from(`${JSON.stringify({ at, type, ...fields })}\n`);
+    if (line.length > this.#limits.maxLineBytes) {
+      throw new JournalError(
+        'too_large',
+        `a ${type} of ${String(line.length)} bytes is too large for the journal`,
+      );
+    }
+    return await this.#enqueue(line, durable);
+  }
+
+  async flush(): Promise<void> {
+    if (this.#file === null && !this.#writing) return;
+    await this.#enqueue(Buffer.alloc(0), true);
+  }
+
+  read(position: Position): Promise<JournalEvent> {
+    return readEvent(this.#folder, position);
+  }
+
+  async *events(): AsyncIterable<PlacedEvent> {
+    const active = this.#file === null ? null : { name: this.#file.name, bytes: this.#file.bytes };
+    const skip = (): void => {
+      this.#skippedLines += 1;
+    };
+    for (const file of await listLogFiles(this.#folder)) {
+      const end = file === active?.name ? active.bytes : Infinity;
+      yield* readLogFile(this.#folder, file, { end, maxLineBytes: this.#limits.maxLineBytes, skip });
+      if (file === active?.name) return;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    const flushed = this.flush();
+    this.#closed = true;
+    try {
+      await flushed;
+      await this.#file?.close();
+    } finally {
+      this.#file = null;
+      this.#lock[Symbol.dispose]();
+    }
+  }
+
+  #enqueue(line: Buffer, durable: boolean): Promise<Position> {
+    if (this.#closed) return Promise.reject(new JournalError('closed', 'the journal is closed'));
+    if (this.#queuedBytes + line.length > this.#limits.maxQueuedBytes) {
+      return Promise.reject(
+        new JournalError('overloaded', 'too much is waiting to be written to the journal'),
+      );
+    }
+    this.#queuedBytes += line.length;
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ line, durable, resolve, reject });
+      if (!this.#writing) void this.#writeAll();
+    });
+  }
+
+  async #writeAll(): Promise<void> {
+    this.#writing = true;
+    await Promise.resolve(); // Whoever appends in the same turn of the event loop shares the first batch.
+    while (this.#queue.length > 0) await this.#writeBatch(this.#takeBatch());
+    this.#writing = false;
+  }
+
+  #takeBatch(): Entry[] {
+    let bytes = 0;
+    const over = this.#queue.findIndex(
+      ({ line }, index) => (bytes += line.length) > BATCH_BYTES && index > 0,
+    );
+    return this.#queue.splice(0, over === -1 ? this.#queue.length : over);
+  }
+
+  async #writeBatch(batch: readonly Entry[]): Promise<void> {
+    const data = Buffer.concat(batch.map(({ line }) => line));
+    try {
+      const file = await this.#fileFor(data.length);
+      let offset = file.bytes;
+      const durable = batch.some((entry) => entry.durable);
+      await file.append(data, durable);
+      for (const { line, resolve } of batch) {
+        resolve({ file: file.name, offset, bytes: line.length });
+        offset += line.length;
+      }
+    } catch (error) {
+      await this.#file?.abandon();
+      this.#file = null;
+      const failure = new JournalError('not_written', `journal: ${errorMessage(error)}`, { cause: error });
+      for (const { reject } of batch) reject(failure);
+    }
+    this.#queuedBytes -= data.length;
+  }
+
+  async #fileFor(bytes: number): Promise<LogFile> {
+    const file = this.#file;
+    if (file !== null && (file.bytes === 0 || file.bytes + bytes <= this.#limits.rotateBytes)) return file;
+    if (file !== null) {
+      await file.append(Buffer.alloc(0), true); // Earlier appends that were not durable must not outlive later ones.
+      this.#file = null;
+      await file.close();
+    }
+    const name = logFileName(this.#clock.now(), this.#nextNumber);
+    this.#nextNumber += 1;
+    this.#file = await LogFile.create(this.#folder, name);
+    return this.#file;
+  }
+}

@@ -1,0 +1,78 @@
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseEvent, type JournalEvent } from './event.ts';
+import { JournalError, type PlacedEvent, type Position } from './journal.ts';
+import { logFileNumber } from './log-file.ts';
+
+const NEWLINE = 0x0a;
+const CHUNK_BYTES = 1024 * 1024;
+
+/** One complete line without its newline, and where it begins. */
+interface Line {
+  readonly bytes: Buffer;
+  readonly offset: number;
+}
+
+/** Events of one file up to `end`; `skip` is called for each line that is torn, too long or not ours. */
+export async function* readLogFile(
+  folder: string,
+  file: string,
+  options: { readonly end: number; readonly maxLineBytes: number; readonly skip: () => void },
+): AsyncIterable<PlacedEvent> {
+  for await (const { bytes, offset } of linesOf(join(folder, file), options)) {
+    const event = parse(bytes);
+    if (event === null) options.skip();
+    else yield { event, position: { file, offset, bytes: bytes.length + 1 } };
+  }
+}
+
+function parse(bytes: Buffer): JournalEvent | null {
+  try {
+    return parseEvent(bytes.toString('utf8'));
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+async function* linesOf(
+  path: string,
+  { end, maxLineBytes, skip }: { end: number; maxLineBytes: number; skip: () => void },
+): AsyncIterable<Line> {
+  if (end === 0) return;
+  let pending: Buffer[] = [];
+  let pendingBytes = 0;
+  let offset = 0;
+  for await (const chunk of createReadStream(path, { end: end - 1, highWaterMark: CHUNK_BYTES })) {
+    let start = 0;
+    const data = chunk as Buffer;
+    for (let stop = data.indexOf(NEWLINE); stop >= 0; stop = data.indexOf(NEWLINE, start)) {
+      const bytes = pendingBytes + stop - start;
+      if (bytes > maxLineBytes) skip();
+      else yield { bytes: Buffer.concat([...pending, data.subarray(start, stop)]), offset };
+      offset += bytes + 1;
+      start = stop + 1;
+      pending = [];
+      pendingBytes = 0;
+    }
+    pendingBytes += data.length - start;
+    if (pendingBytes <= maxLineBytes) pending.push(data.subarray(start));
+    else pending = []; // Too long to be ours: only its length is kept, until its newline comes.
+  }
+  if (pendingBytes > 0) skip();
+}
+
+/** The event at a position. @throws JournalError `unreadable` */
+export async function readEvent(folder: string, position: Position): Promise<JournalEvent> {
+  const { file, offset, bytes } = position;
+  try {
+    if (logFileNumber(file) === null) throw new Error('not the name of a journal file');
+    await using handle = await open(join(folder, file));
+    const buffer = Buffer.alloc(bytes);
+    const { bytesRead } = await handle.read(buffer, 0, bytes, offset);
+    return parseEvent(buffer.toString('utf8', 0, bytesRead));
+  } catch (error) {
+    throw new JournalError('unreadable', `no event at ${file}:${String(offset)}`, { cause: error });
+  }
+}
