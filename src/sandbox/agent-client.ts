@@ -43,6 +43,7 @@ export class AgentClient implements Sandbox {
   #fault: SandboxFault | null = null;
   #lastRunAt: number | null = null;
   #offers: Offers = { shell: null, python: null };
+  #lastCall: CallNumber = 0;
 
   private constructor(options: ClientOptions) {
     this.#clock = options.clock;
@@ -75,6 +76,10 @@ export class AgentClient implements Sandbox {
 
   get handle(): SandboxHandle {
     return { ...this.#handle, instance: this.#link.instance };
+  }
+
+  get lastCall(): CallNumber {
+    return this.#lastCall;
   }
 
   get offers(): Offers {
@@ -120,9 +125,11 @@ export class AgentClient implements Sandbox {
   }
 
   #start(pending: PendingCall): void {
-    if (!this.#link.send(pending.start)) return;
+    if (!this.#link.attached) return;
     this.#watch(pending);
+    // Before the write: from here on nobody can prove that it did not arrive.
     pending.sent();
+    this.#link.send(pending.start);
     if (pending.cancelWanted) this.#link.send({ type: 'cancel', call: pending.start.call });
   }
 
@@ -141,6 +148,7 @@ export class AgentClient implements Sandbox {
   /** After each attachment. Kept endings follow `state` by themselves, but only `start` finds out about a gap. */
   #resume(state: State): void {
     this.#offers = { shell: state.shell, python: state.python };
+    this.#lastCall = state.lastCall;
     const running = new Set(state.running);
     for (const pending of this.#pending.values()) {
       const { call } = pending.start;

@@ -38,6 +38,10 @@ export class AgentLink {
     return this.#instance;
   }
 
+  get attached(): boolean {
+    return this.#status === 'attached';
+  }
+
   /** The first attachment. @throws SandboxFault; the link is closed then. */
   async open(deadline: Deadline): Promise<void> {
     try {

@@ -49,6 +49,8 @@ export interface PostMortem {
 export interface Sandbox {
   readonly handle: SandboxHandle;
   readonly offers: Offers;
+  /** The highest call number the agent had accepted when it was last attached; numbers up to it are used up. */
+  readonly lastCall: CallNumber;
 
   /**
    * Starts the call, waits for its ending. The same number may be given again after a fault: the agent starts it

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { buffer } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { pack } from 'tar-stream';
 import type { Deadline } from '../../kernel/deadline.ts';
 import { AGENT_FOLDER, LABELS } from './container-spec.ts';
@@ -13,6 +14,16 @@ import { isGone, isNotFound } from './docker-errors.ts';
 export interface AgentPaths {
   readonly agent: string;
   readonly interpreter: string;
+}
+
+export const BUILT_AGENT: AgentPaths = {
+  agent: inRepository('docker/agent/agent'),
+  interpreter: inRepository('docker/interpreter/interpreter.py'),
+};
+
+/** The same from `src/sandbox/docker` and from `dist/sandbox/docker`. */
+function inRepository(path: string): string {
+  return fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 }
 
 interface AgentFile {

@@ -22,7 +22,8 @@ export class DockerConnection {
   #disturbedAt = -Infinity;
 
   /** @param host As DOCKER_HOST has it (`unix:///run/docker.sock`, `tcp://host:2376`); absent: as the environment says. */
-  constructor(clock: Clock, host = process.env['DOCKER_HOST'] ?? '') {
+  constructor(clock: Clock, dockerHost?: string) {
+    const host = dockerHost ?? process.env['DOCKER_HOST'] ?? '';
     this.clock = clock;
     this.local = host === '' || host.startsWith('unix:');
     this.docker = connect(host);

@@ -13,7 +13,7 @@ import type {
   SandboxHandle,
   SandboxSpec,
 } from '../sandbox.ts';
-import { AgentVolume } from './agent-volume.ts';
+import { AgentVolume, BUILT_AGENT } from './agent-volume.ts';
 import { makeContainer, removeContainer } from './container-start.ts';
 import { containerOptions, LABELS, type ContainerContext } from './container-spec.ts';
 import { DockerConnection } from './docker-connection.ts';
@@ -63,9 +63,9 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
 
   /** Brings the agent's volume there and finds the runtime. @throws SandboxFault `engine_down`, `engine_error`. */
   static async connect(options: DockerEngineOptions): Promise<DockerEngine> {
-    const connection = new DockerConnection(options.clock, options.host);
+    const connection = new DockerConnection(options.clock, options.dockerHost);
     const deadline = Deadline.after(options.clock, 'engine_request', PREPARE_MS);
-    const volume = await AgentVolume.load(connection, options.controllerId, options.agent);
+    const volume = await AgentVolume.load(connection, options.controllerId, options.agent ?? BUILT_AGENT);
     await volume.fill(deadline);
     const engine = new DockerEngine(options, connection, volume);
     try {

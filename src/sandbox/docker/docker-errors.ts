@@ -17,15 +17,14 @@ const UNREACHABLE = new Set([
 const BROKEN_IMAGE = [
   /image operating system "[^"]*" cannot be used on this platform/,
   /does not match the (specified|detected host) platform/,
-  /cannot mkdir: .* is not a directory/i,
-  /(mount|mkdir|open|chdir|resolve|working directory|cwd)[^\n]*not a directory/i,
-  /not a directory: Are you trying to mount a directory onto a file/i,
-  /chdir to cwd[^\n]*(no such file|permission denied)/i,
-  /unable to find user|no matching entries in passwd file/,
+  /^(\(HTTP code \d+\) [^-]* - )?Cannot mkdir: .* is not a directory/,
+  /\/merged\/[^\n]*(: not a directory|is not directory)/,
+  /Are you trying to mount a directory onto a file/,
+  /chdir to cwd[^\n]*(not a directory|no such file|permission denied)/i,
 ];
 
-/** The entrypoint in an error's words: then everything else in it is about our binary, not about the image. */
-const OUR_ENTRYPOINT = /exec:? [^\n]*\/\.faultline\/|\/\.faultline\/agent/;
+/** The agent in an error's words: then everything else in it is about our binary, not about the image. */
+const OUR_ENTRYPOINT = /\/\.faultline\/agent/;
 
 interface ApiError {
   readonly statusCode: number | null;
@@ -55,6 +54,7 @@ function classify(operation: Operation, error: unknown): SandboxFaultCode {
   if (statusCode === null) return unreachable(systemCode, message) ? 'engine_down' : 'engine_error';
   if (statusCode === 404) return notFound(operation, message);
   if (operation === 'create' || operation === 'start') {
+    if (/invalid reference format/.test(message)) return 'image_missing';
     if (imageIsBroken(message)) return 'image_broken';
   }
   if (operation === 'attach' && statusCode === 409) return 'lost';
@@ -63,7 +63,7 @@ function classify(operation: Operation, error: unknown): SandboxFaultCode {
 
 /** Whether a start failed because the agent is not on its volume (pruned by somebody, or filled in part). */
 export function agentIsMissing(error: unknown): boolean {
-  return OUR_ENTRYPOINT.test(errorMessage(error)) && /no such file/.test(errorMessage(error));
+  return OUR_ENTRYPOINT.test(errorMessage(error)) && /no such file/i.test(errorMessage(error));
 }
 
 /** Removing what is gone, or what somebody else is removing now, has succeeded. */

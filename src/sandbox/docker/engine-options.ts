@@ -2,16 +2,17 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { ClientTimes } from '../agent-client.ts';
 import type { Wire } from '../wire.ts';
 import type { AgentPaths } from './agent-volume.ts';
-import type { Log } from './log.ts';
+import type { Log } from '../../kernel/log.ts';
 
 export interface DockerEngineOptions {
   /** As DOCKER_HOST has it; absent: as the environment says. */
-  readonly host?: string;
+  readonly dockerHost?: string | undefined;
   /** Names and labels everything that is made. Letters, digits, `_`, `.`, `-`. */
   readonly controllerId: string;
   readonly clock: Clock;
   readonly log: Log;
-  readonly agent: AgentPaths;
+  /** Absent: as built in this repository's `docker/`. */
+  readonly agent?: AgentPaths;
   readonly wire: Wire;
   /** Profiles by the name that policies use, as JSON. */
   readonly seccompProfiles?: ReadonlyMap<string, string>;

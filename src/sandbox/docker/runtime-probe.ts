@@ -1,5 +1,5 @@
 import { errorMessage } from '../../kernel/invariant.ts';
-import type { Log } from './log.ts';
+import type { Log } from '../../kernel/log.ts';
 
 /** Registered runtimes worth trying, fastest first; the engine's default comes last. */
 export function candidates(registered: readonly string[], engineDefault: string): readonly string[] {

@@ -1,7 +1,7 @@
 import { pause, type Clock } from '../../kernel/clock.ts';
 import { Deadline } from '../../kernel/deadline.ts';
 import { errorMessage } from '../../kernel/invariant.ts';
-import type { Log } from './log.ts';
+import type { Log } from '../../kernel/log.ts';
 
 const FIRST_PAUSE_MS = 100;
 const LAST_PAUSE_MS = 60_000;

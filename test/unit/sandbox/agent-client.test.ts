@@ -1,0 +1,219 @@
+import { expect, test } from 'vitest';
+import { Deadline } from '../../../src/kernel/deadline.ts';
+import type { CallLimits, Work } from '../../../src/protocol/messages.ts';
+import { AgentClient } from '../../../src/sandbox/agent-client.ts';
+import { SandboxFault } from '../../../src/sandbox/sandbox.ts';
+import { ManualClock, settle } from './manual-clock.ts';
+import { jsonWire, ScriptedAgent } from './scripted-agent.ts';
+
+const WORK: Work = { kind: 'shell', command: 'true' };
+const LIMITS: CallLimits = { timeoutMs: 60_000, keepBytes: 100, outputBytes: 1000 };
+const HANDLE = { engine: 'test', id: 'c1', instance: null, poolClass: 'p' };
+
+async function open(agent: ScriptedAgent, instance: string | null = null) {
+  const clock = new ManualClock();
+  const handle = { ...HANDLE, instance };
+  const deadline = Deadline.after(clock, 'sandbox_start', 60_000);
+  const client = await AgentClient.open({ attach: agent.attach, wire: jsonWire, clock, handle }, deadline);
+  return { client, clock, agent, [Symbol.dispose]: () => { client.detach(); } }; // prettier-ignore
+}
+
+async function faultOf(promise: Promise<unknown>): Promise<SandboxFault> {
+  const error = await promise.then(() => null, (reason: unknown) => reason); // prettier-ignore
+  expect(error).toBeInstanceOf(SandboxFault);
+  return error as SandboxFault;
+}
+
+test('a call is started once, ended once, and knows its instance', async () => {
+  using opened = await open(new ScriptedAgent());
+  const { client, agent } = opened;
+  const running = client.run(16, WORK, LIMITS);
+  await settle();
+  agent.end(16, 256);
+  expect(await running).toMatchObject({ type: 'exited', call: 16, waitStatus: 256 });
+  expect(client.handle.instance).toBe('one');
+  expect(client.offers).toEqual({ shell: '/bin/sh', python: null });
+  expect(agent.executions).toBe(1);
+});
+
+test('the same number given twice while it runs is one call', async () => {
+  using opened = await open(new ScriptedAgent());
+  const { client, agent } = opened;
+  const both = Promise.all([client.run(16, WORK, LIMITS), client.run(16, WORK, LIMITS)]);
+  await settle();
+  agent.end(16);
+  await both;
+  expect(agent.heard.filter(({ type }) => type === 'start')).toHaveLength(1);
+});
+
+test('a stream that breaks while a command runs is attached again, unseen, and nothing runs twice', async () => {
+  using opened = await open(new ScriptedAgent());
+  const { client, agent, clock } = opened;
+  const running = client.run(16, WORK, LIMITS);
+  await settle();
+  agent.breakStream();
+  agent.end(16, 1);
+  await clock.advance(1_000);
+  expect(await running).toMatchObject({ waitStatus: 1 });
+  expect(agent).toMatchObject({ executions: 1, attachments: 2 });
+});
+
+test('a frame that was never delivered is sent again under its number', async () => {
+  using opened = await open(new ScriptedAgent());
+  const { client, agent, clock } = opened;
+  agent.drop = ({ type }) => type === 'start';
+  const running = client.run(16, WORK, LIMITS);
+  await settle();
+  agent.drop = () => false;
+  agent.breakStream();
+  await clock.advance(1_000);
+  agent.end(16);
+  await running;
+  expect(agent.executions).toBe(1);
+});
+
+test('a call asked for while nobody is attached goes out with the next attachment', async () => {
+  using opened = await open(new ScriptedAgent());
+  const { client, agent, clock } = opened;
+  agent.refuse = new Error('connect ECONNREFUSED');
+  agent.breakStream();
+  await settle();
+  const running = client.run(16, WORK, LIMITS);
+  client.cancel(16);
+  client.acknowledge(9);
+  agent.refuse = null;
+  await clock.advance(10_000);
+  expect(agent.heard.map(({ type }) => type)).toEqual(['resume', 'resume', 'start', 'cancel', 'acknowledge']);
+  agent.end(16);
+  await running;
+});
+
+test('an engine that stays away ends the sandbox after its bound: not sent means not executed', async () => {
+  using opened = await open(new ScriptedAgent());
+  const { client, agent, clock } = opened;
+  const started = client.run(16, WORK, LIMITS);
+  await settle();
+  agent.drop = ({ type }) => type === 'start';
+  const sent = client.run(17, WORK, LIMITS);
+  await settle();
+  agent.refuse = new SandboxFault('engine_down', 'away');
+  agent.breakStream();
+  await settle();
+  const unsent = client.run(18, WORK, LIMITS);
+  const faults = Promise.all([started, sent, unsent].map(faultOf));
+  await clock.advance(29_000);
+  const later = faultOf(client.run(19, WORK, LIMITS));
+  await clock.advance(3_000);
+  expect((await faults).map(({ code, executed }) => [code, executed])).toEqual([
+    ['lost', 'yes'], ['lost', 'unknown'], ['lost', 'no'],
+  ]); // prettier-ignore
+  expect(await later).toMatchObject({ code: 'lost', executed: 'no' });
+  expect(await client.lost).toMatchObject({ code: 'lost' });
+  expect(await faultOf(client.run(20, WORK, LIMITS))).toMatchObject({ code: 'lost', executed: 'no' });
+});
+
+test('a container that is gone is not waited for', async () => {
+  using opened = await open(new ScriptedAgent());
+  const { client, agent } = opened;
+  agent.refuse = new SandboxFault('lost', 'the container is exited');
+  agent.breakStream();
+  expect(await client.lost).toMatchObject({ code: 'lost', message: 'the container is exited' });
+  expect(agent.attachments).toBe(2);
+});
+
+test('another instance behind the same container is a loss, never a second start', async () => {
+  using opened = await open(new ScriptedAgent());
+  const { client, agent, clock } = opened;
+  const fault = faultOf(client.run(16, WORK, LIMITS));
+  await settle();
+  agent.instance = 'two';
+  agent.lastCall = 0;
+  agent.running.clear();
+  agent.breakStream();
+  await clock.advance(1_000);
+  expect(await fault).toMatchObject({ code: 'lost', executed: 'yes' });
+  expect(agent.executions).toBe(1);
+});
+
+test('adopting by a handle of another instance is refused', async () => {
+  expect(await faultOf(open(new ScriptedAgent(), 'older'))).toMatchObject({ code: 'lost' });
+});
+
+test('an ending said twice, or for nobody, changes nothing', async () => {
+  using opened = await open(new ScriptedAgent());
+  const { client, agent } = opened;
+  const first = client.run(16, WORK, LIMITS);
+  const second = client.run(17, WORK, LIMITS);
+  await settle();
+  agent.end(16, 1);
+  agent.end(16, 2);
+  agent.end(99, 3);
+  agent.end(17, 4);
+  expect(await first).toMatchObject({ call: 16, waitStatus: 1 });
+  expect(await second).toMatchObject({ call: 17, waitStatus: 4 });
+});
+
+test('garbage between reports is skipped', async () => {
+  using opened = await open(new ScriptedAgent());
+  const { client, agent } = opened;
+  const running = client.run(16, WORK, LIMITS);
+  await settle();
+  agent.say('\u0000not a frame{"type":"exited","call":16\n');
+  agent.end(16, 5);
+  expect(await running).toMatchObject({ waitStatus: 5 });
+});
+
+test('silence beyond the command limit is asked about once, and a late ending still counts', async () => {
+  using opened = await open(new ScriptedAgent());
+  const { client, agent, clock } = opened;
+  const running = client.run(16, WORK, LIMITS);
+  await clock.advance(74_000);
+  expect(agent.attachments).toBe(1);
+  await clock.advance(2_000);
+  expect(agent.attachments).toBe(2);
+  agent.end(16, 9);
+  expect(await running).toMatchObject({ waitStatus: 9 });
+});
+
+test('silence after the second question is agent_silent', async () => {
+  using opened = await open(new ScriptedAgent());
+  const { client, clock } = opened;
+  const fault = faultOf(client.run(16, WORK, LIMITS));
+  await clock.advance(60_000 + 15_000 + 16_000);
+  expect(await fault).toMatchObject({ code: 'agent_silent', executed: 'yes' });
+  expect(await client.lost).toMatchObject({ code: 'agent_silent' });
+});
+
+test('an agent that answers no resume is silent, not lost', async () => {
+  using opened = await open(new ScriptedAgent());
+  const { client, agent, clock } = opened;
+  agent.mute = true;
+  agent.breakStream();
+  await clock.advance(45_000);
+  expect(await client.lost).toMatchObject({ code: 'agent_silent' });
+});
+
+test('an ending kept from an earlier life of the controller is told to who asks by its number', async () => {
+  const agent = new ScriptedAgent();
+  {
+    using first = await open(agent);
+    first.client.run(16, WORK, LIMITS).catch(() => undefined);
+    await settle();
+  }
+  agent.end(16, 7);
+  using second = await open(agent, 'one');
+  expect(await second.client.run(16, WORK, LIMITS)).toMatchObject({ waitStatus: 7 });
+  second.client.acknowledge(16);
+  await settle();
+  expect(await faultOf(second.client.run(16, WORK, LIMITS))).toMatchObject({ code: 'lost', executed: 'unknown' });
+  expect(agent.executions).toBe(1);
+});
+
+test('letting go tells pending calls, and is no loss of the sandbox', async () => {
+  const { client } = await open(new ScriptedAgent());
+  const fault = faultOf(client.run(16, WORK, LIMITS));
+  await settle();
+  client.detach();
+  expect(await fault).toMatchObject({ code: 'lost', executed: 'yes' });
+  expect(await Promise.race([client.lost, Promise.resolve('not lost')])).toBe('not lost');
+});

@@ -1,0 +1,84 @@
+import { expect, test } from 'vitest';
+import { capabilityMask, containerOptions, specDigest } from '../../../src/sandbox/docker/container-spec.ts';
+import { probeSpec } from '../../../src/sandbox/docker/probe-spec.ts';
+import type { Policy } from '../../../src/policy/schema.ts';
+
+const CONTEXT = { controllerId: 'c', agentVolume: 'faultline-agent-1', runtime: 'crun', seccomp: null };
+
+function options(changes: Partial<Policy> = {}, context: { seccomp?: string } = {}) {
+  const spec = probeSpec('image');
+  return containerOptions({ ...spec, policy: { ...spec.policy, ...changes } }, { ...CONTEXT, ...context });
+}
+
+test('nothing of the host, no network, no swap, no capability but the four of the agent', () => {
+  const made = options();
+  expect(made).toMatchObject({ NetworkDisabled: true, OpenStdin: true, StdinOnce: false, Tty: false, User: '0:0' });
+  expect(made.HostConfig).toMatchObject({
+    Runtime: 'crun',
+    Memory: 64 * 2 ** 20,
+    MemorySwap: 64 * 2 ** 20,
+    NanoCpus: 1e9,
+    PidsLimit: 32,
+    CapDrop: ['ALL'],
+    CapAdd: ['SETUID', 'SETGID', 'SETPCAP', 'KILL'],
+    SecurityOpt: ['no-new-privileges'],
+    Privileged: false,
+    Init: false,
+    AutoRemove: false,
+    LogConfig: { Type: 'none' },
+  });
+  expect(made.HostConfig?.Mounts).toEqual([
+    expect.objectContaining({ Type: 'volume', Source: 'faultline-agent-1', Target: '/.faultline', ReadOnly: true }),
+  ]);
+  for (const absent of ['Binds', 'Devices', 'NetworkMode', 'Tmpfs', 'PidMode', 'IpcMode']) {
+    expect(made.HostConfig).not.toHaveProperty(absent);
+  }
+});
+
+test('core files are off, open files and file size are bounded hard', () => {
+  expect(options().HostConfig?.Ulimits).toEqual([
+    { Name: 'nofile', Soft: 256, Hard: 256 },
+    { Name: 'fsize', Soft: 2 ** 20, Hard: 2 ** 20 },
+    { Name: 'core', Soft: 0, Hard: 0 },
+  ]);
+});
+
+test('the command line tells the agent whom to become and what to leave', () => {
+  const made = options({ user: { uid: 1000, gid: 100 }, capabilities: ['CHOWN', 'NET_BIND_SERVICE'] });
+  expect(made.Entrypoint).toEqual(['/.faultline/agent', '--user', '1000:100', '--keep-caps', '0000000000000401']);
+  expect(made.HostConfig?.CapAdd).toEqual(['SETUID', 'SETGID', 'SETPCAP', 'KILL', 'CHOWN', 'NET_BIND_SERVICE']);
+});
+
+test('a capability that policy and agent both want is added once', () => {
+  expect(options({ capabilities: ['KILL'] }).HostConfig?.CapAdd).toEqual(['SETUID', 'SETGID', 'SETPCAP', 'KILL']);
+});
+
+test.each([[[], '0000000000000000'], [['SETFCAP'], '0000000080000000'], [['CHOWN', 'SETUID'], '0000000000000081']] as const)(
+  'mask of %j',
+  (capabilities, mask) => {
+    expect(capabilityMask([...capabilities])).toBe(mask);
+  },
+); // prettier-ignore
+
+test('a network, a runtime, a profile and a tmpfs come from the policy alone', () => {
+  const limits = { ...probeSpec('image').policy.limits, tmp: 4096 };
+  const made = options({ network: 'lab', runtime: 'runsc', read_only_root: true, limits }, { seccomp: '{"x":1}' });
+  expect(made.NetworkDisabled).toBe(false);
+  expect(made.HostConfig).toMatchObject({
+    NetworkMode: 'lab',
+    Runtime: 'runsc',
+    ReadonlyRootfs: true,
+    SecurityOpt: ['no-new-privileges', 'seccomp={"x":1}'],
+  });
+  expect(made.HostConfig?.Tmpfs?.['/tmp']).toContain('size=4096');
+});
+
+test('labels find the controller, the pool and the spec; an image with a health check runs none', () => {
+  const made = options();
+  const spec = specDigest(probeSpec('image'));
+  expect(made.Labels).toEqual({
+    'faultline.controller': 'c', 'faultline.pool-class': 'runtime-probe', 'faultline.spec': spec,
+  }); // prettier-ignore
+  expect(made.Healthcheck).toEqual({ Test: ['NONE'] });
+  expect(specDigest(probeSpec('other'))).not.toBe(spec);
+});

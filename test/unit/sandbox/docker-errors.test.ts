@@ -1,0 +1,78 @@
+import { expect, test } from 'vitest';
+import { ManualClock } from './manual-clock.ts';
+import { Deadline } from '../../../src/kernel/deadline.ts';
+import { agentIsMissing, dockerFault, isGone, type Operation } from '../../../src/sandbox/docker/docker-errors.ts';
+import { SandboxFault, type SandboxFaultCode } from '../../../src/sandbox/sandbox.ts';
+
+/** Captured from dockerd 20.10.24 with runc 1.1.5 and crun 1.8.1; dockerode puts its own words before them. */
+const MERGED = '/var/lib/docker/overlay2/e22487c39ab030a3c0fd54425f0c615591c064bf81d5dad4a8d281f04abef3ba/merged';
+const OCI = 'failed to create shim task: OCI runtime create failed: ';
+const NO_AGENT_RUNC = `${OCI}runc create failed: unable to start container process: exec: "/.faultline/agent": stat /.faultline/agent: no such file or directory: unknown`;
+const NO_AGENT_CRUN = `${OCI}executable file \`/.faultline/agent\` not found in $PATH: No such file or directory: unknown`;
+
+const api = (statusCode: number, message: string) =>
+  Object.assign(new Error(`(HTTP code ${String(statusCode)}) server error - ${message} `), { statusCode, reason: 'x' });
+const system = (code: string) => Object.assign(new Error(`connect ${code} /var/run/docker.sock`), { code });
+
+const CAPTURED: readonly [SandboxFaultCode, Operation, Error][] = [
+  ['image_missing', 'create', api(404, 'No such image: nosuch:1')],
+  ['image_missing', 'create', api(400, 'invalid reference format: repository name must be lowercase')],
+  ['image_broken', 'create', api(500, 'Cannot mkdir: /wd is not a directory')],
+  ['image_broken', 'create', api(500, `lstat ${MERGED}/wd/x: not a directory`)],
+  ['image_broken', 'create', api(500, `source ${MERGED}/.faultline is not directory`)],
+  ['engine_down', 'create', system('ECONNREFUSED')],
+  ['engine_down', 'create', system('ENOENT')],
+  ['engine_down', 'start', system('EPIPE')],
+  ['engine_down', 'start', Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })],
+  ['engine_down', 'attach', new Error('socket hang up')],
+  ['lost', 'attach', api(404, 'No such container: nope')],
+  ['lost', 'inspect', api(404, 'No such container: nope')],
+  // Ours or the operator's, never the image's:
+  ['engine_error', 'start', api(400, NO_AGENT_RUNC)],
+  ['engine_error', 'start', api(400, NO_AGENT_CRUN)],
+  ['engine_error', 'start', api(400, `${OCI}runc create failed: unable to start container process: exec: "/.faultline/agent": permission denied: unknown`)],
+  ['engine_error', 'start', api(400, `${OCI}open executable: Permission denied: unknown`)],
+  ['engine_error', 'create', api(400, 'Unknown runtime specified kata')],
+  ['engine_error', 'start', api(404, 'network nosuchnet not found')],
+  ['engine_error', 'start', api(404, 'No such container: faultline-x')],
+  ['engine_error', 'create', api(400, 'Minimum memory limit allowed is 6MB')],
+  ['engine_error', 'start', api(500, 'Decoding seccomp profile failed: unexpected end of JSON input')],
+  ['engine_error', 'create', api(409, 'Conflict. The container name "/faultline-cap-k" is already in use by container "b5c2". You have to remove (or rename) that container to be able to reuse that name.')],
+  ['engine_error', 'start', api(500, `${OCI}cgroups in hybrid mode not supported, drop all controllers from cgroupv2: unknown`)],
+  ['engine_error', 'create', api(500, 'error creating overlay mount to /var/lib/docker/overlay2/x-init/merged: no space left on device')],
+  ['engine_error', 'remove', api(500, `lstat ${MERGED}/wd/x: not a directory`)],
+  ['engine_error', 'prepare', api(404, 'No such image: nosuch:1')],
+  ['engine_error', 'create', new TypeError('x is not a function')],
+]; // prettier-ignore
+
+test.each(CAPTURED)('%s: %s said %s', (code, operation, error) => {
+  expect(dockerFault(operation, error)).toMatchObject({ code, cause: error, executed: 'no' });
+});
+
+test('the clock that ran out decides: a start takes too long, or the engine does not answer', async () => {
+  const clock = new ManualClock();
+  for (const [clockName, code] of [['sandbox_start', 'start_timeout'], ['engine_request', 'engine_down']] as const) {
+    const raced = Deadline.after(clock, clockName, 5).race(new Promise(() => undefined)).catch((error: unknown) => error);
+    await clock.advance(6);
+    expect(dockerFault('start', await raced)).toMatchObject({ code });
+  }
+});
+
+test('a fault stays what it is', () => {
+  const fault = new SandboxFault('image_broken', 'x');
+  expect(dockerFault('start', fault)).toBe(fault);
+});
+
+test('an agent that is not on its volume is told apart from other missing files', () => {
+  expect([NO_AGENT_RUNC, NO_AGENT_CRUN].map((text) => agentIsMissing(api(400, text)))).toEqual([true, true]);
+  expect(agentIsMissing(api(500, 'mkdir /var/lib/docker: no such file or directory'))).toBe(false);
+  expect(agentIsMissing(api(400, 'exec: "/.faultline/agent": permission denied'))).toBe(false);
+});
+
+test('gone, or being removed by somebody else, is removed; nothing else is', () => {
+  expect(isGone(api(404, 'No such container: x'))).toBe(true);
+  expect(isGone(api(409, 'removal of container x is already in progress'))).toBe(true);
+  expect(isGone(api(409, 'Conflict. The container name "/x" is already in use'))).toBe(false);
+  expect(isGone(api(500, 'removal of container x is already in progress'))).toBe(false);
+  expect(isGone(system('ENOENT'))).toBe(false);
+});
