@@ -1,0 +1,10 @@
+# Stands in for node:24-bookworm-slim where no registry can be reached: Node and npm from npm's packages.
+ARG BASE=faultline/debian:bookworm
+FROM ${BASE}
+COPY node /usr/local/bin/node
+COPY npm /usr/local/lib/node_modules/npm
+# What the building machine trusts: behind a proxy with its own certificate npm needs it too.
+COPY ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt
+RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm && node --version && npm --version
+CMD ["node"]
