@@ -46,6 +46,6 @@ function parameterType(parameter: Parameter): z.ZodType {
 function fillIn(template: string, input: Readonly<Record<string, unknown>>): string {
   return template.replace(/\{(\w+)\}/g, (_match, name: string) => {
     const value = input[name];
-    return value === undefined ? '' : String(value as string | number | boolean);
+    return value === undefined ? '' : String(value);
   });
 }

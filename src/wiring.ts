@@ -1,0 +1,140 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RemovalQueue } from './admission/removal-queue.ts';
+import { StartQueue } from './admission/start-queue.ts';
+import type { Config } from './config.ts';
+import { Blobs } from './journal/blobs.ts';
+import { FileJournal } from './journal/file-journal.ts';
+import { systemClock } from './kernel/clock.ts';
+import type { Log } from './kernel/log.ts';
+import { loadCatalog } from './policy/load.ts';
+import { reap } from './rollouts/reaper.ts';
+import { Rollouts } from './rollouts/registry.ts';
+import { restore } from './rollouts/restore.ts';
+import { Sandboxes } from './rollouts/sandboxes.ts';
+import { BUILT_AGENT } from './sandbox/docker/agent-volume.ts';
+import { DockerEngine } from './sandbox/docker/docker-engine.ts';
+import { Metrics } from './telemetry/metrics.ts';
+import { ToolCalls, type CallParts } from './tools/call.ts';
+import { FileTransfer } from './tools/transfer.ts';
+
+export type Controller = Awaited<ReturnType<typeof wire>>;
+
+/** Builds the controller from its parts: the only file that names concrete classes. Nothing runs yet. */
+export async function wire(config: Config, log: Log) {
+  const clock = systemClock;
+  const catalog = loadCatalog(config);
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const controllerId = await keptId(config.dataDir);
+  const journal = await FileJournal.open({ dataDir: config.dataDir, clock });
+  const blobs = await Blobs.at(config.dataDir);
+  const engine = await DockerEngine.connect({
+    ...(config.dockerHost === null ? {} : { host: config.dockerHost }),
+    controllerId,
+    clock,
+    log,
+    agent: BUILT_AGENT,
+  });
+  const supply = new StartQueue({ engine, clock, concurrency: config.startsAtOnce });
+  const removals = new RemovalQueue({ engine, clock, log });
+  const sandboxes = new Sandboxes({ supply, removals, engine, journal, clock });
+  const rollouts = new Rollouts({ catalog, journal, clock });
+  const metrics = wireMetrics({ rollouts, supply, removals, journal });
+  const calls = new ToolCalls({ rollouts, sandboxes, journal, clock, onFinished: report(metrics, log) });
+  const transfer = new FileTransfer({ rollouts, sandboxes, journal, blobs, clock });
+  return {
+    catalog,
+    clock,
+    controllerId,
+    engine,
+    journal,
+    removals,
+    supply,
+    rollouts,
+    sandboxes,
+    calls,
+    transfer,
+    metrics,
+    log,
+  };
+}
+
+function wireMetrics(parts: {
+  rollouts: Rollouts;
+  supply: StartQueue;
+  removals: RemovalQueue;
+  journal: FileJournal;
+}): Metrics {
+  const metrics = new Metrics();
+  metrics.watchProcess();
+  metrics.watch({
+    rollouts: () => parts.rollouts.all(),
+    starts: () => parts.supply.load,
+    removals: () => parts.removals.load,
+    journalSkippedLines: () => parts.journal.skippedLines,
+  });
+  return metrics;
+}
+
+/** One event line and one count per finished call. */
+function report(metrics: Metrics, log: Log): CallParts['onFinished'] {
+  return (rollout, { callId, tool, outcome, status, durationMs }) => {
+    if (outcome === null || durationMs === null)
+      throw new Error(`call ${callId} finished without an outcome`);
+    metrics.callFinished({ tool, outcome, durationMs });
+    const { attribution, cause } = outcome;
+    const ms = Math.round(durationMs);
+    log.info({ rollout: rollout.id, call: callId, tool, attribution, cause, status, ms }, 'call');
+  };
+}
+
+/** Restores what an earlier life left and continues its calls. To be done before the first request is taken. */
+export async function resume(controller: Controller): Promise<void> {
+  const { journal, controllerId, calls, log } = controller;
+  await journal.append(
+    { type: 'controller_started', controller: controllerId, version: VERSION, pid: process.pid },
+    { durable: true },
+  );
+  for (const { rollout, record, arguments: given, number } of await restore(controller))
+    calls.begin(rollout, record, given, number).catch((error: unknown) => {
+      log.error({ rollout: rollout.id, call: record.callId, error }, 'interrupted call not continued');
+    });
+}
+
+/** Keeps the rollouts' limits until aborted. */
+export function keepLimits(controller: Controller, signal: AbortSignal): Promise<void> {
+  return reap(controller, signal);
+}
+
+/**
+ * The orderly end: running calls finish (no new ones come, the server is closed), then every sandbox is removed,
+ * or left for the next start to adopt.
+ */
+export async function stop(controller: Controller, onStop: Config['onStop']): Promise<void> {
+  const { calls, rollouts, sandboxes, removals, supply, journal, controllerId, engine } = controller;
+  supply.close();
+  if (onStop === 'remove') {
+    await Promise.all([...rollouts.all()].map((rollout) => sandboxes.end(rollout, 'stopped')));
+    await calls.idle();
+    await removals.idle();
+  }
+  await journal.append({ type: 'controller_stopped', controller: controllerId }, { durable: true });
+  await engine[Symbol.asyncDispose]();
+  await journal[Symbol.asyncDispose]();
+}
+
+export const VERSION = '0.1.0';
+
+/** The id on this controller's containers, kept with its data, so that a restart finds its own and nobody else's. */
+async function keptId(dataDir: string): Promise<string> {
+  const file = join(dataDir, 'controller-id');
+  try {
+    return (await readFile(file, 'utf8')).trim();
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    const id = randomUUID();
+    await writeFile(file, `${id}\n`, { mode: 0o600 });
+    return id;
+  }
+}
