@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -11,6 +11,7 @@ import { PLAIN_IMAGE } from './cases.ts';
 
 const BASE = 'faultline/base:latest';
 const BUILD_MS = 120_000;
+const POLICY = join(import.meta.dirname, '..', '..', '..', 'policies', 'default.yaml');
 
 export const taskName = (fs: number): string => `demo-fs${String(fs)}`;
 export const imageReference = (fs: number): string => `faultline/${taskName(fs)}:latest`;
@@ -39,14 +40,14 @@ async function build(connection: DockerConnection, fs: number, tree: Buffer | nu
   await deadline.race(built.promise);
 }
 
-export interface ConfigurationFiles {
-  readonly taskFile: string;
+export interface ConfigurationFolders {
+  readonly policiesDir: string;
   readonly imagesDir: string;
 }
 
-/** Writes what a server needs to know the demo's tasks: a row `{"fs": n}` chooses file tree n. */
-export async function writeConfiguration(folder: string, trees: Iterable<number>): Promise<ConfigurationFiles> {
-  const imagesDir = join(folder, 'images');
+/** Writes what a server needs to know the demo's tasks: a row `{"fs": n}` chooses file tree n. Limits are the default ones. */
+export async function writeConfiguration(folder: string, trees: Iterable<number>): Promise<ConfigurationFolders> {
+  const [imagesDir, policiesDir] = [join(folder, 'images'), join(folder, 'policies')];
   const tasks: Record<string, object> = {};
   for (const fs of [PLAIN_IMAGE, ...trees]) {
     const name = taskName(fs);
@@ -54,7 +55,8 @@ export async function writeConfiguration(folder: string, trees: Iterable<number>
     await writeFile(join(imagesDir, name, 'image.yaml'), stringify({ reference: imageReference(fs) }));
     tasks[name] = { image: name, tools: ['shell', 'python'], when: [{ pointer: '/fs', equals: fs }] };
   }
-  const taskFile = join(folder, 'tasks.yaml');
-  await writeFile(taskFile, stringify({ default: taskName(PLAIN_IMAGE), tasks }));
-  return { taskFile, imagesDir };
+  await mkdir(policiesDir, { recursive: true });
+  await copyFile(POLICY, join(policiesDir, 'default.yaml'));
+  await writeFile(join(policiesDir, 'tasks.yaml'), stringify({ default: taskName(PLAIN_IMAGE), tasks }));
+  return { imagesDir, policiesDir };
 }

@@ -51,7 +51,7 @@ export async function play(options: DemoOptions, cases: Cases): Promise<Summary>
   cleanup.defer(() => {
     bars.stop();
   });
-  return playOn({ connection, platform, options, bars, labels }, cases);
+  return await playOn({ connection, platform, options, bars, labels }, cases);
 }
 
 async function playOn(stage: Stage, { trajectories, problems }: Cases): Promise<Summary> {

@@ -7,7 +7,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pause, systemClock } from '../../kernel/clock.ts';
 import { Deadline } from '../../kernel/deadline.ts';
-import type { ConfigurationFiles } from './images.ts';
+import type { ConfigurationFolders } from './images.ts';
 import { Platform } from './platform.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'main.ts');
@@ -30,7 +30,7 @@ export class Server implements AsyncDisposable {
   }
 
   /** @throws Error with the end of the server's log where it does not become ready. */
-  static async start(folder: string, configuration: ConfigurationFiles): Promise<Server> {
+  static async start(folder: string, configuration: ConfigurationFolders): Promise<Server> {
     const port = await freePort();
     const token = randomBytes(16).toString('hex');
     const log = join(folder, 'server.log');
@@ -41,7 +41,8 @@ export class Server implements AsyncDisposable {
       FAULTLINE_PORT: String(port),
       FAULTLINE_TOKEN: token,
       FAULTLINE_DATA: join(folder, 'data'),
-      FAULTLINE_TASKS: configuration.taskFile,
+      FAULTLINE_TASKS: '',
+      FAULTLINE_POLICIES: configuration.policiesDir,
       FAULTLINE_IMAGES: configuration.imagesDir,
     };
     const output = openSync(log, 'a');
