@@ -1,0 +1,71 @@
+import fastify from 'fastify';
+import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import { requireToken } from './http/auth.ts';
+import { errorHandler, HttpError } from './http/errors.ts';
+import { fileRoutes } from './http/file-routes.ts';
+import { healthRoutes } from './http/health-routes.ts';
+import { acceptJson } from './http/json-body.ts';
+import { nativeCallRoutes } from './http/native-calls.ts';
+import { describeRoutes, openapiRoute } from './http/openapi.ts';
+import type { App, HttpParts } from './http/parts.ts';
+import { rolloutRoutes } from './http/rollout-routes.ts';
+import { taskRoutes } from './http/task-routes.ts';
+import { toolRoutes } from './http/tool-routes.ts';
+
+const BODY_BYTES = 2 ** 20;
+/** Ids of 256 UTF-16 units, percent-encoded. */
+const PARAMETER_LENGTH = 256 * 9;
+/** Longer than load balancers keep an idle connection, so that it is they who close it. */
+const KEEP_ALIVE_MS = 75_000;
+/** A connection may be silent for as long as a request is held, and a margin. */
+const SILENCE_MS = 660_000;
+/** For a request to arrive as a whole, uploads included. */
+const ARRIVAL_MS = 600_000;
+
+/**
+ * The HTTP application: plugins and routes, ready to listen or to be injected into. It takes no part in what it
+ * serves: a client that goes away ends nothing, and closing the application leaves the parts as they are.
+ */
+export async function buildApp(parts: HttpParts): Promise<App> {
+  const app = newApp();
+  const fail = errorHandler(parts);
+  app.setErrorHandler(fail);
+  app.setNotFoundHandler((request, reply) => {
+    fail(new HttpError('unknown_route'), request, reply);
+  });
+  acceptJson(app);
+  await describeRoutes(app);
+  healthRoutes(app, parts);
+  openapiRoute(app);
+  await app.register(
+    (v1: App, _options, done) => {
+      v1.addHook('onRequest', requireToken(parts.token));
+      toolRoutes(v1, parts);
+      rolloutRoutes(v1, parts);
+      nativeCallRoutes(v1, parts);
+      taskRoutes(v1, parts);
+      void v1.register((files: App, _none, filesDone) => {
+        fileRoutes(files, parts);
+        filesDone();
+      });
+      done();
+    },
+    { prefix: '/v1' },
+  );
+  await app.ready();
+  return app;
+}
+
+/** No logger: requests that end as they should leave no line here, and the error handler has the log. */
+function newApp(): App {
+  const app = fastify({
+    bodyLimit: BODY_BYTES,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionTimeout: SILENCE_MS,
+    requestTimeout: ARRIVAL_MS,
+    routerOptions: { maxParamLength: PARAMETER_LENGTH },
+  }).withTypeProvider<ZodTypeProvider>();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(() => (reply) => JSON.stringify(reply));
+  return app;
+}

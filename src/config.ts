@@ -1,0 +1,91 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { ConfigurationError } from './policy/configuration-error.ts';
+
+const LEAST_STARTS_AT_ONCE = 4;
+const STARTS_PER_CORE = 2;
+
+const variables = z.object({
+  FAULTLINE_HOST: z.string().default('127.0.0.1'),
+  FAULTLINE_PORT: wholeNumber(0, 65_535).default(8080),
+  /** Absent: one is made and kept in the data folder. */
+  FAULTLINE_TOKEN: z
+    .string()
+    .regex(/^[\x21-\x7e]{8,}$/, 'expected at least 8 printable ASCII characters without spaces')
+    .optional(),
+  FAULTLINE_DATA: z.string().default('./data'),
+  FAULTLINE_POLICIES: z.string().default('./policies'),
+  FAULTLINE_IMAGES: z.string().default('./images'),
+  /** Absent: `tasks.yaml` in the folder of the policies. */
+  FAULTLINE_TASKS: z.string().optional(),
+  /** What a clean stop does with the sandboxes: remove them, or keep them for the next start to adopt. */
+  FAULTLINE_ON_STOP: z.enum(['remove', 'keep']).default('remove'),
+  FAULTLINE_STARTS_AT_ONCE: wholeNumber(1, 1024).optional(),
+  DOCKER_HOST: z.string().optional(),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+});
+
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  readonly token: string | null;
+  readonly dataDir: string;
+  readonly policiesDir: string;
+  readonly imagesDir: string;
+  readonly taskFile: string;
+  readonly onStop: 'remove' | 'keep';
+  readonly startsAtOnce: number;
+  /** The engine's address; null for the usual local one. */
+  readonly dockerHost: string | null;
+  readonly logLevel: z.output<typeof variables>['LOG_LEVEL'];
+}
+
+/**
+ * The configuration from the environment. An empty variable counts as absent, as compose files write it.
+ *
+ * @throws ConfigurationError that names every variable that is wrong.
+ */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const parsed = variables.safeParse(given);
+  if (!parsed.success) throw mistakes(parsed.error);
+  const values = parsed.data;
+  return {
+    host: values.FAULTLINE_HOST,
+    port: values.FAULTLINE_PORT,
+    token: values.FAULTLINE_TOKEN ?? null,
+    dataDir: values.FAULTLINE_DATA,
+    policiesDir: values.FAULTLINE_POLICIES,
+    imagesDir: values.FAULTLINE_IMAGES,
+    taskFile: values.FAULTLINE_TASKS ?? join(values.FAULTLINE_POLICIES, 'tasks.yaml'),
+    onStop: values.FAULTLINE_ON_STOP,
+    startsAtOnce: values.FAULTLINE_STARTS_AT_ONCE ?? startsFor(availableParallelism()),
+    dockerHost: values.DOCKER_HOST ?? null,
+    logLevel: values.LOG_LEVEL,
+  };
+}
+
+/** Starts are bound by CPU; more in flight add latency and no speed. */
+function startsFor(cores: number): number {
+  return Math.max(LEAST_STARTS_AT_ONCE, STARTS_PER_CORE * cores);
+}
+
+function wholeNumber(least: number, most: number) {
+  return z
+    .string()
+    .regex(/^\d+$/, 'expected a whole number')
+    .transform(Number)
+    .pipe(z.number().min(least).max(most));
+}
+
+function mistakes(error: z.ZodError): ConfigurationError {
+  return new ConfigurationError(
+    error.issues.map((issue) => ({
+      file: 'environment',
+      line: null,
+      field: issue.path.join('.'),
+      message: issue.message,
+    })),
+  );
+}

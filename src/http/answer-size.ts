@@ -1,0 +1,63 @@
+import type { ToolResult } from '../outcome/result.ts';
+import { betweenCharacters, omissionMarker } from '../outcome/text.ts';
+
+/** The platform takes answers of at most 1 MB. The smaller reading of "MB" is safe under both. */
+export const ANSWER_BYTES = 1_000_000;
+/** Everything in an answer that is not tool output: field names, numbers, ids (256 UTF-16 units, up to 6 bytes each). */
+const ENVELOPE_BYTES = 8 * 1024;
+const MARKER_BYTES = 64;
+/** A UTF-16 unit is at most this long in JSON, as `\u0000`. */
+const UNIT_MAX_BYTES = 6;
+
+/** The text, or its beginning and end, such that an answer with it stays below the limit. Cut, never refused. */
+export function fitOutput(text: string): string {
+  return fitJson(text, ANSWER_BYTES - ENVELOPE_BYTES);
+}
+
+/** The same for an answer that holds the output and both streams: each gets a third. */
+export function fitResult(
+  output: string,
+  result: ToolResult | null,
+): { output: string; result: ToolResult | null } {
+  const third = Math.floor((ANSWER_BYTES - ENVELOPE_BYTES) / 3);
+  const cutOutput = fitJson(output, third);
+  if (result === null) return { output: cutOutput, result };
+  const stdout = fitJson(result.stdout, third);
+  const stderr = fitJson(result.stderr, third);
+  const whole = stdout === result.stdout && stderr === result.stderr;
+  return { output: cutOutput, result: whole ? result : { ...result, stdout, stderr, truncated: true } };
+}
+
+/** A text whose JSON form has at most `bytes` bytes: itself, or head and tail around a line that counts the rest. */
+export function fitJson(text: string, bytes: number): string {
+  if (text.length * UNIT_MAX_BYTES <= bytes) return text;
+  if (Buffer.byteLength(JSON.stringify(text)) <= bytes) return text;
+  const half = Math.floor((bytes - MARKER_BYTES) / 2);
+  const head = text.slice(0, betweenCharacters(text, unitsWithin(text, half, 0, 1), -1));
+  const last = text.length - 1;
+  const tail = text.slice(betweenCharacters(text, text.length - unitsWithin(text, half, last, -1), 1));
+  const missing = Buffer.byteLength(text) - Buffer.byteLength(head) - Buffer.byteLength(tail);
+  return `${head}\n${omissionMarker(missing)}\n${tail}`;
+}
+
+/** How many units from `start` on, in `direction`, have a JSON form within `bytes`. */
+function unitsWithin(text: string, bytes: number, start: number, direction: 1 | -1): number {
+  let used = 0;
+  let count = 0;
+  for (let index = start; index >= 0 && index < text.length; index += direction) {
+    used += jsonBytes(text.charCodeAt(index));
+    if (used > bytes) break;
+    count += 1;
+  }
+  return count;
+}
+
+const SHORT_ESCAPES = new Set(['\b', '\t', '\n', '\f', '\r', '"', '\\'].map((text) => text.charCodeAt(0)));
+
+/** Never too low; half of a surrogate pair counts as one that stands alone and is escaped. */
+function jsonBytes(unit: number): number {
+  if (SHORT_ESCAPES.has(unit)) return 2;
+  if (unit < 0x20 || (unit & 0xf800) === 0xd800) return UNIT_MAX_BYTES;
+  if (unit < 0x80) return 1;
+  return unit < 0x800 ? 2 : 3;
+}

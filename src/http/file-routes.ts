@@ -1,0 +1,67 @@
+import { Readable } from 'node:stream';
+import { HttpError } from './errors.ts';
+import type { App, HttpParts } from './parts.ts';
+import { openingOf } from './request-ids.ts';
+import { errorSchema, filePathSchema, rolloutParamsSchema, uploadedSchema } from './wire.ts';
+
+export const UPLOAD_BYTES = 100 * 2 ** 20;
+
+const common = { tags: ['files'], params: rolloutParamsSchema, querystring: filePathSchema };
+const failures = { '4xx': errorSchema, '5xx': errorSchema };
+
+/** Files in and out of a rollout's sandbox, as raw bytes. Needs a scope of its own: bodies are streams here. */
+export function fileRoutes(app: App, parts: HttpParts): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, payload, done) => {
+    done(null, payload);
+  });
+  uploadRoute(app, parts);
+  downloadRoute(app, parts);
+}
+
+function uploadRoute(app: App, { files }: HttpParts): void {
+  app.put(
+    '/rollouts/:rollout/files',
+    {
+      schema: {
+        ...common,
+        summary: 'Write a file; opens the rollout where it is new',
+        response: { 200: uploadedSchema, ...failures },
+      },
+    },
+    async ({ params, query, headers, body }, reply) => {
+      if (Number(headers['content-length'] ?? 0) > UPLOAD_BYTES) throw new HttpError('too_large');
+      const source = body instanceof Readable ? body : Readable.from([]);
+      const opening = openingOf(params.rollout, headers, {});
+      const uploaded = await files.upload(opening, query.path, upTo(UPLOAD_BYTES, source));
+      if ('problem' in uploaded) throw new HttpError('file_refused', uploaded.problem);
+      return reply.code(200).send({ path: query.path, ...uploaded });
+    },
+  );
+}
+
+/** The chunks of a body. @throws HttpError `too_large` at the first byte past the limit. */
+async function* upTo(limit: number, body: Readable): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += (chunk as Uint8Array).length;
+    if (bytes > limit) throw new HttpError('too_large');
+    yield chunk as Uint8Array;
+  }
+}
+
+function downloadRoute(app: App, { files, rollouts, log }: HttpParts): void {
+  app.get(
+    '/rollouts/:rollout/files',
+    { schema: { ...common, summary: 'Read a file, as raw bytes', response: failures } },
+    async ({ params, query }, reply) => {
+      if (rollouts.get(params.rollout) === undefined) throw new HttpError('unknown_rollout');
+      const found = await files.download(params.rollout, query.path);
+      if ('problem' in found) throw new HttpError('file_refused', found.problem);
+      found.body.once('error', (error) => {
+        log.warn({ rollout: params.rollout, err: error }, 'download broke off');
+      });
+      return reply.type('application/octet-stream').send(found.body as never);
+    },
+  );
+}

@@ -1,0 +1,62 @@
+import { Deadline } from '../kernel/deadline.ts';
+import { errorMessage } from '../kernel/invariant.ts';
+import { SingleFlight } from '../kernel/single-flight.ts';
+import type { App, HttpParts } from './parts.ts';
+import { healthSchema, readinessSchema } from './wire.ts';
+
+/** A probe gives up sooner than the usual probers do. */
+const PROBE_MS = 2_000;
+
+const tags = ['operations'];
+
+/** For load balancers and monitoring; without a token, because they have none. */
+export function healthRoutes(app: App, parts: HttpParts): void {
+  const probes = new SingleFlight<'ready', string[]>();
+  app.get(
+    '/healthz',
+    { schema: { tags, summary: 'The process is alive', response: { 200: healthSchema } } },
+    (_request, reply) => {
+      void reply.code(200).send({ status: 'ok' });
+    },
+  );
+  app.get(
+    '/readyz',
+    {
+      schema: {
+        tags,
+        summary: 'Engine and journal work',
+        response: { 200: readinessSchema, 503: readinessSchema },
+      },
+    },
+    async (_request, reply) => {
+      const problems = await probes.run('ready', () => findProblems(parts));
+      return reply.code(problems.length === 0 ? 200 : 503).send({ ready: problems.length === 0, problems });
+    },
+  );
+  app.get(
+    '/metrics',
+    { schema: { tags, summary: 'Metrics in the form of Prometheus' } },
+    async (_request, reply) => {
+      const text = await parts.metrics.text();
+      return reply.type(parts.metrics.contentType).send(text as never);
+    },
+  );
+}
+
+async function findProblems({ engine, journal, clock }: HttpParts): Promise<string[]> {
+  const deadline = Deadline.after(clock, 'engine_request', PROBE_MS);
+  const probes = [
+    problemOf('engine', deadline.race(engine.ping(deadline))),
+    problemOf('journal', deadline.race(journal.flush())),
+  ];
+  return (await Promise.all(probes)).filter((problem) => problem !== null);
+}
+
+async function problemOf(part: string, probe: Promise<unknown>): Promise<string | null> {
+  try {
+    await probe;
+    return null;
+  } catch (error) {
+    return `${part}: ${errorMessage(error)}`;
+  }
+}

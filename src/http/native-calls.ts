@@ -1,0 +1,61 @@
+import type { z } from 'zod';
+import { RETRY_AFTER_S } from '../outcome/render.ts';
+import type { CallAnswer } from '../tools/call.ts';
+import { fitResult } from './answer-size.ts';
+import type { App, HttpParts } from './parts.ts';
+import { openingOf } from './request-ids.ts';
+import {
+  errorSchema,
+  nativeAnswerSchema,
+  nativeCallSchema,
+  rolloutParamsSchema,
+  taskQuerySchema,
+} from './wire.ts';
+
+const response = {
+  200: nativeAnswerSchema,
+  410: nativeAnswerSchema.describe('The rollout has ended.'),
+  503: nativeAnswerSchema.describe(
+    "Not the model's doing; the outcome says whose. Repeat with the same call id.",
+  ),
+  '4xx': errorSchema,
+  '5xx': errorSchema,
+};
+
+/** Tool calls for trainers: the same walk and the same statuses as the platform's form, and the judgement with them. */
+export function nativeCallRoutes(app: App, parts: HttpParts): void {
+  app.post(
+    '/rollouts/:rollout/calls',
+    {
+      schema: {
+        tags: ['rollouts'],
+        summary: 'Call a tool; opens the rollout where it is new',
+        params: rolloutParamsSchema,
+        querystring: taskQuerySchema,
+        body: nativeCallSchema,
+        response,
+      },
+    },
+    async ({ params, query, body, headers }, reply) => {
+      const answer = await parts.calls.call({
+        opening: openingOf(params.rollout, headers, { task: query.task }),
+        callId: body.call_id ?? null,
+        tool: body.tool,
+        arguments: body.arguments,
+      });
+      if (body.call_id === undefined) reply.header('x-faultline-idempotent', 'false');
+      if (answer.status === 503) reply.header('retry-after', RETRY_AFTER_S);
+      reply.header('x-faultline-replayed', String(answer.replayed));
+      return reply.code(answer.status as keyof typeof response & number).send(nativeAnswer(answer));
+    },
+  );
+}
+
+export function nativeAnswer(answer: CallAnswer): z.output<typeof nativeAnswerSchema> {
+  const { attribution, cause } = answer.outcome;
+  return {
+    call_id: answer.callId,
+    ...fitResult(answer.output, answer.result),
+    outcome: { attribution, cause },
+  };
+}

@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto';
+import type { z } from 'zod';
+import { rolloutId, type CallId, type RolloutId } from '../kernel/ids.ts';
+import type { CallRecord, Rollout } from '../rollouts/rollout.ts';
+import { HttpError } from './errors.ts';
+import { nativeAnswer } from './native-calls.ts';
+import type { App, HttpParts } from './parts.ts';
+import { openingOf } from './request-ids.ts';
+import { callView, rolloutSummary, rolloutView, verdictView } from './views.ts';
+import {
+  callParamsSchema, errorSchema, nativeAnswerSchema, openRolloutSchema, rolloutListQuerySchema, rolloutListSchema,
+  rolloutParamsSchema, rolloutSummarySchema, rolloutViewSchema, verdictSchema,
+} from './wire.ts'; // prettier-ignore
+
+const tags = ['rollouts'];
+const failures = { '4xx': errorSchema, '5xx': errorSchema };
+
+/** Rollouts for trainers that speak to us directly, and for people. */
+export function rolloutRoutes(app: App, parts: HttpParts): void {
+  const { rollouts } = parts;
+  const known = (id: RolloutId): Rollout => {
+    const rollout = rollouts.get(id);
+    if (rollout === undefined) throw new HttpError('unknown_rollout');
+    return rollout;
+  };
+  openRoute(app, parts);
+  listRoute(app, parts);
+  readRoutes(app, parts, known);
+  app.delete(
+    '/rollouts/:rollout',
+    {
+      schema: {
+        tags,
+        summary: 'End a rollout; calls and verdict stay readable',
+        params: rolloutParamsSchema,
+        response: { 200: verdictSchema, ...failures },
+      },
+    },
+    async ({ params }, reply) => {
+      const rollout = known(params.rollout);
+      await parts.sandboxes.end(rollout, 'deleted');
+      return reply.code(200).send(verdictView(rollout));
+    },
+  );
+}
+
+function openRoute(app: App, { rollouts }: HttpParts): void {
+  const response = { 200: rolloutSummarySchema.describe('It was there already.'), 201: rolloutSummarySchema };
+  app.post(
+    '/rollouts',
+    {
+      schema: {
+        tags,
+        summary: 'Open a rollout ahead of its first call',
+        body: openRolloutSchema,
+        response: { ...response, ...failures },
+      },
+    },
+    async ({ body, headers }, reply) => {
+      const id = body.rollout_id ?? rolloutId(`rollout-${randomUUID()}`);
+      const existed = rollouts.get(id) !== undefined;
+      const rollout = await rollouts.open(openingOf(id, headers, body));
+      return reply.code(existed ? 200 : 201).send(rolloutSummary(rollout));
+    },
+  );
+}
+
+function listRoute(app: App, { rollouts }: HttpParts): void {
+  app.get(
+    '/rollouts',
+    {
+      schema: {
+        tags,
+        summary: 'List rollouts, latest first',
+        querystring: rolloutListQuerySchema,
+        response: { 200: rolloutListSchema, ...failures },
+      },
+    },
+    ({ query }, reply) => {
+      void reply.code(200).send(rolloutList(rollouts.all(), query));
+    },
+  );
+}
+
+function rolloutList(
+  all: Iterable<Rollout>,
+  { state, limit }: z.output<typeof rolloutListQuerySchema>,
+): z.output<typeof rolloutListSchema> {
+  const found = [...all].filter((rollout) => state === undefined || rollout.state === state);
+  return { rollouts: found.slice(-limit).reverse().map(rolloutSummary), total: found.length };
+}
+
+function readRoutes(app: App, parts: HttpParts, known: (id: RolloutId) => Rollout): void {
+  app.get(
+    '/rollouts/:rollout',
+    {
+      schema: {
+        tags,
+        summary: 'A rollout and its calls',
+        params: rolloutParamsSchema,
+        response: { 200: rolloutViewSchema, ...failures },
+      },
+    },
+    ({ params }, reply) => {
+      void reply.code(200).send(rolloutView(known(params.rollout)));
+    },
+  );
+  app.get(
+    '/rollouts/:rollout/verdict',
+    {
+      schema: {
+        tags,
+        summary: 'Whether to train on it',
+        params: rolloutParamsSchema,
+        response: { 200: verdictSchema, ...failures },
+      },
+    },
+    ({ params }, reply) => {
+      void reply.code(200).send(verdictView(known(params.rollout)));
+    },
+  );
+  app.get(
+    '/rollouts/:rollout/calls/:call',
+    {
+      schema: {
+        tags,
+        summary: 'What a call answered',
+        params: callParamsSchema,
+        response: { 200: nativeAnswerSchema, ...failures },
+      },
+    },
+    async ({ params }, reply) => {
+      const rollout = known(params.rollout);
+      const answer = await parts.calls.stored(rollout, finishedCall(rollout, params.call));
+      return reply.code(200).send(nativeAnswer(answer));
+    },
+  );
+}
+
+function finishedCall(rollout: Rollout, id: CallId): CallRecord {
+  const record = rollout.calls.get(id);
+  if (record === undefined) throw new HttpError('unknown_call');
+  if (callView(record).cause === null) throw new HttpError('call_running');
+  return record;
+}

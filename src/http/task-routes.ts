@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import type { Task } from '../policy/schema.ts';
+import { toolbox } from '../tools/toolbox.ts';
+import { HttpError } from './errors.ts';
+import type { App, HttpParts } from './parts.ts';
+import { definitionFormats, definitionsSchema, toolDefinitions } from './tool-definitions.ts';
+import { errorSchema, taskListSchema, type taskViewSchema } from './wire.ts';
+
+const tags = ['tasks'];
+const definitionsQuery = z.object({
+  format: z.enum(definitionFormats).default('responses'),
+  server_url: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('Where the platform reaches this server; without it, where this request did.'),
+});
+
+/** What operators configured, in the forms that others take. */
+export function taskRoutes(app: App, { catalog }: HttpParts): void {
+  app.get(
+    '/tasks',
+    {
+      schema: {
+        tags,
+        summary: 'The configured tasks',
+        response: { 200: taskListSchema, '4xx': errorSchema },
+      },
+    },
+    (_request, reply) => {
+      const tasks = [...catalog.tasks.values()];
+      void reply.code(200).send({ tasks: tasks.map((task) => taskView(task, task === catalog.defaultTask)) });
+    },
+  );
+  app.get(
+    '/tasks/:name/tools',
+    {
+      schema: {
+        tags,
+        summary: "A task's tool definitions for a request, a dataset or a fine-tuning job",
+        params: z.object({ name: z.string() }),
+        querystring: definitionsQuery,
+        response: { 200: definitionsSchema, '4xx': errorSchema },
+      },
+    },
+    ({ params, query, protocol, host }, reply) => {
+      const task = catalog.tasks.get(params.name);
+      if (task === undefined) throw new HttpError('unknown_task', `there is no task "${params.name}"`);
+      const serverUrl = (query.server_url ?? `${protocol}://${host}`).replace(/\/+$/, '');
+      void reply.code(200).send(toolDefinitions(task, query.format, serverUrl));
+    },
+  );
+}
+
+function taskView(task: Task, isDefault: boolean): z.output<typeof taskViewSchema> {
+  const { name, image, policy } = task;
+  return {
+    name,
+    image: image.name,
+    policy: policy.name,
+    tools: [...toolbox(task).keys()],
+    default: isDefault,
+  };
+}

@@ -1,0 +1,88 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { CallAnswer, CallRequest } from '../tools/call.ts';
+import { fitOutput } from './answer-size.ts';
+import { HttpError, sendError } from './errors.ts';
+import type { App, HttpParts } from './parts.ts';
+import { headerValue, idempotencyHeader, openingOf, rolloutHeader } from './request-ids.ts';
+import { errorSchema, taskQuerySchema, toolAnswerSchema, toolCallSchema } from './wire.ts';
+
+type ToolCall = z.output<typeof toolCallSchema>;
+
+const response = {
+  200: toolAnswerSchema.describe('The tool ran, or the model asked for something it may not or cannot have.'),
+  '4xx': errorSchema.describe("The caller's fault, or the rollout has ended."),
+  '5xx': errorSchema.describe("Not the model's doing. Repeat with the same call id."),
+};
+const common = { tags: ['tools'], body: toolCallSchema, querystring: taskQuerySchema, response };
+
+/** The platform's own form of a tool call. */
+export function toolRoutes(app: App, parts: HttpParts): void {
+  app.post(
+    '/tools/:name',
+    { schema: { ...common, summary: 'Call the tool of this name', params: z.object({ name: z.string() }) } },
+    async (request, reply) => {
+      const { body, query, params } = request;
+      return await serve(parts, body, callRequest(request, body, query, params.name), reply);
+    },
+  );
+  app.post(
+    '/tools',
+    { schema: { ...common, summary: 'Call the tool that the body names' } },
+    async (request, reply) => {
+      const { body, query } = request;
+      return await serve(parts, body, callRequest(request, body, query, null), reply);
+    },
+  );
+}
+
+/** @throws HttpError where the request doesn't say which rollout or which tool, or two tools. */
+function callRequest(
+  { headers }: Pick<FastifyRequest, 'headers'>,
+  body: ToolCall,
+  query: z.output<typeof taskQuerySchema>,
+  pathName: string | null,
+): CallRequest {
+  const rollout = body.trace_id ?? rolloutHeader(headers);
+  if (rollout === undefined) {
+    throw new HttpError('bad_request', 'body.trace_id: missing, and there is no X-Rollout-Id header');
+  }
+  return {
+    opening: openingOf(rollout, headers, { task: query.task, item: body.item }),
+    callId: body.call_id ?? idempotencyHeader(headers) ?? null,
+    tool: toolName(pathName, body.name ?? null),
+    arguments: body.arguments,
+  };
+}
+
+function toolName(inPath: string | null, inBody: string | null): string {
+  const tool = inPath ?? inBody;
+  if (tool === null) throw new HttpError('bad_request', 'body.name: missing, and the path names no tool');
+  if (inBody === null || inBody === tool) return tool;
+  throw new HttpError('bad_request', `body.name: "${inBody}", but the path names the tool "${tool}"`);
+}
+
+async function serve(
+  parts: HttpParts,
+  body: ToolCall,
+  call: CallRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  reply.header('x-rollout-id', headerValue(call.opening.id));
+  if (call.callId === null) reply.header('x-faultline-idempotent', 'false');
+  const answer = await parts.calls.call(call);
+  reply.header('x-faultline-replayed', String(answer.replayed));
+  if (answer.status === 200) return reply.send(toolAnswer(body, answer));
+  sendError(reply, answer.status === 410 ? 'rollout_ended' : 'unavailable');
+  return reply;
+}
+
+/** Without an id of the caller's the answer's is made from the call id, so that a repeated call gets the same bytes. */
+function toolAnswer(body: ToolCall, answer: CallAnswer): z.output<typeof toolAnswerSchema> {
+  return {
+    type: 'function_call_output',
+    id: body.id ?? `fc_${answer.callId}`,
+    call_id: answer.callId,
+    output: fitOutput(answer.output),
+  };
+}

@@ -1,0 +1,40 @@
+import type { z } from 'zod';
+import type { CallRecord, Rollout } from '../rollouts/rollout.ts';
+import type { callViewSchema, rolloutSummarySchema, rolloutViewSchema, verdictSchema } from './wire.ts';
+
+export function rolloutSummary(rollout: Rollout): z.output<typeof rolloutSummarySchema> {
+  const { id, state, task } = rollout;
+  return { rollout_id: id, state, task: task.name, image: task.image.name };
+}
+
+export function rolloutView(rollout: Rollout): z.output<typeof rolloutViewSchema> {
+  const { verdict, reasons, counts } = rollout.verdict;
+  return {
+    ...rolloutSummary(rollout),
+    policy: rollout.task.policy.name,
+    job: rollout.job,
+    opened_at: new Date(rollout.openedAt).toISOString(),
+    loss_cause: rollout.lossCause,
+    end_reason: rollout.endReason,
+    verdict,
+    reasons,
+    counts,
+    calls: [...rollout.calls.values()].map(callView),
+  };
+}
+
+export function callView(record: CallRecord): z.output<typeof callViewSchema> {
+  const { outcome, status, durationMs } = record;
+  return {
+    call_id: record.callId,
+    tool: record.tool,
+    attribution: outcome?.attribution ?? null,
+    cause: outcome?.cause ?? null,
+    status,
+    duration_ms: durationMs === null ? null : Math.round(durationMs),
+  };
+}
+
+export function verdictView(rollout: Rollout): z.output<typeof verdictSchema> {
+  return { rollout_id: rollout.id, ...rollout.verdict };
+}

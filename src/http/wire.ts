@@ -1,0 +1,171 @@
+import { z } from 'zod';
+import { callId, idProblem, rolloutId, taskName } from '../kernel/ids.ts';
+import { causes, type CauseCode } from '../outcome/causes.ts';
+
+/**
+ * The forms of requests and replies, for the routes, the typed client and the OpenAPI document. Replies are not
+ * validated on their way out; TypeScript holds the routes to these forms, and a test holds the bytes to them.
+ */
+
+/** An id in a request; `parse` brands it. */
+function id<Id>(parse: (text: string) => Id, description: string) {
+  const text = z.string().min(1).max(256).describe(description);
+  return text
+    .superRefine((value, context) => {
+      const problem = idProblem(value);
+      if (problem !== null) context.addIssue({ code: 'custom', message: problem });
+    })
+    .transform(parse);
+}
+
+const rolloutField = id(rolloutId, 'Rollout id, the same for all calls of a rollout.');
+const callField = id(callId, 'Id of the call; with the rollout id it is the idempotency key.');
+
+const argumentsField = z
+  .union([z.string(), z.record(z.string(), z.unknown())], { error: 'expected a JSON string or an object' })
+  .describe('The arguments of the tool, as a JSON string or as an object.');
+
+const itemField = z.unknown().describe('The dataset row; its fields may choose the task.');
+
+/** A null stands for a field that isn't there: some senders write every field. */
+export const toolCallSchema = z.looseObject({
+  type: z.literal('function_call').nullish(),
+  id: z.string().max(256).nullish(),
+  call_id: callField.nullish(),
+  name: z.string().nullish(),
+  arguments: argumentsField,
+  trace_id: rolloutField.nullish(),
+  item: itemField.optional(),
+});
+
+export const toolAnswerSchema = z.object({
+  type: z.literal('function_call_output'),
+  id: z.string(),
+  call_id: z.string(),
+  output: z.string().describe('What the model sees.'),
+});
+
+export const errorSchema = z.object({ error: z.string(), message: z.string() });
+
+export const taskQuerySchema = z.object({
+  task: id(taskName, 'Task of a rollout that this request opens.').optional(),
+});
+
+export const openRolloutSchema = z.strictObject({
+  rollout_id: rolloutField.optional(),
+  task: id(taskName, "The task's name; without it the item decides, else the default.").optional(),
+  item: itemField.optional(),
+});
+
+export const nativeCallSchema = z.strictObject({
+  call_id: callField.optional(),
+  tool: z.string(),
+  arguments: argumentsField,
+});
+
+const attribution = z.enum(['ok', 'model', 'infra', 'task', 'client', 'undetermined']);
+const cause = z.enum(Object.keys(causes) as [CauseCode, ...CauseCode[]]);
+
+export const resultSchema = z.object({
+  exit_code: z.int().nullable(),
+  signal: z.string().nullable(),
+  stdout: z.string(),
+  stderr: z.string(),
+  truncated: z.boolean(),
+  notice: z.string().nullable(),
+  duration_ms: z.number(),
+});
+
+export const nativeAnswerSchema = z.object({
+  call_id: z.string(),
+  output: z.string(),
+  result: resultSchema.nullable(),
+  outcome: z.object({ attribution, cause }),
+});
+
+const count = z.int().min(0);
+const counts = z.object({
+  calls: count,
+  pending: count,
+  ok: count,
+  model: count,
+  infra: count,
+  task: count,
+  client: count,
+  undetermined: count,
+});
+
+export const verdictSchema = z.object({
+  rollout_id: z.string(),
+  verdict: z.enum(['valid', 'exclude', 'pending']),
+  reasons: z.array(cause).readonly(),
+  counts,
+});
+
+export const rolloutStateSchema = z.enum(['opened', 'live', 'lost', 'ended']);
+
+export const rolloutSummarySchema = z.object({
+  rollout_id: z.string(),
+  state: rolloutStateSchema,
+  task: z.string(),
+  image: z.string(),
+});
+
+export const callViewSchema = z.object({
+  call_id: z.string(),
+  tool: z.string(),
+  attribution: attribution.nullable().describe('Null while the call runs, as are the fields below.'),
+  cause: cause.nullable(),
+  status: z.int().nullable(),
+  duration_ms: z.number().nullable(),
+});
+
+export const rolloutViewSchema = rolloutSummarySchema.extend({
+  policy: z.string(),
+  job: z.string(),
+  opened_at: z.iso.datetime(),
+  loss_cause: cause.nullable(),
+  end_reason: z.enum(['deleted', 'idle', 'life', 'stopped']).nullable(),
+  verdict: verdictSchema.shape.verdict,
+  reasons: verdictSchema.shape.reasons,
+  counts,
+  calls: z.array(callViewSchema),
+});
+
+export const rolloutListSchema = z.object({
+  rollouts: z.array(rolloutSummarySchema),
+  total: z.int().describe('How many there are; the list may hold fewer.'),
+});
+
+export const rolloutListQuerySchema = z.object({
+  state: rolloutStateSchema.optional(),
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+});
+
+export const rolloutParamsSchema = z.object({ rollout: rolloutField });
+export const callParamsSchema = z.object({ rollout: rolloutField, call: callField });
+
+export const filePathSchema = z.object({
+  path: z
+    .string()
+    .min(1)
+    .max(4096)
+    .refine((path) => !path.includes('\0'), 'contains a NUL')
+    .describe('Path inside the sandbox.'),
+});
+export const uploadedSchema = z.object({ path: z.string(), bytes: z.int(), sha256: z.string() });
+
+export const taskViewSchema = z.object({
+  name: z.string(),
+  image: z.string(),
+  policy: z.string(),
+  tools: z.array(z.string()),
+  default: z.boolean(),
+});
+export const taskListSchema = z.object({ tasks: z.array(taskViewSchema) });
+
+export const healthSchema = z.object({ status: z.literal('ok') });
+export const readinessSchema = z.object({
+  ready: z.boolean(),
+  problems: z.array(z.string()).describe('What keeps the server from being ready.'),
+});
