@@ -24,12 +24,12 @@ export const httpErrors = {
   unknown_route: { status: 404, sentence: 'There is no such route.' },
   unknown_rollout: { status: 404, sentence: 'There is no such rollout.' },
   unknown_call: { status: 404, sentence: 'The rollout has no such call.' },
+  file_refused: { status: 404, sentence: 'The file could not be read or written.' },
   call_running: { status: 409, sentence: 'The call has no answer yet.' },
   rollout_ended: { status: 410, sentence: ENDED_TEXT },
   too_large: { status: 413, sentence: 'The body is larger than the route takes.' },
   bad_media_type: { status: 415, sentence: 'The Content-Type header is malformed.' },
   conflicting_repeat: { status: 422, sentence: CONFLICT_TEXT },
-  file_refused: { status: 422, sentence: 'The file could not be read or written.' },
   internal: { status: 500, sentence: 'The server failed.' },
   unavailable: { status: 503, sentence: UNAVAILABLE_TEXT },
 } as const satisfies Record<string, HttpErrorRow>;

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
-import { HttpError } from './errors.ts';
-import type { App, HttpParts } from './parts.ts';
+import { HttpError, type HttpErrorCode } from './errors.ts';
+import type { App, HttpParts, TransferProblem } from './parts.ts';
 import { openingOf } from './request-ids.ts';
 import { errorSchema, filePathSchema, rolloutParamsSchema, uploadedSchema } from './wire.ts';
 
@@ -19,7 +19,7 @@ export function fileRoutes(app: App, parts: HttpParts): void {
   downloadRoute(app, parts);
 }
 
-function uploadRoute(app: App, { files }: HttpParts): void {
+function uploadRoute(app: App, { transfer }: HttpParts): void {
   app.put(
     '/rollouts/:rollout/files',
     {
@@ -33,8 +33,8 @@ function uploadRoute(app: App, { files }: HttpParts): void {
       if (Number(headers['content-length'] ?? 0) > UPLOAD_BYTES) throw new HttpError('too_large');
       const source = body instanceof Readable ? body : Readable.from([]);
       const opening = openingOf(params.rollout, headers, {});
-      const uploaded = await files.upload(opening, query.path, upTo(UPLOAD_BYTES, source));
-      if ('problem' in uploaded) throw new HttpError('file_refused', uploaded.problem);
+      const uploaded = await transfer.upload(opening, query.path, upTo(UPLOAD_BYTES, source));
+      if ('problem' in uploaded) throw refused(uploaded);
       return reply.code(200).send({ path: query.path, ...uploaded });
     },
   );
@@ -50,18 +50,28 @@ async function* upTo(limit: number, body: Readable): AsyncGenerator<Uint8Array> 
   }
 }
 
-function downloadRoute(app: App, { files, rollouts, log }: HttpParts): void {
+function downloadRoute(app: App, { transfer, rollouts, log }: HttpParts): void {
   app.get(
     '/rollouts/:rollout/files',
     { schema: { ...common, summary: 'Read a file, as raw bytes', response: failures } },
     async ({ params, query }, reply) => {
       if (rollouts.get(params.rollout) === undefined) throw new HttpError('unknown_rollout');
-      const found = await files.download(params.rollout, query.path);
-      if ('problem' in found) throw new HttpError('file_refused', found.problem);
+      const found = await transfer.download(params.rollout, query.path);
+      if ('problem' in found) throw refused(found);
       found.body.once('error', (error) => {
         log.warn({ rollout: params.rollout, err: error }, 'download broke off');
       });
       return reply.type('application/octet-stream').send(found.body as never);
     },
   );
+}
+
+const refusals = {
+  404: 'file_refused',
+  410: 'rollout_ended',
+  503: 'unavailable',
+} as const satisfies Record<TransferProblem['status'], HttpErrorCode>;
+
+function refused({ problem, status }: TransferProblem): HttpError {
+  return new HttpError(refusals[status], problem);
 }

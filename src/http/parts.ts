@@ -22,15 +22,21 @@ export type App = FastifyInstance<
   ZodTypeProvider
 >;
 
-/** Moves files in and out of a rollout's sandbox. A `problem` is for the caller to read: the path, the file, the rollout's state. */
+/** A file that could not be moved: the path's or the file's fault, the rollout's end, or machinery. */
+export interface TransferProblem {
+  readonly problem: string;
+  readonly status: 404 | 410 | 503;
+}
+
+/** Moves files in and out of a rollout's sandbox. */
 export interface FileTransfer {
   /** Reads the body to its end unless it returns or throws first; what the body throws comes through. */
   upload(
     opening: Opening,
     path: string,
     body: AsyncIterable<Uint8Array>,
-  ): Promise<{ readonly bytes: number; readonly sha256: string } | { readonly problem: string }>;
-  download(id: RolloutId, path: string): Promise<{ readonly body: Readable } | { readonly problem: string }>;
+  ): Promise<{ readonly bytes: number; readonly sha256: string } | TransferProblem>;
+  download(id: RolloutId, path: string): Promise<{ readonly body: Readable } | TransferProblem>;
 }
 
 /** What the routes call. */
@@ -40,7 +46,7 @@ export interface HttpParts {
   readonly rollouts: Rollouts;
   readonly sandboxes: Sandboxes;
   readonly calls: ToolCalls;
-  readonly files: FileTransfer;
+  readonly transfer: FileTransfer;
   readonly engine: SandboxEngine;
   readonly journal: Journal;
   readonly clock: Clock;

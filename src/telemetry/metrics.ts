@@ -6,12 +6,12 @@ const DURATION_BUCKETS_S = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600,
 ];
 
-/** Parts whose state is read whenever metrics are asked for. */
+/** States that other parts know; read whenever metrics are asked for. */
 export interface MetricSources {
-  readonly rollouts: { all(): Iterable<{ readonly state: string }> };
-  readonly supply: { readonly load: { readonly waiting: number; readonly starting: number } };
-  readonly removals: { readonly load: { readonly waiting: number; readonly abandoned: number } };
-  readonly journal: { readonly skippedLines: number };
+  readonly rollouts: () => Iterable<{ readonly state: string }>;
+  readonly starts: () => { readonly waiting: number; readonly starting: number };
+  readonly removals: () => { readonly waiting: number; readonly abandoned: number };
+  readonly journalSkippedLines: () => number;
 }
 
 /** One finished call, as far as it is counted. */
@@ -28,7 +28,7 @@ export class Metrics {
   readonly #durations: Histogram<'tool'>;
   readonly #refusals: Counter<'code'>;
 
-  constructor(sources: MetricSources) {
+  constructor() {
     const registers = [this.#registry];
     this.#calls = new Counter({
       name: 'faultline_calls_total',
@@ -49,7 +49,6 @@ export class Metrics {
       labelNames: ['code'],
       registers,
     });
-    this.#watch(sources);
   }
 
   get contentType(): string {
@@ -71,18 +70,13 @@ export class Metrics {
     this.#refusals.inc({ code });
   }
 
-  #watch({ rollouts, supply, removals, journal }: MetricSources): void {
-    const by = 'phase';
-    this.#gauge('faultline_starts', 'Sandbox starts that wait or are under way.', by, () => supply.load);
-    this.#gauge(
-      'faultline_removals',
-      'Sandboxes to be removed, and those given up.',
-      by,
-      () => removals.load,
-    );
-    this.#gauge('faultline_rollouts', 'Rollouts in memory.', 'state', () => rolloutsByState(rollouts.all()));
+  /** Adds the gauges that are read elsewhere. Call once. */
+  watch({ rollouts, starts, removals, journalSkippedLines }: MetricSources): void {
+    this.#gauge('faultline_starts', 'Sandbox starts that wait or are under way.', 'phase', starts);
+    this.#gauge('faultline_removals', 'Sandboxes to be removed, and those given up.', 'phase', removals);
+    this.#gauge('faultline_rollouts', 'Rollouts in memory.', 'state', () => rolloutsByState(rollouts()));
     this.#gauge('faultline_journal_lines', 'Journal lines that could not be read.', 'fate', () => ({
-      skipped: journal.skippedLines,
+      skipped: journalSkippedLines(),
     }));
   }
 

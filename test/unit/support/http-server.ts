@@ -10,7 +10,6 @@ import { systemClock as clock } from '../../../src/kernel/clock.ts';
 import { loadCatalog } from '../../../src/policy/load.ts';
 import { Rollouts } from '../../../src/rollouts/registry.ts';
 import { Sandboxes } from '../../../src/rollouts/sandboxes.ts';
-import { logCall } from '../../../src/telemetry/call-log.ts';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
 import { ToolCalls } from '../../../src/tools/call.ts';
 import { FakeEngine } from './fake-engine.ts';
@@ -28,12 +27,12 @@ export interface TestServer extends AsyncDisposable {
 }
 
 const noTransfer: FileTransfer = {
-  upload: () => Promise.resolve({ problem: 'no files here' }),
-  download: () => Promise.resolve({ problem: 'no files here' }),
+  upload: () => Promise.resolve({ problem: 'no files here', status: 404 }),
+  download: () => Promise.resolve({ problem: 'no files here', status: 404 }),
 };
 
 /** The whole controller but for the engine, with the project's own tasks, and nothing that listens. */
-export async function testServer(files: FileTransfer = noTransfer): Promise<TestServer> {
+export async function testServer(transfer: FileTransfer = noTransfer): Promise<TestServer> {
   const dataDir = mkdtempSync(join(tmpdir(), 'faultline-http-'));
   const logged: Record<string, unknown>[] = [];
   const note = (fields: Readonly<Record<string, unknown>>, message: string): void => {
@@ -51,15 +50,20 @@ export async function testServer(files: FileTransfer = noTransfer): Promise<Test
   const supply = new StartQueue({ engine, clock, concurrency: 4 });
   const removals = new RemovalQueue({ engine, clock, log });
   const sandboxes = new Sandboxes({ supply, removals, engine, journal, clock });
-  const metrics = new Metrics({ rollouts, supply, removals, journal });
+  const metrics = new Metrics();
+  metrics.watch({
+    rollouts: () => rollouts.all(),
+    starts: () => supply.load,
+    removals: () => removals.load,
+    journalSkippedLines: () => journal.skippedLines,
+  });
   const calls = new ToolCalls({
     rollouts,
     sandboxes,
     journal,
     clock,
-    onFinished: (rollout, record) => {
+    onFinished: (_rollout, record) => {
       metrics.callFinished(record);
-      logCall(log, rollout.id, record);
     },
   });
   const app = await buildApp({
@@ -68,7 +72,7 @@ export async function testServer(files: FileTransfer = noTransfer): Promise<Test
     rollouts,
     sandboxes,
     calls,
-    files,
+    transfer,
     engine,
     journal,
     clock,
