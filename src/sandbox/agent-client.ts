@@ -103,7 +103,7 @@ export class AgentClient implements Sandbox {
     if (this.#fault !== null) pending.fail(this.#fault);
     else {
       this.#pending.set(call, pending);
-      this.#start(pending);
+      this.#startOrThrow(pending);
     }
     return pending.ending;
   }
@@ -122,6 +122,17 @@ export class AgentClient implements Sandbox {
   detach(): void {
     this.#link.close();
     this.#failAll(new SandboxFault('lost', 'this controller let go of the sandbox'));
+  }
+
+  /** Work that fits into no frame is the caller's bug, and is not asked for again. */
+  #startOrThrow(pending: PendingCall): void {
+    try {
+      this.#start(pending);
+    } catch (error) {
+      pending.unwatch();
+      this.#pending.delete(pending.start.call);
+      throw error;
+    }
   }
 
   #start(pending: PendingCall): void {

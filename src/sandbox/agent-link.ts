@@ -102,7 +102,8 @@ export class AgentLink {
     };
     this.#current = attachment;
     this.#listen(attachment);
-    stream.write(this.#options.wire.encode({ type: 'resume' }, this.#instance));
+    // Addressed to whoever is there: an agent doesn't answer frames for another instance.
+    stream.write(this.#options.wire.encode({ type: 'resume' }, null));
     try {
       await deadline.race(attachment.answered.promise);
     } catch (error) {

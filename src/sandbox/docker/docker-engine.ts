@@ -3,6 +3,7 @@ import { Deadline } from '../../kernel/deadline.ts';
 import { errorMessage } from '../../kernel/invariant.ts';
 import { SingleFlight } from '../../kernel/single-flight.ts';
 import { AgentClient } from '../agent-client.ts';
+import { frameWire } from '../frame-wire.ts';
 import type { Attach } from '../link-contract.ts';
 import { checkReadiness } from '../readiness.ts';
 import type {
@@ -113,7 +114,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   }
 
   async #open(handle: SandboxHandle, attach: Attach, deadline: Deadline): Promise<AgentClient> {
-    const { clock, wire, clientTimes: times } = this.#options;
+    const { clock, wire = frameWire, clientTimes: times } = this.#options;
     const client = await AgentClient.open({ attach, wire, clock, handle, ...(times && { times }) }, deadline);
     this.#known.set(handle.id, { client, sinceMs: clock.monotonic() });
     return client;

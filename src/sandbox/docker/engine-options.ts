@@ -13,7 +13,8 @@ export interface DockerEngineOptions {
   readonly log: Log;
   /** Absent: as built in this repository's `docker/`. */
   readonly agent?: AgentPaths;
-  readonly wire: Wire;
+  /** Absent: the agent's. */
+  readonly wire?: Wire;
   /** Profiles by the name that policies use, as JSON. */
   readonly seccompProfiles?: ReadonlyMap<string, string>;
   readonly clientTimes?: Partial<ClientTimes>;
