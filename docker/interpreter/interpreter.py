@@ -1,0 +1,321 @@
+"""The resident code interpreter: runs cells one after the other in one namespace that lives on.
+
+Started by the agent (PID 1 of the sandbox) as the model's user. Under descriptor 198 it has one end of a
+SOCK_SEQPACKET pair. A message from the agent is a 16-byte nonce with four descriptors: the code, a file for rich
+results, and the pipes for standard output and error. Two messages go back, each with the nonce: b"B" when the cell
+begins and b"D" with one byte more (1: it ended in an exception) when it is done.
+
+Everything here runs in the model's own process, so nothing here is trusted by anybody: the agent takes the ending
+of the process from wait(2), and these messages only to know when to stop waiting.
+
+Standard library only, Python 3.8 or later.
+"""
+
+import ast
+import builtins
+import io
+import linecache
+import os
+import signal
+import socket
+import sys
+import traceback
+import types
+
+CONTROL = 198
+NONCE_BYTES = 16
+PAYLOAD_BYTES = 512 * 1024
+HERE = os.path.abspath(__file__)
+
+
+def take_control():
+    """The control socket on a high number that no program started from here inherits."""
+    control = socket.socket(fileno=os.dup(CONTROL))
+    os.close(CONTROL)
+    control.set_inheritable(False)
+    control.setblocking(True)
+    return control
+
+
+def receive(control):
+    """The next cell's nonce and descriptors, or None where the agent is gone."""
+    size = socket.CMSG_SPACE(4 * 4)
+    message, ancillary, _, _ = control.recvmsg(64, size)
+    if len(message) != NONCE_BYTES:
+        return None
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS and len(data) >= 16:
+            return message, [int.from_bytes(data[i : i + 4], sys.byteorder) for i in range(0, 16, 4)]
+    return None
+
+
+def read_all(descriptor):
+    chunks = []
+    while True:
+        chunk = os.read(descriptor, 1 << 20)
+        if not chunk:
+            return b"".join(chunks)
+        chunks.append(chunk)
+
+
+class Streams:
+    """Standard streams that outlive what cells do to them: each cell gets fresh pipes under the old numbers."""
+
+    def __init__(self):
+        self.null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        self.open()
+
+    def open(self):
+        sys.stdin = io.TextIOWrapper(io.FileIO(0, "r", closefd=False), encoding="utf-8", errors="replace")
+        for name, number in (("stdout", 1), ("stderr", 2)):
+            raw = io.FileIO(number, "w", closefd=False)
+            stream = io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", write_through=True)
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
+        sys.__stdin__ = sys.stdin
+        self.own = (sys.stdin, sys.stdout, sys.stderr)
+
+    def begin(self, out, err):
+        os.dup2(self.null, 0)
+        os.dup2(out, 1)
+        os.dup2(err, 2)
+        os.close(out)
+        os.close(err)
+        if any(getattr(stream, "closed", True) for stream in (sys.stdin, sys.stdout, sys.stderr) + self.own):
+            self.open()
+
+    def end(self):
+        """Gives the pipes back, so that the agent sees their end. Threads that still print do so to nowhere."""
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except BaseException:
+                pass
+        os.dup2(self.null, 1)
+        os.dup2(self.null, 2)
+
+
+class Cells:
+    """Compiles and runs cells in a module that calls itself __main__, so that pickle finds what they define."""
+
+    def __init__(self):
+        self.module = types.ModuleType("__main__")
+        self.module.__builtins__ = builtins
+        self.space = self.module.__dict__
+        self.count = 0
+        sys.modules["__main__"] = self.module
+
+    def compile(self, code):
+        self.count += 1
+        name = f"<cell {self.count}>"
+        linecache.cache[name] = (len(code), None, code.splitlines(True), name)
+        tree = ast.parse(code, name)
+        last = None
+        if tree.body and isinstance(tree.body[-1], ast.Expr):
+            last = ast.Expression(tree.body.pop().value)
+        body = compile(tree, name, "exec", dont_inherit=True)
+        return body, last and compile(last, name, "eval", dont_inherit=True)
+
+    def run(self, code, results):
+        """Returns whether the cell ended in an exception."""
+        try:
+            body, last = self.compile(code)
+            exec(body, self.space)
+            if last is not None:
+                self.show(eval(last, self.space), results)
+            results.take_figures()
+        except SystemExit as ending:
+            print(f"SystemExit: exit({shown_code(ending.code)}) was called; the interpreter keeps running.", file=sys.stderr)
+            return True
+        except BaseException as error:
+            print_error(error)
+            return True
+        return False
+
+    def show(self, value, results):
+        if value is None:
+            return
+        self.space["_"] = value
+        if not results.take(value):
+            print(repr(value))
+
+
+def shown_code(code):
+    return "" if code is None else repr(code)
+
+
+def print_error(error):
+    """Without the frames of this file: the model sees its own lines only."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    if isinstance(error, SyntaxError) and error.filename == f"<cell {cells.count}>":
+        trace = None
+    try:
+        text = "".join(traceback.format_exception(type(error), error, trace))
+    except BaseException:
+        text = f"{type(error).__name__}: (its message cannot be shown)\n"
+    sys.stderr.write(text)
+
+
+class Results:
+    """What a cell shows beside text. Pictures become files in the working directory; all is also given as data,
+    as far as PAYLOAD_BYTES allow."""
+
+    figures = 0
+
+    def __init__(self):
+        self.items = []
+        self.left = PAYLOAD_BYTES - 4096
+
+    def add(self, mime, data, path=None):
+        import base64
+
+        binary = isinstance(data, bytes)
+        text = base64.b64encode(data).decode("ascii") if binary else str(data)
+        item = {"mime": mime, "path": path, "bytes": len(data), "encoding": "base64" if binary else "text"}
+        cost = len(text.encode("utf-8", "replace")) * (1 if binary else 2) + 512
+        item["data"] = text if cost <= self.left else None
+        if len(self.items) < 64:
+            self.left -= cost if item["data"] is not None else 512
+            self.items.append(item)
+
+    def save(self, data, suffix):
+        while True:
+            Results.figures += 1
+            name = f"figure-{Results.figures}.{suffix}"
+            try:
+                with open(name, "xb") as file:
+                    file.write(data)
+                return os.path.abspath(name)
+            except FileExistsError:
+                continue
+            except OSError:
+                return None
+
+    def picture(self, mime, data, suffix):
+        raw = data if isinstance(data, bytes) else str(data).encode("utf-8", "replace")
+        path = self.save(raw, suffix)
+        if path:
+            print(f"[{mime} saved as {os.path.basename(path)}]")
+        self.add(mime, data, path)
+
+    def take(self, value):
+        """True where the value was shown as a picture, so that its repr is not."""
+        if isinstance(value, type):
+            return False
+        shown = False
+        for method, mime, suffix in (("_repr_png_", "image/png", "png"), ("_repr_svg_", "image/svg+xml", "svg")):
+            data = call_quietly(value, method)
+            if data and not shown:
+                self.picture(mime, data, suffix)
+                shown = True
+        html = call_quietly(value, "_repr_html_")
+        if html:
+            self.add("text/html", html)
+        return shown
+
+    def take_figures(self):
+        """Open matplotlib figures, if the code itself imported it."""
+        plots = sys.modules.get("matplotlib.pyplot")
+        if plots is None:
+            return
+        for number in plots.get_fignums():
+            picture = io.BytesIO()
+            plots.figure(number).savefig(picture, format="png")
+            self.picture("image/png", picture.getvalue(), "png")
+        plots.close("all")
+
+    def write(self, descriptor):
+        if not self.items:
+            return
+        import json
+
+        data = json.dumps({"results": self.items}).encode("ascii")
+        if len(data) > PAYLOAD_BYTES:
+            for item in self.items:
+                item["data"] = None
+            data = json.dumps({"results": self.items}).encode("ascii")
+        at = 0
+        while at < len(data):
+            at += os.write(descriptor, data[at:])
+
+
+def call_quietly(value, name):
+    try:
+        method = getattr(value, name, None)
+        return method() if callable(method) else None
+    except Exception:
+        return None
+
+
+class Interrupts:
+    """SIGINT becomes KeyboardInterrupt in a cell only; between cells there is nobody to interrupt."""
+
+    def __init__(self):
+        self.inside = False
+        signal.signal(signal.SIGINT, self.handle)
+
+    def handle(self, number, frame):
+        if self.inside:
+            raise KeyboardInterrupt("time limit")
+
+
+def run_cell(nonce, descriptors):
+    """Returns the last message, or ends the process where the cell has forked and this is the child."""
+    code_file, payload, out, err = descriptors
+    streams.begin(out, err)
+    code = read_all(code_file).decode("utf-8", "replace")
+    os.close(code_file)
+    results = Results()
+    raised = True
+    try:
+        try:
+            interrupts.inside = True
+            raised = cells.run(code, results)
+        finally:
+            interrupts.inside = False
+    except BaseException as error:
+        print_error(error)
+    if os.getpid() != owner:
+        leave(raised)
+    try:
+        results.write(payload)
+    except OSError:
+        pass
+    os.close(payload)
+    streams.end()
+    return b"D" + nonce + bytes([raised])
+
+
+def leave(raised):
+    """A child that the cell has forked and not ended must not answer for the cell."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BaseException:
+            pass
+    os._exit(1 if raised else 0)
+
+
+def serve():
+    control = take_control()
+    while True:
+        try:
+            cell = receive(control)
+            if cell is None:
+                os._exit(0)
+            control.send(b"B" + cell[0])
+            control.send(run_cell(*cell))
+        except OSError:
+            os._exit(70)
+
+
+owner = os.getpid()
+sys.argv = [""]
+sys.path[0] = ""
+os.environ.setdefault("MPLBACKEND", "Agg")
+streams = Streams()
+cells = Cells()
+interrupts = Interrupts()
+serve()
