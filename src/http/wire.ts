@@ -125,7 +125,7 @@ export const rolloutViewSchema = rolloutSummarySchema.extend({
   job: z.string(),
   opened_at: z.iso.datetime(),
   loss_cause: cause.nullable(),
-  end_reason: z.enum(['deleted', 'idle', 'life', 'stopped']).nullable(),
+  end_reason: z.enum(['deleted', 'graded', 'idle', 'life', 'stopped']).nullable(),
   verdict: verdictSchema.shape.verdict,
   reasons: verdictSchema.shape.reasons,
   counts,

@@ -87,10 +87,27 @@ interface EventFields {
   sandbox_removed: { readonly handle: SandboxHandle };
   rollout_ended: {
     readonly rollout: string;
-    readonly how: 'deleted' | 'idle' | 'life' | 'stopped';
+    readonly how: 'deleted' | 'graded' | 'idle' | 'life' | 'stopped';
     readonly verdict: string;
     readonly reasons: readonly string[];
     readonly counts: Readonly<Record<string, number>>;
+  };
+  /** What came of one request to grade a rollout. Durable before the score leaves. */
+  graded: {
+    readonly rollout: string;
+    /** Null where the rollout made no tool call and the request named no job. */
+    readonly job: string | null;
+    /** The dataset row: its id, else a digest of it. */
+    readonly row: string;
+    readonly verdict: string;
+    readonly reasons: readonly string[];
+    /** How it went: `scored`, `withheld` (an excluded rollout), or which fault of the grader. */
+    readonly ending: string;
+    /** Null where there is none. */
+    readonly score: number | null;
+    /** Requests made to the grader. */
+    readonly tries: number;
+    readonly durationMs: number;
   };
 }
 
@@ -145,6 +162,17 @@ const required = {
   rollout_lost: { rollout: 'text', cause: 'text', evidence: 'object' },
   sandbox_removed: { handle: 'object' },
   rollout_ended: { rollout: 'text', how: 'text', verdict: 'text', reasons: 'list', counts: 'object' },
+  graded: {
+    rollout: 'text',
+    job: 'text or null',
+    row: 'text',
+    verdict: 'text',
+    reasons: 'list',
+    ending: 'text',
+    score: 'number or null',
+    tries: 'number',
+    durationMs: 'number',
+  },
 } satisfies { [Type in EventType]: Record<Exclude<keyof EventFields[Type], Optional>, FieldKind> };
 
 export const EVENT_TYPES = Object.keys(required) as readonly EventType[];

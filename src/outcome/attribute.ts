@@ -54,6 +54,7 @@ const overCause = {
   idle: 'rollout_idle',
   life: 'rollout_life',
   deleted: 'rollout_ended',
+  graded: 'rollout_ended',
   stopped: 'rollout_idle',
 } as const satisfies Record<string, CauseCode>;
 

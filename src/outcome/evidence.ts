@@ -84,4 +84,4 @@ export type Evidence =
   | { readonly kind: 'controller_restarted' }
   /** The sandbox was lost in an earlier call or between calls; that cause sticks. */
   | { readonly kind: 'lost_before'; readonly cause: CauseCode }
-  | { readonly kind: 'rollout_over'; readonly how: 'idle' | 'life' | 'deleted' | 'stopped' };
+  | { readonly kind: 'rollout_over'; readonly how: 'idle' | 'life' | 'deleted' | 'graded' | 'stopped' };

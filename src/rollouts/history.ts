@@ -12,6 +12,7 @@ export interface PastCall {
   readonly argumentsSha256: string;
   readonly number: number | null;
   readonly at: number;
+  readonly intent: Position | null;
   ending: { outcome: Outcome; status: number; durationMs: number; position: Position } | null;
 }
 
@@ -45,7 +46,7 @@ export class History {
         this.#with(event.rollout, (rollout) => (rollout.handle = event.handle));
         return;
       case 'call_intended':
-        this.#with(event.rollout, (rollout) => intended(rollout, event, at));
+        this.#with(event.rollout, (rollout) => intended(rollout, event, position, at));
         return;
       case 'call_finished':
         this.#with(event.rollout, (rollout) => finished(rollout, event, position, at));
@@ -73,7 +74,12 @@ export class History {
   }
 }
 
-function intended(rollout: PastRollout, event: EventOf<'call_intended'>, at: number): void {
+function intended(
+  rollout: PastRollout,
+  event: EventOf<'call_intended'>,
+  intent: Position,
+  at: number,
+): void {
   const { call: callId, tool, argumentsSha256, number } = event;
   rollout.calls.set(callId, {
     callId,
@@ -82,6 +88,7 @@ function intended(rollout: PastRollout, event: EventOf<'call_intended'>, at: num
     argumentsSha256,
     number,
     at,
+    intent,
     ending: null,
   });
   rollout.lastNumber = Math.max(rollout.lastNumber, number);
@@ -96,7 +103,7 @@ function finished(
 ): void {
   const { call: callId, tool, argumentsSha256, number, outcome, status, durationMs } = event;
   const known = rollout.calls.get(callId);
-  const call = known ?? { callId, tool, arguments: null, argumentsSha256, number, at, ending: null };
+  const call = known ?? { callId, tool, arguments: null, argumentsSha256, number, at, intent: null, ending: null };
   call.ending = { outcome, status, durationMs, position };
   rollout.calls.set(callId, call);
   rollout.lastActivityAt = at;

@@ -88,6 +88,7 @@ function reviveCalls(rollout: Rollout, past: PastRollout): InterruptedCall[] {
   const inOrder = [...past.calls.values()].toSorted((a, b) => a.at - b.at);
   for (const call of inOrder) {
     const record = rollout.enter(callId(call.callId), call.tool, call.argumentsSha256, call.at);
+    record.intent = call.intent;
     if (call.ending !== null) rollout.settle(record, call.ending, past.lastActivityAt);
     else if (call.number !== null) open.push(interruptedCall(rollout, record, call, call.number));
   }

@@ -7,7 +7,7 @@ import { TurnLine } from './turn-line.ts';
 import { verdictOf, type Verdict } from './verdict.ts';
 
 /** How a rollout came to its end. */
-export type EndReason = 'deleted' | 'idle' | 'life' | 'stopped';
+export type EndReason = 'deleted' | 'graded' | 'idle' | 'life' | 'stopped';
 
 /** One call as the rollout remembers it. What was answered stands in the journal, at `position`. */
 export interface CallRecord {
@@ -19,6 +19,8 @@ export interface CallRecord {
   status: number | null;
   durationMs: number | null;
   position: Position | null;
+  /** Where its arguments stand; null for a call that never reached a sandbox. */
+  intent: Position | null;
 }
 
 /** What is known of a call once it has ended. */
@@ -34,7 +36,8 @@ export interface SettledCall {
  *
  * States. `opened`: no sandbox yet. `live`: it has one; from the first claim on. `lost`: the sandbox is gone for
  * a cause that sticks, and every further call gets that cause. `ended`: by request, limit or shutdown; calls and
- * verdict stay readable. Transitions: opened → live → lost → ended, each step at most once, some may be skipped;
+ * verdict stay readable. Before its end by a grader it is sealed: calls under way go on, later ones are late.
+ * Transitions: opened → live → lost → ended, each step at most once, some may be skipped;
  * never backwards. There is never a second sandbox in silence.
  */
 export class Rollout {
@@ -52,6 +55,8 @@ export class Rollout {
   #lossCause: CauseCode | null = null;
   #endReason: EndReason | null = null;
   readonly #clientFaults: CauseCode[] = [];
+  /** The calls that came before the seal; null while there is none. */
+  #beforeSeal: ReadonlySet<CallRecord> | null = null;
   #lastNumber = 0;
 
   constructor(options: { id: RolloutId; task: Task; job: JobId; openedAt: number }) {
@@ -103,6 +108,7 @@ export class Rollout {
       status: null,
       durationMs: null,
       position: null,
+      intent: null,
     };
     this.calls.set(callId, record);
     this.lastActivityAt = now;
@@ -113,6 +119,15 @@ export class Rollout {
   settle(record: CallRecord, ending: SettledCall, now: number): void {
     Object.assign(record, ending);
     this.lastActivityAt = now;
+  }
+
+  /** From now on calls are late. Those under way are not touched. Sealing again changes nothing. */
+  seal(): void {
+    this.#beforeSeal ??= new Set(this.calls.values());
+  }
+
+  isLate(record: CallRecord): boolean {
+    return this.#beforeSeal !== null && !this.#beforeSeal.has(record);
   }
 
   /** The next call number of this rollout's sandbox; never the same twice. */

@@ -89,6 +89,12 @@ export class ToolCalls {
     return walk;
   }
 
+  /** Resolves when none of the rollout's calls that are under way now is any more. */
+  async settled(rollout: Rollout): Promise<void> {
+    const records = [...rollout.calls.values()];
+    await Promise.allSettled(records.map((record) => this.#running.get(record)));
+  }
+
   /** Resolves when no call is under way any more. */
   async idle(): Promise<void> {
     while (this.#running.size > 0) await Promise.allSettled(this.#running.values());
@@ -148,6 +154,7 @@ export class ToolCalls {
     number: number | null,
     arrival: Deadline,
   ): Promise<Finding> {
+    if (rollout.isLate(record)) return late(number);
     const tool = toolbox(rollout.task).get(record.tool);
     if (tool === undefined) return refusal('unknown_tool', unknownTool(record.tool, rollout));
     const parsed = parseArguments(tool, given);
@@ -181,7 +188,7 @@ export class ToolCalls {
     sandbox: Sandbox,
   ): Promise<number> {
     const number = rollout.nextNumber();
-    await this.#parts.journal.append(
+    record.intent = await this.#parts.journal.append(
       {
         type: 'call_intended',
         rollout: rollout.id,
@@ -244,6 +251,12 @@ export class ToolCalls {
       replayed: false,
     };
   }
+}
+
+/** A call after the rollout was handed to its grader. */
+function late(number: number | null): Finding {
+  const evidence: Evidence = { kind: 'rollout_over', how: 'graded' };
+  return { evidence, tool: null, limits: null, number, ending: null };
 }
 
 function unknownTool(name: string, rollout: Rollout): string {

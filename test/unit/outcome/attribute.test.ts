@@ -113,6 +113,7 @@ const rows: readonly (readonly [string, Evidence, CauseCode])[] = [
   ['a missing image', { kind: 'no_sandbox', fault: 'image_missing' }, 'image_missing'],
   ['earlier calls took too long', { kind: 'turn_expired' }, 'turn_wait'],
   ['a cause that stuck', { kind: 'lost_before', cause: 'sandbox_broken' }, 'sandbox_broken'],
+  ['after grading', { kind: 'rollout_over', how: 'graded' }, 'rollout_ended'],
   ['after DELETE', { kind: 'rollout_over', how: 'deleted' }, 'rollout_ended'],
   ['after an idle end', { kind: 'rollout_over', how: 'idle' }, 'rollout_idle'],
 ];
