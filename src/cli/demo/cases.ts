@@ -76,7 +76,11 @@ function problems(text: string, file: string): Problem[] {
   }));
 }
 
-function parseLines<Schema extends z.ZodType>(text: string, schema: Schema, file: string): z.output<Schema>[] {
+function parseLines<Schema extends z.ZodType>(
+  text: string,
+  schema: Schema,
+  file: string,
+): z.output<Schema>[] {
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   return lines.map((line, index) => {
     const parsed = schema.safeParse(JSON.parse(line));

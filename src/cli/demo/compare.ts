@@ -69,8 +69,10 @@ function stableLinesAgree(ours: string, first: string, second: string): boolean 
 function describe(ours: Seen, plain: Seen): string {
   const parts: string[] = [];
   if (ours.exitCode !== plain.exitCode) parts.push(`exit code ${ending(ours)} instead of ${ending(plain)}`);
-  if (!sameText(ours.stdout, plain.stdout)) parts.push(`stdout: ${firstDifference(ours.stdout, plain.stdout)}`);
-  if (!sameText(ours.stderr, plain.stderr)) parts.push(`stderr: ${firstDifference(ours.stderr, plain.stderr)}`);
+  if (!sameText(ours.stdout, plain.stdout))
+    parts.push(`stdout: ${firstDifference(ours.stdout, plain.stdout)}`);
+  if (!sameText(ours.stderr, plain.stderr))
+    parts.push(`stderr: ${firstDifference(ours.stderr, plain.stderr)}`);
   return parts.join('; ');
 }
 

@@ -35,7 +35,8 @@ const program = new Command('demo')
 
 function positive(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('expected a whole number above 0');
+  if (!Number.isInteger(value) || value < 1)
+    throw new InvalidArgumentError('expected a whole number above 0');
   return value;
 }
 

@@ -17,21 +17,30 @@ export const taskName = (fs: number): string => `demo-fs${String(fs)}`;
 export const imageReference = (fs: number): string => `faultline/${taskName(fs)}:latest`;
 
 /** Builds one image per file tree, and the plain one. @throws Error with what the build said. */
-export async function buildImages(connection: DockerConnection, trees: ReadonlyMap<number, string>): Promise<void> {
+export async function buildImages(
+  connection: DockerConnection,
+  trees: ReadonlyMap<number, string>,
+): Promise<void> {
   for (const [fs, archive] of trees) await build(connection, fs, await readFile(archive));
   // An image of its own although nothing is added: its sandboxes can be told from everybody else's.
   await build(connection, PLAIN_IMAGE, null);
 }
 
 async function build(connection: DockerConnection, fs: number, tree: Buffer | null): Promise<void> {
-  const lines = [`FROM ${BASE}`, `LABEL faultline.demo=${String(fs)}`, ...(tree === null ? [] : ['ADD tree.tar /'])];
+  const lines = [
+    `FROM ${BASE}`,
+    `LABEL faultline.demo=${String(fs)}`,
+    ...(tree === null ? [] : ['ADD tree.tar /']),
+  ];
   const context = pack();
   context.entry({ name: 'Dockerfile' }, lines.join('\n'));
   if (tree !== null) context.entry({ name: 'tree.tar' }, tree);
   context.finalize();
   const { docker } = connection;
   const deadline = Deadline.after(systemClock, 'engine_request', BUILD_MS);
-  const progress = await deadline.race(docker.buildImage(Readable.from([await buffer(context)]), { t: imageReference(fs) }));
+  const progress = await deadline.race(
+    docker.buildImage(Readable.from([await buffer(context)]), { t: imageReference(fs) }),
+  );
   const built = Promise.withResolvers<unknown>();
   docker.modem.followProgress(progress, (error: Error | null, output: unknown) => {
     if (error === null) built.resolve(output);
@@ -46,7 +55,10 @@ export interface ConfigurationFolders {
 }
 
 /** Writes what a server needs to know the demo's tasks: a row `{"fs": n}` chooses file tree n. Limits are the default ones. */
-export async function writeConfiguration(folder: string, trees: Iterable<number>): Promise<ConfigurationFolders> {
+export async function writeConfiguration(
+  folder: string,
+  trees: Iterable<number>,
+): Promise<ConfigurationFolders> {
   const [imagesDir, policiesDir] = [join(folder, 'images'), join(folder, 'policies')];
   const tasks: Record<string, object> = {};
   for (const fs of [PLAIN_IMAGE, ...trees]) {

@@ -26,7 +26,12 @@ export interface WireAnswer {
   readonly repeats: number;
 }
 
-const wireAnswer = z.object({ type: z.literal('function_call_output'), id: z.string(), call_id: z.string(), output: z.string() });
+const wireAnswer = z.object({
+  type: z.literal('function_call_output'),
+  id: z.string(),
+  call_id: z.string(),
+  output: z.string(),
+});
 const nativeAnswer = z.object({
   output: z.string(),
   result: z
@@ -90,20 +95,23 @@ export class Platform implements Disposable {
   async native(call: ModelCall): Promise<NativeAnswer> {
     const body = { call_id: call.callId, tool: call.tool, arguments: call.arguments };
     const response = await this.#send('POST', `${rolloutPath(call.rollout)}/calls`, body);
-    if (response.status !== 200) throw new Error(`native call answered ${String(response.status)}: ${response.text}`);
+    if (response.status !== 200)
+      throw new Error(`native call answered ${String(response.status)}: ${response.text}`);
     return nativeAnswer.parse(JSON.parse(response.text));
   }
 
   /** The task that the server chose for a rollout. */
   async taskOf(rollout: string): Promise<string> {
     const response = await this.#send('GET', rolloutPath(rollout), null);
-    if (response.status !== 200) throw new Error(`GET rollout answered ${String(response.status)}: ${response.text}`);
+    if (response.status !== 200)
+      throw new Error(`GET rollout answered ${String(response.status)}: ${response.text}`);
     return rolloutAnswer.parse(JSON.parse(response.text)).task;
   }
 
   async end(rollout: string): Promise<void> {
     const response = await this.#send('DELETE', rolloutPath(rollout), null);
-    if (response.status >= 400) throw new Error(`DELETE rollout answered ${String(response.status)}: ${response.text}`);
+    if (response.status >= 400)
+      throw new Error(`DELETE rollout answered ${String(response.status)}: ${response.text}`);
   }
 
   [Symbol.dispose](): void {
@@ -118,11 +126,15 @@ export class Platform implements Disposable {
         authorization: `Bearer ${this.#token}`,
         ...(payload && { 'content-type': 'application/json', 'content-length': payload.length }),
       };
-      const outgoing = request(new URL(path, this.#url), { method, headers, agent: this.#agent }, (incoming) => {
-        buffer(incoming).then((bytes) => {
-          resolve({ status: incoming.statusCode ?? 0, text: bytes.toString() });
-        }, reject);
-      });
+      const outgoing = request(
+        new URL(path, this.#url),
+        { method, headers, agent: this.#agent },
+        (incoming) => {
+          buffer(incoming).then((bytes) => {
+            resolve({ status: incoming.statusCode ?? 0, text: bytes.toString() });
+          }, reject);
+        },
+      );
       outgoing.on('error', reject);
       outgoing.end(payload ?? undefined);
     });

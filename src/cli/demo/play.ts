@@ -6,8 +6,9 @@ import { PLAIN_IMAGE, type Cases, type Trajectory } from './cases.ts';
 import { buildImages, taskName, writeConfiguration } from './images.ts';
 import { inParallel } from './in-parallel.ts';
 import { Platform } from './platform.ts';
+import { runPlain } from './plain-run.ts';
 import { runProblems } from './python-run.ts';
-import { DEMO_LABEL, Reference, removeLabelled, runPlain, templateOf, type Template } from './reference.ts';
+import { DEMO_LABEL, Reference, removeLabelled, templateOf, type Template } from './reference.ts';
 import { compareAll, type PlainRuns, type Summary } from './report.ts';
 import { Server } from './server.ts';
 import { COMMAND_LIMIT_MS, runTrajectories, type RunContext } from './shell-run.ts';
@@ -47,7 +48,10 @@ export async function play(options: DemoOptions, cases: Cases): Promise<Summary>
   });
   const server = options.server ?? cleanup.use(await Server.start(options.folder, configuration));
   const platform = cleanup.use(new Platform(server.url, server.token));
-  const bars = new MultiBar({ format: '{bar} {value}/{total} {label}', hideCursor: true }, Presets.shades_classic);
+  const bars = new MultiBar(
+    { format: '{bar} {value}/{total} {label}', hideCursor: true },
+    Presets.shades_classic,
+  );
   cleanup.defer(() => {
     bars.stop();
   });
@@ -107,7 +111,8 @@ async function readTemplate({ platform, connection, options, labels }: Stage, fs
   const { status, output } = await platform.tool(call);
   if (status !== 200) throw new Error(`the first call was answered with ${String(status)}: ${output}`);
   const task = await platform.taskOf(rollout);
-  if (task !== taskName(fs)) throw new Error(`a row {"fs":${String(fs)}} got the task ${task}, not ${taskName(fs)}`);
+  if (task !== taskName(fs))
+    throw new Error(`a row {"fs":${String(fs)}} got the task ${task}, not ${taskName(fs)}`);
   const template = await templateOf(connection, fs);
   // Containers of a server that isn't ours are its own business.
   if (options.server === null) labels.add(`${LABELS.controller}=${template.controller}`);

@@ -11,7 +11,10 @@ export interface Solved {
 }
 
 /** Every problem in a rollout of its own: solution and tests run without an exception, to the last line. */
-export async function runProblems(context: RunContext, problems: readonly Problem[]): Promise<readonly Solved[]> {
+export async function runProblems(
+  context: RunContext,
+  problems: readonly Problem[],
+): Promise<readonly Solved[]> {
   const solved: Solved[] = [];
   await inParallel(problems, context.width, context.stop, async (problem) => {
     solved.push(await solve(context, problem));

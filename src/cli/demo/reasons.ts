@@ -7,7 +7,8 @@ interface Reason {
   readonly mask: (output: string) => string;
 }
 
-const MONTHS_AND_DAYS = /\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*\b/g;
+const MONTHS_AND_DAYS =
+  /\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*\b/g;
 
 const numbers = (output: string): string => output.replace(/\d+/g, '#').replace(/[ \t]+/g, ' ');
 const clock = (output: string): string => numbers(output.replace(MONTHS_AND_DAYS, '@'));
@@ -16,7 +17,8 @@ const nothing = (): string => '';
 export const reasons: readonly Reason[] = [
   {
     text: 'prints a clock or a time stamp of the run',
-    commands: /\b(?:date|cal|ncal|uptime|who|w|last|stat|time|touch)\b|\bls\b[^|;&]*\s-\w*l|-(?:ls|printf|newer)\b|\btar\b.*v/,
+    commands:
+      /\b(?:date|cal|ncal|uptime|who|w|last|stat|time|touch)\b|\bls\b[^|;&]*\s-\w*l|-(?:ls|printf|newer)\b|\btar\b.*v/,
     mask: clock,
   },
   {
@@ -37,7 +39,13 @@ export const reasons: readonly Reason[] = [
   {
     text: 'walks /proc, whose entries are the processes of the moment',
     commands: /\b(?:find|ls|du|tree|grep)\b.*\s\/(?:\s|$|proc)/,
-    mask: (output) => clock(output.split('\n').filter((line) => !line.includes('/proc/')).join('\n')),
+    mask: (output) =>
+      clock(
+        output
+          .split('\n')
+          .filter((line) => !line.includes('/proc/'))
+          .join('\n'),
+      ),
   },
   {
     text: 'prints how long it waited for a network that is not there',
@@ -51,7 +59,9 @@ export function explain(command: string, ours: Seen, plain: Seen): string | null
   if (ours.exitCode !== plain.exitCode) return null;
   const found = reasons.find(
     ({ commands, mask }) =>
-      commands.test(command) && mask(ours.stdout) === mask(plain.stdout) && mask(ours.stderr) === mask(plain.stderr),
+      commands.test(command) &&
+      mask(ours.stdout) === mask(plain.stdout) &&
+      mask(ours.stderr) === mask(plain.stderr),
   );
   return found?.text ?? null;
 }

@@ -6,7 +6,6 @@ import { Deadline, DeadlineExceeded } from '../../kernel/deadline.ts';
 import { decodeOutput } from '../../outcome/text.ts';
 import { LABELS } from '../../sandbox/docker/container-spec.ts';
 import type { DockerConnection } from '../../sandbox/docker/docker-connection.ts';
-import type { Step, Trajectory } from './cases.ts';
 import type { Seen } from './compare.ts';
 import { imageReference } from './images.ts';
 
@@ -34,7 +33,8 @@ export async function templateOf(connection: DockerConnection, fs: number): Prom
   const { docker } = connection;
   const filters = { ancestor: [imageReference(fs)], label: [LABELS.controller], status: ['running'] };
   const [newest] = await within(docker.listContainers({ filters }));
-  if (newest === undefined) throw new Error(`no sandbox of ${imageReference(fs)} on this engine: is it the server's?`);
+  if (newest === undefined)
+    throw new Error(`no sandbox of ${imageReference(fs)} on this engine: is it the server's?`);
   return plainTwin(await within(docker.getContainer(newest.Id).inspect()));
 }
 
@@ -112,40 +112,6 @@ export class Reference implements AsyncDisposable {
   }
 }
 
-/** Runs a whole trajectory. A bare `cd` moves the commands after it, as it does in a shell that stays. */
-export async function runPlain(
-  reference: Reference,
-  trajectory: Trajectory,
-  { limitMs, stop, onStep }: { readonly limitMs: number; readonly stop: AbortSignal; readonly onStep: () => void },
-): Promise<Seen[]> {
-  const seen: Seen[] = [];
-  let workingDir = '/';
-  for (const step of trajectory.steps) {
-    stop.throwIfAborted();
-    const result = await reference.exec(step.plain, workingDir, limitMs);
-    seen.push(result);
-    if (result.exitCode === 0 && isBareCd(step)) workingDir = await folderAfter(reference, step, workingDir, limitMs);
-    onStep();
-  }
-  return seen;
-}
-
-/** `cd DIR` and nothing else; what stands in `$(…)` belongs to DIR. */
-export function isBareCd(step: Step): boolean {
-  if (!/^\s*cd(?:\s|$)/.test(step.run)) return false;
-  let folder = step.run;
-  for (let inner = ''; inner !== folder; ) {
-    inner = folder;
-    folder = folder.replace(/\$\([^()]*\)/g, '');
-  }
-  return !/[;&|\n]/.test(folder);
-}
-
-async function folderAfter(reference: Reference, step: Step, before: string, limitMs: number): Promise<string> {
-  const { stdout } = await reference.exec(`${step.plain} >/dev/null && pwd`, before, limitMs);
-  return stdout.replace(/\n$/, '') || before;
-}
-
 async function endsWithin(ended: Promise<void>, limitMs: number): Promise<boolean> {
   try {
     await within(ended, limitMs);
@@ -156,7 +122,10 @@ async function endsWithin(ended: Promise<void>, limitMs: number): Promise<boolea
   }
 }
 
-function split(modem: { demuxStream(from: NodeJS.ReadableStream, out: PassThrough, err: PassThrough): void }, stream: Readable) {
+function split(
+  modem: { demuxStream(from: NodeJS.ReadableStream, out: PassThrough, err: PassThrough): void },
+  stream: Readable,
+) {
   const [out, err] = [new PassThrough(), new PassThrough()];
   modem.demuxStream(stream, out, err);
   const ended = new Promise<void>((resolve) => {
@@ -172,7 +141,9 @@ function split(modem: { demuxStream(from: NodeJS.ReadableStream, out: PassThroug
 }
 
 /** The stream may end a moment before the daemon knows the exit code. */
-async function exitCodeOf(exec: { inspect(): Promise<{ ExitCode: number | null; Running: boolean }> }): Promise<number> {
+async function exitCodeOf(exec: {
+  inspect(): Promise<{ ExitCode: number | null; Running: boolean }>;
+}): Promise<number> {
   for (let pauseMs = 5; ; pauseMs = Math.min(pauseMs * 2, 200)) {
     const { ExitCode: code, Running: running } = await within(exec.inspect());
     if (!running && code !== null) return code;

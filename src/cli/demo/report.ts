@@ -25,8 +25,10 @@ export function compareAll(
     steps.map((step, index) => {
       const mine = ours.get(id)?.[index];
       const [first, second] = [plain.get(id)?.[0][index], plain.get(id)?.[1][index]];
-      if (mine === undefined || first === undefined || second === undefined) throw new Error(`${id} is incomplete`);
-      const comparison = mine.seen === null ? failure(mine.problem) : compare(step.run, mine.seen, first, second);
+      if (mine === undefined || first === undefined || second === undefined)
+        throw new Error(`${id} is incomplete`);
+      const comparison =
+        mine.seen === null ? failure(mine.problem) : compare(step.run, mine.seen, first, second);
       const { seen, durationMs } = mine;
       return {
         ...{ trajectory: id, index, command: step.run, first: index === 0, durationMs },
@@ -72,8 +74,10 @@ export function renderReport(summary: Summary): string {
 }
 
 function shellTable({ steps, shellMs, rollouts, width }: Summary): string {
-  const of = (verdict: Comparison['verdict']): ComparedStep[] => steps.filter((step) => step.verdict === verdict);
-  const duration = (first: boolean): number[] => steps.filter((step) => step.first === first).map((step) => step.durationMs);
+  const of = (verdict: Comparison['verdict']): ComparedStep[] =>
+    steps.filter((step) => step.verdict === verdict);
+  const duration = (first: boolean): number[] =>
+    steps.filter((step) => step.first === first).map((step) => step.durationMs);
   const explained = of('explained');
   const rows: [string, string][] = [
     ['rollouts', `${String(rollouts)}, ${String(width)} at a time`],
@@ -85,7 +89,12 @@ function shellTable({ steps, shellMs, rollouts, width }: Summary): string {
     ['time of a later call', times(duration(false))],
     ['wall time', `${(shellMs / 1000).toFixed(1)} s, plain docker apart`],
   ];
-  return ['shell: our answers beside docker exec', ...table(rows), ...listed(explained), ...listed(of('different'))].join('\n');
+  return [
+    'shell: our answers beside docker exec',
+    ...table(rows),
+    ...listed(explained),
+    ...listed(of('different')),
+  ].join('\n');
 }
 
 function pythonTable({ solved, pythonMs, width }: Summary): string {
@@ -111,7 +120,9 @@ function listed(steps: readonly ComparedStep[]): string[] {
   const groups = Object.entries(Object.groupBy(steps, ({ reason, verdict }) => `${verdict}: ${reason}`));
   return groups.flatMap(([title, members = []]) => [
     `  ${title} (${String(members.length)})`,
-    ...members.map(({ trajectory, index, command }) => `    ${trajectory} ${String(index + 1)}: ${oneLine(command, 110)}`),
+    ...members.map(
+      ({ trajectory, index, command }) => `    ${trajectory} ${String(index + 1)}: ${oneLine(command, 110)}`,
+    ),
   ]);
 }
 

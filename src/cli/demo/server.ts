@@ -61,7 +61,8 @@ export class Server implements AsyncDisposable {
     using platform = new Platform(this.url, this.token);
     const deadline = Deadline.after(systemClock, 'engine_request', READY_MS);
     while (!(await platform.isReady())) {
-      if (deadline.expired || this.#ended) throw new Error(`the server did not become ready:\n${await this.#logTail()}`);
+      if (deadline.expired || this.#ended)
+        throw new Error(`the server did not become ready:\n${await this.#logTail()}`);
       await pause(systemClock, 100);
     }
   }

@@ -1,8 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { compare, NOT_DETERMINISTIC, sameText, type Seen } from '../../../src/cli/demo/compare.ts';
 
-const seen = (stdout: string, exitCode: number | null = 0, stderr = ''): Seen => ({ stdout, stderr, exitCode });
-const verdict = (command: string, ours: Seen, first: Seen, second = first) => compare(command, ours, first, second).verdict;
+const seen = (stdout: string, exitCode: number | null = 0, stderr = ''): Seen => ({
+  stdout,
+  stderr,
+  exitCode,
+});
+const verdict = (command: string, ours: Seen, first: Seen, second = first) =>
+  compare(command, ours, first, second).verdict;
 
 describe('a result that is the same', () => {
   it('equals either of two plain runs', () => {
@@ -46,7 +51,9 @@ describe('a difference nobody may explain away', () => {
   });
 
   it('names the first line that differs', () => {
-    expect(compare('x', seen('a\nb\n'), seen('a\nc\n'), seen('a\nc\n')).reason).toBe('stdout: line 2 is "b" instead of "c"');
+    expect(compare('x', seen('a\nb\n'), seen('a\nc\n'), seen('a\nc\n')).reason).toBe(
+      'stdout: line 2 is "b" instead of "c"',
+    );
   });
 });
 

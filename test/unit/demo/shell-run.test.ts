@@ -12,7 +12,9 @@ describe('what a native answer says of a command', () => {
   });
 
   it('is no exit code where the time limit ended it', () => {
-    expect(seenBy({ ...result, exit_code: null, signal: 'SIGKILL', notice: 'timed out after 20 s' }).exitCode).toBeNull();
+    expect(
+      seenBy({ ...result, exit_code: null, signal: 'SIGKILL', notice: 'timed out after 20 s' }).exitCode,
+    ).toBeNull();
   });
 });
 
@@ -43,7 +45,9 @@ describe('work in parallel', () => {
   it('starts nothing once stopped', async () => {
     const started: number[] = [];
     const stopped = AbortSignal.abort(new Error('stopped'));
-    await expect(inParallel([1], 1, stopped, async (item) => Promise.resolve(void started.push(item)))).rejects.toThrow();
+    await expect(
+      inParallel([1], 1, stopped, async (item) => Promise.resolve(void started.push(item))),
+    ).rejects.toThrow();
     expect(started).toEqual([]);
   });
 });

@@ -1,0 +1,140 @@
+import { randomBytes } from 'node:crypto';
+import { PLAIN_IMAGE } from '../../src/cli/demo/cases.ts';
+import type { Platform } from '../../src/cli/demo/platform.ts';
+import { DEMO_LABEL, removeLabelled, templateOf } from '../../src/cli/demo/reference.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { Deadline } from '../../src/kernel/deadline.ts';
+import type { Task } from '../../src/policy/schema.ts';
+import { BUILT_AGENT } from '../../src/sandbox/docker/agent-volume.ts';
+import type { DockerConnection } from '../../src/sandbox/docker/docker-connection.ts';
+import { DockerEngine } from '../../src/sandbox/docker/docker-engine.ts';
+import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import { callLimits } from '../../src/tools/tool.ts';
+
+/** One way to run `true` in a sandbox that is already there. */
+export interface Way extends AsyncDisposable {
+  once(): Promise<void>;
+}
+
+const within = <T>(work: Promise<T>): Promise<T> =>
+  Deadline.after(systemClock, 'engine_request', 60_000).race(work);
+
+/** The platform's form of a call: HTTP, evidence, judgement and flushed journal included. */
+export class HttpCalls implements Way {
+  readonly rollout = `trace_bench_${randomBytes(4).toString('hex')}`;
+  readonly #platform: Platform;
+  #calls = 0;
+
+  private constructor(platform: Platform) {
+    this.#platform = platform;
+  }
+
+  static async open(platform: Platform): Promise<HttpCalls> {
+    const way = new HttpCalls(platform);
+    await way.once();
+    return way;
+  }
+
+  async once(): Promise<void> {
+    const { status, output } = await this.#platform.tool({
+      rollout: this.rollout,
+      callId: `call_${String(this.#calls++)}`,
+      tool: 'shell',
+      arguments: { command: 'true' },
+      item: { fs: PLAIN_IMAGE },
+    });
+    if (status !== 200 || output !== '')
+      throw new Error(`"true" was answered with ${String(status)}: ${output}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#platform.end(this.rollout);
+  }
+}
+
+/** The agent over its attached stream, without HTTP, journal or judgement. */
+export class BareAgent implements Way {
+  readonly #engine: DockerEngine;
+  readonly #sandbox: Sandbox;
+  readonly #task: Task;
+  #number = 0;
+
+  private constructor(engine: DockerEngine, sandbox: Sandbox, task: Task) {
+    this.#engine = engine;
+    this.#sandbox = sandbox;
+    this.#task = task;
+  }
+
+  static async start(task: Task): Promise<BareAgent> {
+    const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
+    const controllerId = `bench-${randomBytes(4).toString('hex')}`;
+    const engine = await DockerEngine.connect({
+      controllerId,
+      clock: systemClock,
+      log: silent,
+      agent: BUILT_AGENT,
+    });
+    const spec = { image: task.image, policy: task.policy, poolClass: 'bench' };
+    const sandbox = await engine.start(spec, Deadline.after(systemClock, 'sandbox_start', 60_000));
+    return new BareAgent(engine, sandbox, task);
+  }
+
+  async once(): Promise<void> {
+    const { policy } = this.#task;
+    const number = ++this.#number;
+    const ending = await this.#sandbox.run(
+      number,
+      { kind: 'shell', command: 'true' },
+      callLimits(policy, policy.times.call_default),
+    );
+    this.#sandbox.acknowledge(number);
+    if (ending.type !== 'exited' || ending.waitStatus !== 0)
+      throw new Error(`"true" ended as ${JSON.stringify(ending)}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#engine.remove(this.#sandbox.handle, Deadline.after(systemClock, 'engine_request', 60_000));
+    await this.#engine[Symbol.asyncDispose]();
+  }
+}
+
+/** `docker exec` without the command line's own start: the three requests that it makes. */
+export class DockerExec implements Way {
+  readonly #connection: DockerConnection;
+  readonly #id: string;
+  readonly #run: string;
+
+  private constructor(connection: DockerConnection, id: string, run: string) {
+    this.#connection = connection;
+    this.#id = id;
+    this.#run = run;
+  }
+
+  /** In a plain twin of a sandbox that runs now: same image, limits and runtime. */
+  static async start(connection: DockerConnection): Promise<DockerExec> {
+    const run = `bench-${randomBytes(4).toString('hex')}`;
+    const { create } = await templateOf(connection, PLAIN_IMAGE);
+    const container = await within(
+      connection.docker.createContainer({ ...create, Labels: { [DEMO_LABEL]: run } }),
+    );
+    await within(container.start());
+    return new DockerExec(connection, container.id, run);
+  }
+
+  async once(): Promise<void> {
+    const container = this.#connection.docker.getContainer(this.#id);
+    const options = { Cmd: ['bash', '-c', 'true'], AttachStdout: true, AttachStderr: true };
+    const exec = await within(container.exec(options));
+    const stream = await within(exec.start({ hijack: true, stdin: false }));
+    const ended = new Promise<void>((resolve) => stream.once('end', resolve));
+    stream.resume();
+    await within(ended);
+    stream.destroy();
+    const { ExitCode: code } = await within(exec.inspect());
+    if (code !== 0 && code !== null) throw new Error(`"true" ended with ${String(code)}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await removeLabelled(this.#connection, `${DEMO_LABEL}=${this.#run}`);
+  }
+}

@@ -1,0 +1,60 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { buildImages, writeConfiguration } from '../../src/cli/demo/images.ts';
+import { Platform } from '../../src/cli/demo/platform.ts';
+import { Server } from '../../src/cli/demo/server.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { loadCatalog } from '../../src/policy/load.ts';
+import { DockerConnection } from '../../src/sandbox/docker/docker-connection.ts';
+import { BareAgent, DockerExec, HttpCalls } from './call-ways.ts';
+import { renderTable, summary } from './call-table.ts';
+import { interleaved } from './interleaved.ts';
+import { underLoad } from './load.ts';
+
+/**
+ * What a call costs: through HTTP with evidence and flushed journal, by the agent alone, and by the engine's exec,
+ * all three in turn in one run; then how many calls a second 100 sandboxes take together.
+ */
+
+interface Arguments {
+  readonly rounds: string;
+  readonly sandboxes: string;
+  readonly seconds: string;
+  readonly json?: string;
+}
+
+const given = new Command('bench:calls')
+  .option('--rounds <n>', 'calls of each way', '300')
+  .option('--sandboxes <n>', 'sandboxes under load, one call at a time each', '100')
+  .option('--seconds <n>', 'time under load', '10')
+  .option('--json <file>', 'also write the figures to a file')
+  .parse()
+  .opts<Arguments>();
+
+async function main(): Promise<void> {
+  await using cleanup = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), 'faultline-bench-'));
+  cleanup.defer(() => rm(folder, { recursive: true, force: true }));
+  const connection = new DockerConnection(systemClock);
+  await buildImages(connection, new Map());
+  const configuration = await writeConfiguration(folder, []);
+  const server = cleanup.use(await Server.start(folder, configuration));
+  const platform = cleanup.use(new Platform(server.url, server.token));
+  const { defaultTask } = loadCatalog({
+    ...configuration,
+    taskFile: join(configuration.policiesDir, 'tasks.yaml'),
+  });
+
+  const http = cleanup.use(await HttpCalls.open(platform));
+  const agent = cleanup.use(await BareAgent.start(defaultTask));
+  const exec = cleanup.use(await DockerExec.start(connection));
+  const ways = await interleaved({ http, agent, exec }, Number(given.rounds));
+  const load = await underLoad(platform, Number(given.sandboxes), Number(given.seconds) * 1000);
+  const figures = summary(ways, load);
+  console.log(renderTable(figures));
+  if (given.json !== undefined) await writeFile(given.json, JSON.stringify(figures, null, 2));
+}
+
+await main();
