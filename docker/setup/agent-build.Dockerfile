@@ -4,5 +4,6 @@ FROM ${BASE}
 RUN apt-get update -q \
  && apt-get install -q -y --no-install-recommends gcc libc6-dev make musl-tools \
  && rm -rf /var/lib/apt/lists/*
-COPY . /src
-RUN make -C /src agent && mkdir /out && cp /src/agent /out/agent
+COPY agent /src/agent
+COPY interpreter /src/interpreter
+RUN make -C /src/agent OUT=/out

@@ -40,17 +40,17 @@ bounded() {
 # logged NAME SECONDS COMMAND...: its output goes to .tools/log/NAME.log; if it fails, the last lines of that
 # are shown and the step ends.
 logged() {
-  log=$logs/$1.log
-  limit=$2
+  output=$logs/$1.log
+  logged_limit=$2
   shift 2
-  code=0
-  bounded "$limit" "$@" >"$log" 2>&1 </dev/null || code=$?
-  [ "$code" -ne 0 ] || return 0
-  why="exit status $code"
-  [ "$code" -ne 124 ] || why="not done after $limit s"
+  logged_code=0
+  bounded "$logged_limit" "$@" >"$output" 2>&1 </dev/null || logged_code=$?
+  [ "$logged_code" -ne 0 ] || return 0
+  why="exit status $logged_code"
+  [ "$logged_code" -ne 124 ] || why="not done after $logged_limit s"
   broken_off
-  tail -n 15 "$log" | sed 's/^/  | /' >&2
-  fail "failed ($why): $*" "the whole output: $log"
+  tail -n 15 "$output" | sed 's/^/  | /' >&2
+  fail "failed ($why): $*" "the whole output: $output"
 }
 
 sha256() {
