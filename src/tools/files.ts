@@ -76,9 +76,9 @@ export const listFiles: Tool = {
 };
 
 function listingText(payload: Uint8Array): string {
-  const { entries, truncated } = decodeListing(payload);
-  const lines = entries.map(({ path, type, sizeBytes }) =>
-    type === 'directory' ? `${path}/` : `${path}  ${String(sizeBytes)}`,
+  const { items, truncated } = decodeListing(payload);
+  const lines = items.map(({ path, type, sizeBytes }) =>
+    type === 'folder' ? `${path}/` : `${path}  ${String(sizeBytes)}`,
   );
   return [...lines, ...(truncated ? [`[more than ${String(LIST_ENTRIES)} entries]`] : [])].join('\n');
 }
@@ -103,8 +103,8 @@ export const searchFiles: Tool = {
 };
 
 function matchesText(payload: Uint8Array): string {
-  const { matches, truncated } = decodeMatches(payload);
-  const lines = matches.map(({ path, lineNumber, line }) => `${path}:${String(lineNumber)}:${line}`);
+  const { items, truncated } = decodeMatches(payload);
+  const lines = items.map(({ path, line, text }) => `${path}:${String(line)}:${text}`);
   if (lines.length === 0) return 'no match';
   return [...lines, ...(truncated ? [`[more than ${String(SEARCH_MATCHES)} matches]`] : [])].join('\n');
 }
