@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { ExcludedRule } from './grading/gate.ts';
 import { ConfigurationError } from './policy/configuration-error.ts';
 
 const LEAST_STARTS_AT_ONCE = 4;
@@ -22,9 +23,35 @@ const variables = z.object({
   /** What a clean stop does with the sandboxes: remove them, or keep them for the next start to adopt. */
   FAULTLINE_ON_STOP: z.enum(['remove', 'keep']).default('remove'),
   FAULTLINE_STARTS_AT_ONCE: wholeNumber(1, 1024).optional(),
+  /** Sandboxes alive at once; absent: computed from this host's memory, processes and descriptors. */
+  FAULTLINE_MOST_LIVE: wholeNumber(1, 100_000).optional(),
+  /** The customer's grader, behind POST /v1/grade. */
+  FAULTLINE_GRADER_URL: z.url({ protocol: /^https?$/ }).optional(),
+  FAULTLINE_GRADER_TOKEN: z.string().optional(),
+  FAULTLINE_GRADER_TIMEOUT_MS: wholeNumber(100, 570_000).default(180_000),
+  FAULTLINE_GRADE_PENDING_MS: wholeNumber(0, 500_000).default(60_000),
+  /** What becomes of an excluded rollout: 503, forwarded with a flag, or a fixed score such as `score:0`. */
+  FAULTLINE_GRADE_EXCLUDED: z
+    .string()
+    .regex(/^(withhold|flag|score:-?\d+(\.\d+)?)$/, 'expected withhold, flag or score:<number>')
+    .transform(excludedRule)
+    .default({ kind: 'withhold' }),
   DOCKER_HOST: z.string().optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
+
+function excludedRule(text: string): ExcludedRule {
+  if (text === 'withhold' || text === 'flag') return { kind: text };
+  return { kind: 'score', score: Number(text.slice('score:'.length)) };
+}
+
+export interface GraderConfig {
+  readonly url: string;
+  readonly token: string | null;
+  readonly requestMs: number;
+  readonly pendingMs: number;
+  readonly excluded: ExcludedRule;
+}
 
 export interface Config {
   readonly host: string;
@@ -36,8 +63,12 @@ export interface Config {
   readonly taskFile: string;
   readonly onStop: 'remove' | 'keep';
   readonly startsAtOnce: number;
+  /** Null: as the host allows. */
+  readonly mostLive: number | null;
   /** The engine's address; null for the usual local one. */
   readonly dockerHost: string | null;
+  /** Null where none is configured. */
+  readonly grader: GraderConfig | null;
   readonly logLevel: z.output<typeof variables>['LOG_LEVEL'];
 }
 
@@ -61,8 +92,21 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     taskFile: values.FAULTLINE_TASKS ?? join(values.FAULTLINE_POLICIES, 'tasks.yaml'),
     onStop: values.FAULTLINE_ON_STOP,
     startsAtOnce: values.FAULTLINE_STARTS_AT_ONCE ?? startsFor(availableParallelism()),
+    mostLive: values.FAULTLINE_MOST_LIVE ?? null,
     dockerHost: values.DOCKER_HOST ?? null,
+    grader: graderOf(values),
     logLevel: values.LOG_LEVEL,
+  };
+}
+
+function graderOf(values: z.output<typeof variables>): GraderConfig | null {
+  if (values.FAULTLINE_GRADER_URL === undefined) return null;
+  return {
+    url: values.FAULTLINE_GRADER_URL,
+    token: values.FAULTLINE_GRADER_TOKEN ?? null,
+    requestMs: values.FAULTLINE_GRADER_TIMEOUT_MS,
+    pendingMs: values.FAULTLINE_GRADE_PENDING_MS,
+    excluded: values.FAULTLINE_GRADE_EXCLUDED,
   };
 }
 

@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { RemovalQueue } from './admission/removal-queue.ts';
-import { StartQueue } from './admission/start-queue.ts';
+import { openAdmission, type Admission } from './admission/admission.ts';
+import { readHostFacts } from './admission/host-facts.ts';
+import { liveCap } from './admission/live-cap.ts';
 import type { Config } from './config.ts';
+import { GraderGate, type GateParts } from './grading/gate.ts';
+import { GraderClient } from './grading/grader-client.ts';
 import { Blobs } from './journal/blobs.ts';
 import { FileJournal } from './journal/file-journal.ts';
 import { systemClock } from './kernel/clock.ts';
@@ -12,7 +15,7 @@ import { loadCatalog } from './policy/load.ts';
 import { reap } from './rollouts/reaper.ts';
 import { Rollouts } from './rollouts/registry.ts';
 import { restore } from './rollouts/restore.ts';
-import { Sandboxes } from './rollouts/sandboxes.ts';
+import { Sandboxes, specOf } from './rollouts/sandboxes.ts';
 import { BUILT_AGENT } from './sandbox/docker/agent-volume.ts';
 import { DockerEngine } from './sandbox/docker/docker-engine.ts';
 import { Metrics } from './telemetry/metrics.ts';
@@ -30,48 +33,60 @@ export async function wire(config: Config, log: Log) {
   const journal = await FileJournal.open({ dataDir: config.dataDir, clock });
   const blobs = await Blobs.at(config.dataDir);
   const engine = await DockerEngine.connect({
-    ...(config.dockerHost === null ? {} : { host: config.dockerHost }),
+    dockerHost: config.dockerHost ?? undefined,
     controllerId,
     clock,
     log,
     agent: BUILT_AGENT,
   });
-  const supply = new StartQueue({ engine, clock, concurrency: config.startsAtOnce });
-  const removals = new RemovalQueue({ engine, clock, log });
+  const cap = liveCap(await readHostFacts(), config.mostLive);
+  log.info({ ...cap }, 'sandboxes that may live at once');
+  const admission = openAdmission({ engine, clock, log, startsAtOnce: config.startsAtOnce, cap });
+  const { removals, pool: supply } = admission;
   const sandboxes = new Sandboxes({ supply, removals, engine, journal, clock });
   const rollouts = new Rollouts({ catalog, journal, clock });
-  const metrics = wireMetrics({ rollouts, supply, removals, journal });
+  const metrics = wireMetrics({ rollouts, admission, journal });
   const calls = new ToolCalls({ rollouts, sandboxes, journal, clock, onFinished: report(metrics, log) });
   const transfer = new FileTransfer({ rollouts, sandboxes, journal, blobs, clock });
+  const gate = wireGate(config.grader, { rollouts, sandboxes, calls, journal, clock });
   return {
     catalog,
     clock,
     controllerId,
     engine,
     journal,
+    admission,
     removals,
-    supply,
     rollouts,
     sandboxes,
     calls,
     transfer,
+    gate,
     metrics,
     log,
   };
 }
 
+function wireGate(
+  grader: Config['grader'],
+  parts: Omit<GateParts, 'grader' | 'excluded' | 'pendingMs'>,
+): GraderGate | null {
+  if (grader === null) return null;
+  const client = new GraderClient({ ...grader, clock: parts.clock });
+  return new GraderGate({ ...parts, ...grader, grader: client });
+}
+
 function wireMetrics(parts: {
   rollouts: Rollouts;
-  supply: StartQueue;
-  removals: RemovalQueue;
+  admission: Admission;
   journal: FileJournal;
 }): Metrics {
   const metrics = new Metrics();
   metrics.watchProcess();
   metrics.watch({
     rollouts: () => parts.rollouts.all(),
-    starts: () => parts.supply.load,
-    removals: () => parts.removals.load,
+    starts: () => parts.admission.pool.load,
+    removals: () => parts.admission.removals.load,
     journalSkippedLines: () => parts.journal.skippedLines,
   });
   return metrics;
@@ -91,7 +106,7 @@ function report(metrics: Metrics, log: Log): CallParts['onFinished'] {
 
 /** Restores what an earlier life left and continues its calls. To be done before the first request is taken. */
 export async function resume(controller: Controller): Promise<void> {
-  const { journal, controllerId, calls, log } = controller;
+  const { journal, controllerId, calls, catalog, admission, log } = controller;
   await journal.append(
     { type: 'controller_started', controller: controllerId, version: VERSION, pid: process.pid },
     { durable: true },
@@ -100,6 +115,7 @@ export async function resume(controller: Controller): Promise<void> {
     calls.begin(rollout, record, given, number).catch((error: unknown) => {
       log.error({ rollout: rollout.id, call: record.callId, error }, 'interrupted call not continued');
     });
+  admission.pool.open([...catalog.tasks.values()].map(specOf));
 }
 
 /** Keeps the rollouts' limits until aborted. */
@@ -112,13 +128,14 @@ export function keepLimits(controller: Controller, signal: AbortSignal): Promise
  * or left for the next start to adopt.
  */
 export async function stop(controller: Controller, onStop: Config['onStop']): Promise<void> {
-  const { calls, rollouts, sandboxes, removals, supply, journal, controllerId, engine } = controller;
-  supply.close();
+  const { calls, rollouts, sandboxes, admission, removals, journal, controllerId, engine } = controller;
+  admission.starts.close();
+  admission.pool.close();
   if (onStop === 'remove') {
     await Promise.all([...rollouts.all()].map((rollout) => sandboxes.end(rollout, 'stopped')));
     await calls.idle();
-    await removals.idle();
   }
+  await removals.idle();
   await journal.append({ type: 'controller_stopped', controller: controllerId }, { durable: true });
   await engine[Symbol.asyncDispose]();
   await journal[Symbol.asyncDispose]();

@@ -1,58 +1,88 @@
-import PQueue from 'p-queue';
-import { pause, type Clock } from '../kernel/clock.ts';
+import { pause } from '../kernel/clock.ts';
 import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
 import type { Log } from '../kernel/log.ts';
-import { SandboxFault, type SandboxEngine, type SandboxHandle } from '../sandbox/sandbox.ts';
+import { SandboxFault, type SandboxHandle } from '../sandbox/sandbox.ts';
+import type { StartParts } from './start-queue.ts';
 
-const REMOVALS_AT_ONCE = 4;
 const REMOVAL_MS = 30_000;
 const TRIES = 5;
 const PAUSE_MS = 1_000;
 
-/** Removes sandboxes off everybody's path. What can't be removed after a few tries is counted and left to the sweep at the next start. */
-export class RemovalQueue {
-  readonly #engine: SandboxEngine;
-  readonly #clock: Clock;
-  readonly #log: Log;
-  readonly #queue = new PQueue({ concurrency: REMOVALS_AT_ONCE });
-  #abandoned = 0;
+export interface RemovalParts extends StartParts {
+  readonly log: Log;
+}
 
-  constructor(options: { engine: SandboxEngine; clock: Clock; log: Log }) {
-    this.#engine = options.engine;
-    this.#clock = options.clock;
-    this.#log = options.log;
+/**
+ * Removes sandboxes off everybody's path, behind every start that waits. What can't be removed after a few tries is
+ * counted, told to the log and left to the engine's own sweeper, and at the latest to the sweep of the next start.
+ */
+export class RemovalQueue {
+  readonly #parts: RemovalParts;
+  readonly #under = new Map<string, Promise<void>>();
+  #abandoned = 0;
+  #removed = 0;
+
+  constructor(parts: RemovalParts) {
+    this.#parts = parts;
   }
 
-  get load(): { waiting: number; abandoned: number } {
-    return { waiting: this.#queue.size + this.#queue.pending, abandoned: this.#abandoned };
+  get load(): { waiting: number; removed: number; abandoned: number } {
+    return { waiting: this.#under.size, removed: this.#removed, abandoned: this.#abandoned };
   }
 
   /** Resolves once the sandbox is gone or given up. Never rejects: nobody waits for a removal. */
   add(handle: SandboxHandle): Promise<void> {
-    return this.#queue.add(() => this.#remove(handle));
+    const under = this.#under.get(handle.id);
+    if (under !== undefined) return under;
+    const removal = this.#remove(handle).finally(() => {
+      this.#under.delete(handle.id);
+      this.#release(handle);
+    });
+    this.#under.set(handle.id, removal);
+    return removal;
   }
 
   /** Resolves when everything asked for so far has been removed or given up. */
-  idle(): Promise<void> {
-    return this.#queue.onIdle();
+  async idle(): Promise<void> {
+    while (this.#under.size > 0) await Promise.all(this.#under.values());
+  }
+
+  #release(handle: SandboxHandle): void {
+    const { live, speed, clock, queue } = this.#parts;
+    if (live.gone(handle)) speed.gone(clock.monotonic());
+    queue.kick();
   }
 
   async #remove(handle: SandboxHandle): Promise<void> {
+    const { queue, log, clock } = this.#parts;
     for (let attempt = 1; attempt <= TRIES; attempt += 1) {
-      const fault = await this.#attempt(handle);
-      if (fault === null) return;
-      this.#log.warn({ sandbox: handle.id, attempt, error: fault.message }, 'sandbox not removed');
-      await pause(this.#clock, PAUSE_MS * attempt);
+      const place = {
+        id: `removal-${handle.id}`,
+        lane: 'removal',
+        job: 'removals',
+        again: attempt > 1,
+      } as const;
+      const fault = await queue.run(place, () => this.#attempt(handle));
+      if (fault === null) {
+        this.#removed += 1;
+        return;
+      }
+      log.warn({ sandbox: handle.id, attempt, error: fault.message }, 'sandbox not removed');
+      await pause(clock, PAUSE_MS * attempt);
     }
     this.#abandoned += 1;
-    this.#log.error({ sandbox: handle.id, tries: TRIES }, 'sandbox left behind');
+    log.error({ sandbox: handle.id, tries: TRIES }, 'sandbox left behind');
   }
 
   async #attempt(handle: SandboxHandle): Promise<Error | null> {
+    const { engine, clock, breaker } = this.#parts;
     try {
-      await this.#engine.remove(handle, Deadline.after(this.#clock, 'engine_request', REMOVAL_MS));
+      await engine.remove(handle, Deadline.after(clock, 'engine_request', REMOVAL_MS));
+      // A removal proves that the engine answers again, not that it can start anything.
+      if (breaker.state === 'half_open') breaker.succeeded();
       return null;
     } catch (error) {
+      if (breaker.state === 'half_open') breaker.failed();
       if (error instanceof SandboxFault || error instanceof DeadlineExceeded) return error;
       throw error;
     }

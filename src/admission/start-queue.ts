@@ -1,88 +1,185 @@
-import PQueue from 'p-queue';
 import { pause, type Clock } from '../kernel/clock.ts';
 import { DeadlineExceeded, type Deadline } from '../kernel/deadline.ts';
-import { SandboxFault, type Sandbox, type SandboxEngine, type SandboxSpec } from '../sandbox/sandbox.ts';
-import type { SandboxSupply } from './sandbox-supply.ts';
+import type { RolloutId } from '../kernel/ids.ts';
+import {
+  SandboxFault,
+  type Sandbox,
+  type SandboxEngine,
+  type SandboxHandle,
+  type SandboxSpec,
+} from '../sandbox/sandbox.ts';
+import type { EngineQueue, Place, QueueParts } from './engine-queue.ts';
+import type { QueueSpeed } from './queue-speed.ts';
+import type { QueuePlace, SandboxRequest, SandboxSupply, SupplyLoad } from './sandbox-supply.ts';
 
 /** Back-off between tries of one start: doubles from the first to the last, with up to half of it random. */
 const FIRST_PAUSE_MS = 100;
 const LAST_PAUSE_MS = 5_000;
+/** Places at most, claims and refills each. Beyond, memory is at stake rather than time. */
+const MOST_WAITING = 20_000;
 
-/**
- * Starts sandboxes first come first served, a few at a time: starts are bound by CPU, and more than two or three
- * per core in flight add latency and memory and no speed (measured; see this folder's README).
- */
+/** A start for the warm pool: the rollout's wish without the rollout. */
+export type RefillRequest = Pick<SandboxRequest, 'spec' | 'deadline' | 'leave' | 'onFault'>;
+
+export interface StartParts extends QueueParts {
+  readonly engine: SandboxEngine;
+  readonly queue: EngineQueue;
+  readonly speed: QueueSpeed;
+}
+
+type Wish = RefillRequest & { readonly place: Omit<Place, 'again'> };
+
+/** Starts sandboxes through the engine's queue; retries what may pass and tells width, breaker and speed what it saw. */
 export class StartQueue implements SandboxSupply {
-  readonly #engine: SandboxEngine;
   readonly #clock: Clock;
-  readonly #queue: PQueue;
+  readonly #queue: EngineQueue;
+  readonly #parts: StartParts;
   readonly #closing = new AbortController();
+  readonly #claims = new Map<RolloutId, string>();
+  #lastId = 0;
 
-  constructor(options: { engine: SandboxEngine; clock: Clock; concurrency: number }) {
-    this.#engine = options.engine;
-    this.#clock = options.clock;
-    this.#queue = new PQueue({ concurrency: options.concurrency });
+  constructor(parts: StartParts) {
+    this.#clock = parts.clock;
+    this.#queue = parts.queue;
+    this.#parts = parts;
   }
 
-  get load(): { waiting: number; starting: number } {
-    return { waiting: this.#queue.size, starting: this.#queue.pending };
+  get load(): SupplyLoad {
+    return { waiting: this.#queue.waiting('claim'), starting: this.#queue.inFlight('claim') };
   }
 
   /** Sends everybody who waits away, as if their deadline had come. Starts in flight finish. */
   close(): void {
     this.#closing.abort();
+    this.#queue.close();
   }
 
-  async take(spec: SandboxSpec, deadline: Deadline, onFault: (fault: SandboxFault) => void): Promise<Sandbox> {
+  async take(request: SandboxRequest): Promise<Sandbox> {
+    if (this.#isHopeless(request.deadline)) throw new DeadlineExceeded('queue_wait', 0);
+    const id = this.#newId();
+    this.#claims.set(request.rollout, id);
+    try {
+      return await this.#persist({ ...request, place: { id, lane: 'claim', job: request.job } });
+    } finally {
+      this.#claims.delete(request.rollout);
+    }
+  }
+
+  /** As `take`, for the warm pool: behind every rollout that waits. */
+  async refill(request: RefillRequest): Promise<Sandbox> {
+    if (this.#queue.waiting('refill') >= MOST_WAITING) throw new DeadlineExceeded('queue_wait', 0);
+    return this.#persist({
+      ...request,
+      place: { id: this.#newId(), lane: 'refill', job: request.spec.poolClass },
+    });
+  }
+
+  place(rollout: RolloutId): QueuePlace | null {
+    const id = this.#claims.get(rollout);
+    if (id === undefined) return null;
+    const position = this.#queue.position(id);
+    if (position === null) return { position: 0, expectedWaitMs: this.#parts.speed.startMs };
+    return { position: position + 1, expectedWaitMs: this.#waitMs(position) + this.#parts.speed.startMs };
+  }
+
+  adopted(handle: SandboxHandle): void {
+    this.#parts.live.add(handle);
+  }
+
+  #waitMs(before: number): number {
+    const { speed, width, live, breaker } = this.#parts;
+    return breaker.pauseMs + speed.waitMs(before, { width: width.width, full: live.full });
+  }
+
+  /** The deadline covers the platform's repetitions, so what can't be served within it never will be. */
+  #isHopeless(deadline: Deadline): boolean {
+    const before = this.#queue.waiting('claim');
+    return before >= MOST_WAITING || this.#waitMs(before) > deadline.remainingMs;
+  }
+
+  async #persist(wish: Wish): Promise<Sandbox> {
     for (let failures = 0; ; failures += 1) {
-      const fault = await this.#attempt(spec, deadline);
+      const fault = await this.#attempt(wish, failures > 0);
       if (!(fault instanceof SandboxFault)) return fault;
-      onFault(fault);
+      wish.onFault(fault);
       const wait = backOffMs(failures);
-      if (!isRetryable(fault) || deadline.remainingMs <= wait) throw fault;
+      if (isTheTasks(fault) || wish.deadline.remainingMs <= wait) throw fault;
       await pause(this.#clock, wait, this.#closing.signal);
-      if (this.#closing.signal.aborted) throw fault;
+      if (this.#closing.signal.aborted || wish.leave?.aborted === true) throw fault;
     }
   }
 
   /** One place in the queue and one try. A place whose deadline passed before its turn is given up unused. */
-  async #attempt(spec: SandboxSpec, deadline: Deadline): Promise<Sandbox | SandboxFault> {
-    const leave = new AbortController();
-    let begun = false;
-    const start = this.#queue.add(
-      async () => {
-        begun = true;
-        return await this.#start(spec, deadline);
-      },
-      { signal: leave.signal },
-    );
+  async #attempt(wish: Wish, again: boolean): Promise<Sandbox | SandboxFault> {
+    const { deadline, leave } = wish;
+    const left = new AbortController();
     const giveUp = (): void => {
-      if (!begun) leave.abort(new DeadlineExceeded('queue_wait', deadline.remainingMs));
+      left.abort(new DeadlineExceeded('queue_wait', deadline.remainingMs));
     };
+    const reasons = [this.#closing.signal, ...(leave === undefined ? [] : [leave])];
+    if (reasons.some((signal) => signal.aborted)) giveUp();
+    for (const signal of reasons) signal.addEventListener('abort', giveUp, { once: true });
     const cancel = this.#clock.alarm(deadline.remainingMs, giveUp);
-    this.#closing.signal.addEventListener('abort', giveUp, { once: true });
     try {
-      return await start;
+      return await this.#queue.run(
+        { ...wish.place, again },
+        () => this.#start(wish.spec, deadline),
+        left.signal,
+      );
     } finally {
       cancel();
-      this.#closing.signal.removeEventListener('abort', giveUp);
+      for (const signal of reasons) signal.removeEventListener('abort', giveUp);
     }
   }
 
   async #start(spec: SandboxSpec, deadline: Deadline): Promise<Sandbox | SandboxFault> {
+    const { live, width, breaker, speed } = this.#parts;
+    const full = this.#queue.saturated;
+    const began = this.#clock.monotonic();
     const attempt = deadline.within('sandbox_start', spec.policy.times.sandbox_start);
+    live.reserve();
     try {
-      return await this.#engine.start(spec, attempt);
+      const sandbox = await this.#parts.engine.start(spec, attempt);
+      live.settle(sandbox.handle);
+      speed.started(this.#clock.monotonic() - began);
+      width.succeeded(this.#clock.monotonic() - began, full);
+      breaker.succeeded();
+      return sandbox;
     } catch (error) {
-      if (error instanceof SandboxFault) return error;
-      if (error instanceof DeadlineExceeded) return new SandboxFault('start_timeout', error.message, { cause: error });
-      throw error;
+      live.settle(null);
+      return this.#judge(error, deadline.expired);
     }
+  }
+
+  /** What a failed start says about the engine. One that was cut short by its requester's deadline says nothing. */
+  #judge(error: unknown, cutShort: boolean): SandboxFault {
+    const { width, breaker } = this.#parts;
+    const fault = asFault(error);
+    if (fault === null || isTheTasks(fault) || cutShort) breaker.neutral();
+    else {
+      width.failed();
+      breaker.failed();
+    }
+    if (fault === null) throw error;
+    return fault;
+  }
+
+  #newId(): string {
+    this.#lastId += 1;
+    return String(this.#lastId);
   }
 }
 
-function isRetryable(fault: SandboxFault): boolean {
-  return fault.code !== 'image_missing' && fault.code !== 'image_broken';
+/** Null for what is a bug of ours. */
+function asFault(error: unknown): SandboxFault | null {
+  if (error instanceof SandboxFault) return error;
+  if (error instanceof DeadlineExceeded)
+    return new SandboxFault('start_timeout', error.message, { cause: error });
+  return null;
+}
+
+export function isTheTasks(fault: SandboxFault): boolean {
+  return fault.code === 'image_missing' || fault.code === 'image_broken';
 }
 
 function backOffMs(failures: number): number {

@@ -83,6 +83,11 @@ export const policySchema = z.strictObject({
   /** Calls of one rollout at the same time. Above 1, verified replay is not possible. */
   parallel_calls: z.int().min(1).max(64).default(1),
   recovery: z.enum(['replay', 'none']).optional(),
+  /** Sandboxes kept started ahead of need. Absent: none, but as many as bursts that are announced or remembered. */
+  pool: z
+    .strictObject({ min: z.int().min(0).max(10_000).default(0), max: z.int().min(0).max(10_000).default(1_000) })
+    .refine(({ min, max }) => min <= max, 'min is larger than max')
+    .optional(),
 });
 
 export const imageSchema = z.strictObject({

@@ -1,5 +1,5 @@
 import type { RemovalQueue } from '../admission/removal-queue.ts';
-import type { SandboxSupply } from '../admission/sandbox-supply.ts';
+import type { QueuePlace, SandboxSupply } from '../admission/sandbox-supply.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Deadline } from '../kernel/deadline.ts';
@@ -28,6 +28,8 @@ export class Sandboxes {
   readonly #journal: Journal;
   readonly #clock: Clock;
   readonly #claims = new SingleFlight<Rollout, Sandbox>();
+  /** Aborted where a rollout no longer wants the sandbox it waits for. */
+  readonly #leaving = new Map<Rollout, AbortController>();
   readonly #autopsies = new SingleFlight<Rollout, PostMortem>();
 
   constructor(parts: {
@@ -54,9 +56,8 @@ export class Sandboxes {
   }
 
   async #claim(rollout: Rollout, deadline: Deadline): Promise<Sandbox> {
-    const sandbox = await this.#supply.take(specOf(rollout.task), deadline, (fault) => {
-      void this.#recordAttempt(rollout, 'sandbox_start', fault);
-    });
+    const sandbox = await this.#take(rollout, deadline);
+    rollout.skipNumbers(sandbox.lastCall);
     try {
       await this.#setUp(rollout, sandbox);
       await this.#journal.append(
@@ -71,8 +72,36 @@ export class Sandboxes {
     return sandbox;
   }
 
+  async #take(rollout: Rollout, deadline: Deadline): Promise<Sandbox> {
+    const leaving = new AbortController();
+    this.#leaving.set(rollout, leaving);
+    try {
+      return await this.#supply.take({
+        spec: specOf(rollout.task),
+        job: rollout.job,
+        rollout: rollout.id,
+        deadline,
+        leave: leaving.signal,
+        onFault: (fault) => void this.#recordAttempt(rollout, 'sandbox_start', fault),
+      });
+    } finally {
+      this.#leaving.delete(rollout);
+    }
+  }
+
+  /** Where the rollout stands that waits for its sandbox; null where it waits for none. */
+  place(rollout: Rollout): QueuePlace | null {
+    return this.#supply.place(rollout.id);
+  }
+
+  /** Gives up the place of a rollout that nobody waits for any more; a start that has begun goes on. */
+  leave(rollout: Rollout): void {
+    this.#leaving.get(rollout)?.abort();
+  }
+
   /** Binds a claimed sandbox to its rollout and watches it. One that ended meanwhile gets its sandbox removed. */
   adopt(rollout: Rollout, sandbox: Sandbox): void {
+    this.#supply.adopted(sandbox.handle);
     if (rollout.state === 'ended') {
       void this.#removals.add(sandbox.handle);
       return;
@@ -135,6 +164,7 @@ export class Sandboxes {
     const { sandbox, handle } = rollout;
     const had = rollout.state === 'live';
     if (!rollout.end(reason)) return;
+    this.leave(rollout);
     await rollout.recordEnd(this.#journal);
     if (!had || handle === null) return;
     await this.#journal.append(

@@ -1,16 +1,28 @@
 import { describe, expect, it } from 'vitest';
-import { StartQueue } from '../../../src/admission/start-queue.ts';
+import { openAdmission } from '../../../src/admission/admission.ts';
 import { Deadline, DeadlineExceeded } from '../../../src/kernel/deadline.ts';
+import { jobId, rolloutId } from '../../../src/kernel/ids.ts';
 import {
   SandboxFault,
   type Sandbox,
   type SandboxEngine,
   type SandboxSpec,
 } from '../../../src/sandbox/sandbox.ts';
+import { noLog } from '../support/no-log.ts';
 import { ManualClock, settle } from '../support/manual-clock.ts';
 
-const spec = { policy: { times: { sandbox_start: 60_000 } } } as unknown as SandboxSpec;
-const sandbox = {} as Sandbox;
+const spec = {
+  poolClass: 'image/policy',
+  policy: { times: { sandbox_start: 60_000 } },
+} as unknown as SandboxSpec;
+const sandbox = { handle: { id: 'one' } } as Sandbox;
+const job = jobId('a-job');
+const cap = {
+  cap: 1_000,
+  boundBy: 'memory',
+  by: { memory: 1_000, pids: 1_000, descriptors: 1_000 },
+  poolBudget: 100,
+} as const;
 
 /** A queue over an engine whose starts the test answers by hand. */
 function queueOf(concurrency: number) {
@@ -24,9 +36,16 @@ function queueOf(concurrency: number) {
     },
   } as unknown as SandboxEngine;
   const faults: string[] = [];
-  const queue = new StartQueue({ engine, clock, concurrency });
+  const { starts: queue } = openAdmission({ engine, clock, log: noLog, startsAtOnce: concurrency, cap });
+  let rollouts = 0;
   const take = (ms = 570_000): Promise<Sandbox> =>
-    queue.take(spec, Deadline.after(clock, 'queue_wait', ms), (fault) => faults.push(fault.code));
+    queue.take({
+      spec,
+      job,
+      rollout: rolloutId(`rollout-${String((rollouts += 1))}`),
+      deadline: Deadline.after(clock, 'queue_wait', ms),
+      onFault: (fault) => faults.push(fault.code),
+    });
   return { clock, queue, starts, faults, take };
 }
 

@@ -1,13 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { RemovalQueue } from '../../../src/admission/removal-queue.ts';
-import { StartQueue } from '../../../src/admission/start-queue.ts';
+import { openAdmission } from '../../../src/admission/admission.ts';
+import { liveCap } from '../../../src/admission/live-cap.ts';
 import { buildApp } from '../../../src/app.ts';
+import type { GateParts, GraderGate } from '../../../src/grading/gate.ts';
 import type { App, FileTransfer } from '../../../src/http/parts.ts';
 import { FileJournal } from '../../../src/journal/file-journal.ts';
 import { systemClock as clock } from '../../../src/kernel/clock.ts';
 import { loadCatalog } from '../../../src/policy/load.ts';
+import type { Catalog, Policy } from '../../../src/policy/schema.ts';
 import { Rollouts } from '../../../src/rollouts/registry.ts';
 import { Sandboxes } from '../../../src/rollouts/sandboxes.ts';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
@@ -31,8 +33,16 @@ const noTransfer: FileTransfer = {
   download: () => Promise.resolve({ problem: 'no files here', status: 404 }),
 };
 
+export interface TestOptions {
+  readonly transfer?: FileTransfer;
+  /** What the default task's policy has otherwise than the project's own. */
+  readonly policy?: Partial<Policy>;
+  /** The gate before a grader; without it none is configured. */
+  readonly gate?: (parts: Omit<GateParts, 'grader' | 'excluded' | 'pendingMs'>) => GraderGate;
+}
+
 /** The whole controller but for the engine, with the project's own tasks, and nothing that listens. */
-export async function testServer(transfer: FileTransfer = noTransfer): Promise<TestServer> {
+export async function testServer(options: TestOptions = {}): Promise<TestServer> {
   const dataDir = mkdtempSync(join(tmpdir(), 'faultline-http-'));
   const logged: Record<string, unknown>[] = [];
   const note = (fields: Readonly<Record<string, unknown>>, message: string): void => {
@@ -41,14 +51,11 @@ export async function testServer(transfer: FileTransfer = noTransfer): Promise<T
   const log = { info: note, warn: note, error: note };
   const engine = new FakeEngine();
   const journal = await FileJournal.open({ dataDir, clock });
-  const catalog = loadCatalog({
-    policiesDir: 'policies',
-    imagesDir: 'images',
-    taskFile: 'policies/tasks.yaml',
-  });
+  const catalog = testCatalog(options.policy ?? {});
   const rollouts = new Rollouts({ catalog, journal, clock });
-  const supply = new StartQueue({ engine, clock, concurrency: 4 });
-  const removals = new RemovalQueue({ engine, clock, log });
+  const host = { memoryAvailableBytes: 2 ** 35, pidMax: 2 ** 22, descriptorLimit: 2 ** 20 };
+  const admission = openAdmission({ engine, clock, log, startsAtOnce: 4, cap: liveCap(host) });
+  const { removals, pool: supply } = admission;
   const sandboxes = new Sandboxes({ supply, removals, engine, journal, clock });
   const metrics = new Metrics();
   metrics.watch({
@@ -66,13 +73,15 @@ export async function testServer(transfer: FileTransfer = noTransfer): Promise<T
       metrics.callFinished(record);
     },
   });
+  const gate = options.gate?.({ rollouts, sandboxes, calls, journal, clock }) ?? null;
   const app = await buildApp({
     token: TOKEN,
+    gate,
     catalog,
     rollouts,
     sandboxes,
     calls,
-    transfer,
+    transfer: options.transfer ?? noTransfer,
     engine,
     journal,
     clock,
@@ -86,4 +95,20 @@ export async function testServer(transfer: FileTransfer = noTransfer): Promise<T
     rmSync(dataDir, { recursive: true });
   };
   return { app, engine, rollouts, journal, calls, logged, [Symbol.asyncDispose]: dispose };
+}
+
+function testCatalog(policy: Partial<Policy>): Catalog {
+  const catalog = loadCatalog({
+    policiesDir: 'policies',
+    imagesDir: 'images',
+    taskFile: 'policies/tasks.yaml',
+  });
+  const { defaultTask } = catalog;
+  const task = { ...defaultTask, policy: { ...defaultTask.policy, ...policy } };
+  return { ...catalog, defaultTask: task, tasks: new Map(catalog.tasks).set(task.name, task) };
+}
+
+/** A request with the right token. */
+export function authorized(headers: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return { authorization: `Bearer ${TOKEN}`, ...headers };
 }

@@ -1,0 +1,68 @@
+import type { Clock } from '../kernel/clock.ts';
+import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
+import type { Log } from '../kernel/log.ts';
+import { SandboxFault, type SandboxEngine } from '../sandbox/sandbox.ts';
+import { Breaker } from './breaker.ts';
+import { EngineQueue } from './engine-queue.ts';
+import type { LiveCap } from './live-cap.ts';
+import { LiveSandboxes } from './live-sandboxes.ts';
+import { QueueSpeed } from './queue-speed.ts';
+import { RemovalQueue } from './removal-queue.ts';
+import { StartQueue } from './start-queue.ts';
+import { StartWidth } from './start-width.ts';
+import { WarmPool } from './warm-pool.ts';
+
+/** The width is found; this only keeps a rule that misreads a remote engine from running away. */
+const MOST_STARTS = 64;
+const PING_MS = 2_000;
+
+export interface AdmissionOptions {
+  readonly engine: SandboxEngine;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Starts in flight to begin with. */
+  readonly startsAtOnce: number;
+  readonly cap: LiveCap;
+}
+
+export interface Admission {
+  readonly starts: StartQueue;
+  readonly removals: RemovalQueue;
+  readonly pool: WarmPool;
+  readonly live: LiveSandboxes;
+  readonly width: StartWidth;
+  readonly breaker: Breaker;
+}
+
+/** Puts the parts of this folder together. Nothing runs until somebody asks, and no pool is filled until it is opened. */
+export function openAdmission({ engine, clock, log, startsAtOnce, cap }: AdmissionOptions): Admission {
+  const width = new StartWidth({ initial: startsAtOnce, max: MOST_STARTS });
+  const live = new LiveSandboxes(cap.cap);
+  const speed = new QueueSpeed();
+  const breaker: Breaker = new Breaker({
+    clock,
+    ping: () => answers(engine, clock),
+    onChange: (state) => {
+      log.warn({ state }, 'engine circuit');
+      if (state === 'half_open') width.restart();
+      queue.kick();
+    },
+  });
+  const queue = new EngineQueue({ clock, width, breaker, live });
+  const parts = { engine, clock, log, queue, width, breaker, live, speed };
+  const starts = new StartQueue(parts);
+  const removals = new RemovalQueue(parts);
+  const pool = new WarmPool({ starts, removals, live, speed, clock, log, budget: cap.poolBudget });
+  return { starts, removals, pool, live, width, breaker };
+}
+
+async function answers(engine: SandboxEngine, clock: Clock): Promise<boolean> {
+  const deadline = Deadline.after(clock, 'engine_request', PING_MS);
+  try {
+    await deadline.race(engine.ping(deadline));
+    return true;
+  } catch (error) {
+    if (error instanceof SandboxFault || error instanceof DeadlineExceeded) return false;
+    throw error;
+  }
+}
