@@ -1,0 +1,201 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decodeCommand, decodeReport, encodeCommand, encodeReport } from '../../../src/protocol/codec.ts';
+import { FrameDecoder, type Frame } from '../../../src/protocol/framing.ts';
+import type {
+  Command,
+  Counters,
+  Ending,
+  Report,
+  StreamRecord,
+  Work,
+} from '../../../src/protocol/messages.ts';
+
+const instance = '0123456789abcdef'.repeat(2);
+
+function frameOf(bytes: Buffer): Frame {
+  const [frame] = new FrameDecoder().push(bytes);
+  if (frame === undefined) throw new Error('no frame');
+  return frame;
+}
+
+const natural = fc.maxSafeNat();
+const call = fc.integer({ min: 1, max: 0xffff_ffff });
+const string = fc.string({ unit: 'grapheme', maxLength: 40 });
+const data = fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes));
+
+const work: fc.Arbitrary<Work> = fc.oneof(
+  fc.record({ kind: fc.constant('shell' as const), command: string }),
+  fc.record({ kind: fc.constant('python' as const), code: string }),
+  fc.record({
+    kind: fc.constant('exec' as const),
+    argv: fc.array(string, { maxLength: 5 }),
+    env: fc.array(string, { maxLength: 5 }),
+    cwd: fc.option(string),
+    stdin: data,
+  }),
+  fc.record({ kind: fc.constant('read-file' as const), path: string, offset: natural, length: natural }),
+  fc.record({ kind: fc.constant('write-file' as const), path: string, offset: natural, data, mode: natural }),
+  fc.record({ kind: fc.constant('list-files' as const), path: string, depth: natural, limit: natural }),
+  fc.record({
+    kind: fc.constant('search-files' as const),
+    path: string,
+    pattern: string,
+    glob: fc.option(string),
+    limit: natural,
+  }),
+  fc.constant({ kind: 'probe' as const }),
+);
+
+const commands: fc.Arbitrary<Command> = fc.oneof(
+  fc.constant({ type: 'resume' as const }),
+  fc.record({
+    type: fc.constant('start' as const),
+    call,
+    work,
+    limits: fc.record({ timeoutMs: natural, keepBytes: natural, outputBytes: natural }),
+  }),
+  fc.record({ type: fc.constant('acknowledge' as const), call }),
+  fc.record({ type: fc.constant('cancel' as const), call }),
+);
+
+const counter = fc.integer({ min: -1, max: Number.MAX_SAFE_INTEGER });
+const counters: fc.Arbitrary<Counters> = fc.record({
+  oomKills: counter,
+  memoryUsageBytes: counter,
+  memoryPeakBytes: counter,
+  memoryLimitBytes: counter,
+  pidsCurrent: counter,
+  pidsLimit: counter,
+  pidsLimitHits: counter,
+  cpuUsageUs: counter,
+  cpuThrottledUs: counter,
+  cpuThrottledPeriods: counter,
+  rootFreeBytes: counter,
+  rootFreeInodes: counter,
+});
+
+const stream: fc.Arbitrary<StreamRecord> = fc
+  .record({ head: data, tail: data, more: fc.nat(), sha256: fc.uint8Array({ minLength: 32, maxLength: 32 }) })
+  .map(({ head, tail, more, sha256 }) => ({
+    head,
+    tail,
+    totalBytes: head.length + tail.length + more,
+    sha256: Buffer.from(sha256),
+  }));
+
+const endings: fc.Arbitrary<Ending> = fc.record({
+  type: fc.constant('exited' as const),
+  call,
+  waitStatus: fc.integer({ min: 0, max: 0xffff }),
+  killReason: fc.constantFrom('none' as const, 'timeout' as const, 'output' as const, 'cancelled' as const),
+  killReach: fc.constantFrom('none' as const, 'tree' as const, 'everything' as const),
+  interpreter: fc.constantFrom('kept' as const, 'lost' as const, 'replaced' as const),
+  raised: fc.boolean(),
+  errno: fc.integer({ min: 0, max: 133 }),
+  startedAtMs: natural,
+  exitedAtMs: natural,
+  stdout: stream,
+  stderr: stream,
+  payload: data,
+  before: counters,
+  after: counters,
+});
+
+const reports: fc.Arbitrary<Report> = fc.oneof(
+  endings,
+  fc.record({
+    type: fc.constant('start-failed' as const),
+    call,
+    errno: fc.nat(133),
+    stage: fc.constantFrom('fork' as const, 'exec' as const),
+    killReach: fc.constantFrom('none' as const, 'everything' as const),
+    before: counters,
+    after: counters,
+  }),
+  fc.record({ type: fc.constant('started' as const), call, pid: fc.nat(), startedAtMs: natural }),
+  fc.record({ type: fc.constant('forgotten' as const), call }),
+  fc.record({
+    type: fc.constant('state' as const),
+    instance: fc.constant(instance),
+    version: string,
+    shell: fc.option(string),
+    python: fc.option(string),
+    nowMs: natural,
+    running: fc.array(call, { maxLength: 8 }),
+    lastCall: fc.nat(0xffff_ffff),
+    refusedFrames: natural,
+    counters,
+  }),
+);
+
+describe('messages', () => {
+  it('to the agent come back as they went', () => {
+    fc.assert(
+      fc.property(commands, (command) => {
+        expect(decodeCommand(frameOf(encodeCommand(command, instance)))).toEqual(command);
+      }),
+    );
+  });
+
+  it('from the agent come back as they went', () => {
+    fc.assert(
+      fc.property(reports, (report) => {
+        expect(decodeReport(frameOf(encodeReport(report, instance)))).toEqual(report);
+      }),
+    );
+  });
+});
+
+describe('frames that are no messages', () => {
+  const anything: fc.Arbitrary<Frame> = fc.record({
+    instance: fc.constant(instance),
+    type: fc.integer({ min: 0, max: 30 }),
+    call,
+    fields: fc.array(fc.record({ tag: fc.integer({ min: 0, max: 30 }), value: data }), { maxLength: 20 }),
+  });
+
+  it('are null or a message, never a throw', () => {
+    fc.assert(
+      fc.property(anything, (frame) => {
+        decodeReport(frame);
+        decodeCommand(frame);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('are reports with any one field missing, twice, or a byte longer', () => {
+    fc.assert(
+      fc.property(endings, fc.nat(12), (ending, index) => {
+        const frame = frameOf(encodeReport(ending, instance));
+        const field = frame.fields[index];
+        if (field === undefined) throw new Error('an ending has 13 fields');
+        const without = frame.fields.filter((other) => other !== field);
+        const longer = { tag: field.tag, value: Buffer.concat([field.value, Buffer.of(1)]) };
+        expect(decodeReport({ ...frame, fields: without })).toBeNull();
+        expect(decodeReport({ ...frame, fields: [...frame.fields, field] })).toBeNull();
+        // Payload and streams may be longer; a stream may not hold more than it says it had.
+        const open = [12, 13, 14].includes(field.tag);
+        expect(open || decodeReport({ ...frame, fields: [...without, longer] }) === null).toBe(true);
+      }),
+    );
+  });
+
+  it.each([0, 1, 2, 15, 21, 255])('have type %i, which no report has', (type) => {
+    expect(decodeReport({ instance, type, call: 1, fields: [] })).toBeNull();
+  });
+
+  it('have a stream whose head claims more bytes than there are', () => {
+    const ending = fc.sample(endings, 1)[0];
+    if (ending === undefined) throw new Error('no sample');
+    const frame = frameOf(encodeReport(ending, instance));
+    const fields = frame.fields.map((field) => {
+      if (field.tag !== 12) return field;
+      const value = Buffer.from(field.value);
+      value.writeUInt32BE(0xffff_ffff, 40);
+      return { tag: 12, value };
+    });
+    expect(decodeReport({ ...frame, fields })).toBeNull();
+  });
+});
