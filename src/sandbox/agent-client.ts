@@ -99,6 +99,7 @@ export class AgentClient implements Sandbox {
     const running = this.#pending.get(call);
     if (running !== undefined) return running.ending;
     this.#lastRunAt = this.#clock.monotonic();
+    this.#lastCall = Math.max(this.#lastCall, call);
     const pending = new PendingCall(this.#clock, call, work, limits);
     if (this.#fault !== null) pending.fail(this.#fault);
     else {
@@ -159,7 +160,7 @@ export class AgentClient implements Sandbox {
   /** After each attachment. Kept endings follow `state` by themselves, but only `start` finds out about a gap. */
   #resume(state: State): void {
     this.#offers = { shell: state.shell, python: state.python };
-    this.#lastCall = state.lastCall;
+    this.#lastCall = Math.max(this.#lastCall, state.lastCall);
     const running = new Set(state.running);
     for (const pending of this.#pending.values()) {
       const { call } = pending.start;

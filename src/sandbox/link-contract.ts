@@ -20,7 +20,7 @@ export interface LinkTimes {
 }
 
 export const LINK_TIMES: LinkTimes = {
-  reattachMs: 30_000,
+  reattachMs: 60_000,
   attemptMs: 10_000,
   firstBackoffMs: 20,
   lastBackoffMs: 2_000,

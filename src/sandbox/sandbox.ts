@@ -49,7 +49,7 @@ export interface PostMortem {
 export interface Sandbox {
   readonly handle: SandboxHandle;
   readonly offers: Offers;
-  /** The highest call number the agent had accepted when it was last attached; numbers up to it are used up. */
+  /** The highest call number that was used in this sandbox, by readiness checks too; numbers up to it are used up. */
   readonly lastCall: CallNumber;
 
   /**

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { Deadline } from '../../src/kernel/deadline.ts';
 import type { Ending, StartFailure, Work } from '../../src/protocol/messages.ts';
@@ -14,7 +14,10 @@ const controllerId = `engine-test-${String(process.pid)}`;
 
 let engine: DockerEngine;
 
-const connect = () => DockerEngine.connect({ controllerId, clock: systemClock, log: LOG });
+/** Another build of the agent may be tried without installing it. */
+const folder = process.env['FAULTLINE_AGENT_FOLDER'];
+const agent = folder === undefined ? {} : { agent: { agent: `${folder}/agent`, interpreter: `${folder}/interpreter.py` } };
+const connect = () => DockerEngine.connect({ controllerId, clock: systemClock, log: LOG, ...agent });
 const soon = (ms = 60_000) => Deadline.after(systemClock, 'sandbox_start', ms);
 const docker = (...args: string[]) => promisify(execFile)('docker', args, { timeout: 20_000 });
 
@@ -61,7 +64,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await expect.poll(() => engine.abandoned, { timeout: 20_000 }).toBe(0);
+  await vi.waitUntil(() => engine.abandoned === 0, { timeout: 30_000 });
   const left = await engine.list(soon());
   await engine[Symbol.asyncDispose]();
   expect(left).toEqual([]);
@@ -173,11 +176,37 @@ test('a runtime that the engine does not know is the engine operator’s error, 
 });
 
 test('an engine that is not there is engine_down', async () => {
-  const nowhere = DockerEngine.connect({ dockerHost: 'unix:///nowhere.sock', controllerId, clock: systemClock, log: LOG });
+  const nowhere = DockerEngine.connect({ dockerHost: 'unix:///nowhere.sock', controllerId, clock: systemClock, log: LOG, ...agent });
   expect(await faultOf(nowhere)).toMatchObject({ code: 'engine_down' });
 });
 
-test('the anonymous volume that an image declares goes with the sandbox; the agent’s volume stays', async () => {
-  const before = (await docker('volume', 'ls', '-q')).stdout;
-  expect(before).toMatch(/^faultline-agent-[0-9a-f]{16}$/m);
+test('an image that declares a volume or a health check leaves nothing and runs nothing', async () => {
+  const image = `faultline-${controllerId}:volume`;
+  const seed = (await docker('create', 'faultline/busybox')).stdout.trim();
+  await docker('commit', '-c', 'VOLUME /data', '-c', 'HEALTHCHECK CMD true', seed, image);
+  await docker('rm', seed);
+  try {
+    const sandbox = await engine.start(specOf(image), soon());
+    const { stdout } = await docker('inspect', '-f', '{{json .Mounts}} {{json .State.Health}}', sandbox.handle.id);
+    const volume = /"Name":"([0-9a-f]{64})"/.exec(stdout)?.[1] ?? 'none declared';
+    expect(stdout.trim()).toMatch(/ null$/);
+    await engine.remove(sandbox.handle, soon());
+    const left = (await docker('volume', 'ls', '-q')).stdout;
+    expect(left).not.toContain(volume);
+    expect(left).toMatch(/^faultline-agent-[0-9a-f]{16}$/m);
+  } finally {
+    await docker('rmi', image);
+  }
+});
+
+test('an image whose tree cannot hold a sandbox is broken, which is the task’s', async () => {
+  const image = `faultline-${controllerId}:broken`;
+  const seed = (await docker('create', 'faultline/busybox')).stdout.trim();
+  await docker('commit', '-c', 'WORKDIR /bin/busybox', seed, image);
+  await docker('rm', seed);
+  try {
+    expect(await faultOf(engine.start(specOf(image), soon()))).toMatchObject({ code: 'image_broken' });
+  } finally {
+    await docker('rmi', image);
+  }
 });

@@ -17,7 +17,7 @@ export interface AgentPaths {
 }
 
 export const BUILT_AGENT: AgentPaths = {
-  agent: inRepository('docker/agent/agent'),
+  agent: inRepository('docker/agent/build/agent'),
   interpreter: inRepository('docker/interpreter/interpreter.py'),
 };
 

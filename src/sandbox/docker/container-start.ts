@@ -1,44 +1,46 @@
+import type { Duplex } from 'node:stream';
 import type { ContainerCreateOptions } from 'dockerode';
 import type { Deadline } from '../../kernel/deadline.ts';
 import type { Attach } from '../link-contract.ts';
 import type { DockerConnection } from './docker-connection.ts';
 import { isGone } from './docker-errors.ts';
 
-export interface MadeContainer {
+export interface StartedContainer {
   readonly id: string;
-  /** The first call starts the container; later ones find it running, or fail with `lost`. */
+  /** Gives the stream that was opened before the start; later ones find the container running, or fail with `lost`. */
   readonly attach: Attach;
 }
 
 /**
- * Creates the container. Attaches before the start, the cheapest order: the agent says nothing unasked.
+ * Creates and starts. Attaches before the start, the cheapest order: the agent says nothing unasked.
  *
- * @param requests Gets every request that may still change the container after its deadline.
- * @throws SandboxFault of the engine's answer.
+ * @param requests Gets every request that may still change the container after the deadline.
+ * @throws SandboxFault of the engine's answer, `start_timeout` with a deadline of the clock `sandbox_start`.
  */
-export async function makeContainer(
+export async function startContainer(
   connection: DockerConnection,
   options: ContainerCreateOptions,
   requests: Promise<unknown>[],
   deadline: Deadline,
-): Promise<MadeContainer> {
+): Promise<StartedContainer> {
   const creating = connection.docker.createContainer(options);
   requests.push(creating);
   const { id } = await connection.ask('create', deadline, creating);
-  let started = false;
-  const attach: Attach = async (attempt) => {
-    if (started) return connection.attachRunning(id, attempt);
-    started = true;
-    const stream = await connection.attach(id);
-    try {
-      const starting = connection.docker.getContainer(id).start();
-      requests.push(starting);
-      await connection.ask('start', attempt, starting);
-      return stream;
-    } catch (error) {
-      stream.destroy();
-      throw error;
-    }
+  const attaching = connection.attach(id);
+  requests.push(attaching);
+  let stream: Duplex | null = await connection.ask('attach', deadline, attaching);
+  const starting = connection.docker.getContainer(id).start();
+  requests.push(starting);
+  try {
+    await connection.ask('start', deadline, starting);
+  } catch (error) {
+    stream.destroy();
+    throw error;
+  }
+  const attach: Attach = (attempt) => {
+    const first = stream;
+    stream = null;
+    return first === null ? connection.attachRunning(id, attempt) : Promise.resolve(first);
   };
   return { id, attach };
 }

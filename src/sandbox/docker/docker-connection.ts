@@ -2,10 +2,13 @@ import { Readable, type Duplex } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import Docker from 'dockerode';
 import type { Clock } from '../../kernel/clock.ts';
-import type { Deadline } from '../../kernel/deadline.ts';
+import { DeadlineExceeded, type Deadline } from '../../kernel/deadline.ts';
 import { SandboxFault } from '../sandbox.ts';
 import { dockerFault, type Operation } from './docker-errors.ts';
 import { StdioStream } from './stdio-stream.ts';
+
+/** Requests that a healthy daemon answers at once, however busy it is: only their silence shows a stalled one. */
+const QUICK: ReadonlySet<Operation> = new Set(['attach', 'inspect', 'list', 'ping']);
 
 export interface DaemonInfo {
   readonly cgroupVersion: number;
@@ -35,7 +38,8 @@ export class DockerConnection {
       return await deadline.race(request);
     } catch (error) {
       const fault = dockerFault(operation, error);
-      if (fault.code === 'engine_down' || fault.code === 'start_timeout') this.noteDisturbance();
+      const tooSlow = error instanceof DeadlineExceeded && !QUICK.has(operation);
+      if (fault.code === 'engine_down' && !tooSlow) this.noteDisturbance();
       throw fault;
     }
   }

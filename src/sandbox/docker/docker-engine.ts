@@ -15,10 +15,10 @@ import type {
   SandboxSpec,
 } from '../sandbox.ts';
 import { AgentVolume, BUILT_AGENT } from './agent-volume.ts';
-import { makeContainer, removeContainer } from './container-start.ts';
+import { removeContainer, startContainer } from './container-start.ts';
 import { containerOptions, LABELS, type ContainerContext } from './container-spec.ts';
 import { DockerConnection } from './docker-connection.ts';
-import { agentIsMissing, dockerFault } from './docker-errors.ts';
+import { agentIsMissing, startFault } from './docker-errors.ts';
 import { EventWatch } from './event-watch.ts';
 import type { DockerEngineOptions } from './engine-options.ts';
 import { examine } from './post-mortem.ts';
@@ -28,6 +28,8 @@ import { Sweeper } from './sweeper.ts';
 
 const PREPARE_MS = 60_000;
 const RUNTIME_PROBE_MS = 15_000;
+/** Whose end is known to be our doing. */
+const REMEMBERED_REMOVALS = 10_000;
 
 /** What is remembered of a sandbox that this engine started or adopted. */
 interface Known {
@@ -90,18 +92,20 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   async #start(spec: SandboxSpec, runtime: string, deadline: Deadline): Promise<Sandbox> {
     const container = `faultline-${this.#options.controllerId}-${randomBytes(8).toString('hex')}`;
     const requests: Promise<unknown>[] = [];
+    let client: AgentClient | null = null;
     try {
       const options = { name: container, ...containerOptions(spec, this.#context(spec, runtime)) };
-      const made = await makeContainer(this.#connection, options, requests, deadline);
-      const handle: SandboxHandle = { engine: this.name, id: made.id, instance: null, poolClass: spec.poolClass };
-      const client = await this.#open(handle, made.attach, deadline);
+      const { id, attach } = await startContainer(this.#connection, options, requests, deadline);
+      const handle: SandboxHandle = { engine: this.name, id, instance: null, poolClass: spec.poolClass };
+      client = await this.#open(handle, attach, deadline);
       await checkReadiness(client, deadline);
-      return client;
+      return this.#remember(client);
     } catch (error) {
+      client?.detach();
       // Whatever was made carries our name for it; the caller does not wait for its end.
       this.#sweeper.abandon(container, requests);
       if (agentIsMissing(error)) this.#refillVolume();
-      throw dockerFault('start', error);
+      throw startFault(error, deadline);
     }
   }
 
@@ -115,15 +119,17 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
 
   async #open(handle: SandboxHandle, attach: Attach, deadline: Deadline): Promise<AgentClient> {
     const { clock, wire = frameWire, clientTimes: times } = this.#options;
-    const client = await AgentClient.open({ attach, wire, clock, handle, ...(times && { times }) }, deadline);
-    this.#known.set(handle.id, { client, sinceMs: clock.monotonic() });
+    return AgentClient.open({ attach, wire, clock, handle, ...(times && { times }) }, deadline);
+  }
+
+  #remember(client: AgentClient): Sandbox {
+    this.#known.set(client.handle.id, { client, sinceMs: this.#options.clock.monotonic() });
     return client;
   }
 
   async adopt(handle: SandboxHandle, deadline: Deadline): Promise<Sandbox> {
     const attach: Attach = (attempt) => this.#connection.attachRunning(handle.id, attempt);
-    const client = await this.#open(handle, attach, deadline);
-    return client;
+    return this.#remember(await this.#open(handle, attach, deadline));
   }
 
   async list(deadline: Deadline): Promise<readonly SandboxHandle[]> {
@@ -141,6 +147,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   async remove(handle: SandboxHandle, deadline: Deadline): Promise<void> {
     const { id } = handle;
     this.#removed.add(id);
+    forgetOldest(this.#removed);
     this.#known.get(id)?.client.detach();
     const removal = removeContainer(this.#connection, id);
     try {
@@ -151,6 +158,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     } finally {
       this.#known.delete(id);
     }
+    this.#watch.forget(id);
   }
 
   async postMortem(handle: SandboxHandle, deadline: Deadline): Promise<PostMortem> {
@@ -195,4 +203,10 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     this.#watch[Symbol.dispose]();
     await this.#sweeper[Symbol.asyncDispose]();
   }
+}
+
+/** Sets keep their order, so the first is the oldest. */
+function forgetOldest(removed: Set<string>): void {
+  const [oldest] = removed;
+  if (removed.size > REMEMBERED_REMOVALS && oldest !== undefined) removed.delete(oldest);
 }

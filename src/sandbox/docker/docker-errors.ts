@@ -1,4 +1,4 @@
-import { DeadlineExceeded } from '../../kernel/deadline.ts';
+import { DeadlineExceeded, type Deadline } from '../../kernel/deadline.ts';
 import { errorMessage } from '../../kernel/invariant.ts';
 import { SandboxFault, type SandboxFaultCode } from '../sandbox.ts';
 
@@ -46,6 +46,15 @@ export function dockerFault(operation: Operation, error: unknown): SandboxFault 
   return new SandboxFault(code, `${operation}: ${errorMessage(error).trim()}`, { cause: error });
 }
 
+/** The same for all that a start consists of: before the sandbox was ever anybody's, nothing can be `lost`. */
+export function startFault(error: unknown, deadline: Deadline): SandboxFault {
+  const fault = dockerFault('start', error);
+  if (fault.code === 'image_missing' || fault.code === 'image_broken') return fault;
+  if (deadline.expired) return new SandboxFault('start_timeout', fault.message, { cause: fault });
+  if (fault.code !== 'lost' && fault.code !== 'agent_silent') return fault;
+  return new SandboxFault('engine_error', `not ready: ${fault.message}`, { cause: fault });
+}
+
 function classify(operation: Operation, error: unknown): SandboxFaultCode {
   if (error instanceof DeadlineExceeded) {
     return error.clockName === 'sandbox_start' ? 'start_timeout' : 'engine_down';
@@ -57,7 +66,6 @@ function classify(operation: Operation, error: unknown): SandboxFaultCode {
     if (/invalid reference format/.test(message)) return 'image_missing';
     if (imageIsBroken(message)) return 'image_broken';
   }
-  if (operation === 'attach' && statusCode === 409) return 'lost';
   return 'engine_error';
 }
 

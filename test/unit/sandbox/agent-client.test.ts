@@ -101,9 +101,9 @@ test('an engine that stays away ends the sandbox after its bound: not sent means
   await settle();
   const unsent = client.run(18, WORK, LIMITS);
   const faults = Promise.all([started, sent, unsent].map(faultOf));
-  await clock.advance(29_000);
+  await clock.advance(57_000);
   const later = faultOf(client.run(19, WORK, LIMITS));
-  await clock.advance(3_000);
+  await clock.advance(4_000);
   expect((await faults).map(({ code, executed }) => [code, executed])).toEqual([
     ['lost', 'yes'], ['lost', 'unknown'], ['lost', 'no'],
   ]); // prettier-ignore
@@ -189,7 +189,7 @@ test('an agent that answers no resume is silent, not lost', async () => {
   const { client, agent, clock } = opened;
   agent.mute = true;
   agent.breakStream();
-  await clock.advance(45_000);
+  await clock.advance(75_000);
   expect(await client.lost).toMatchObject({ code: 'agent_silent' });
 });
 

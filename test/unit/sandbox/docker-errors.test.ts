@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ManualClock } from './manual-clock.ts';
 import { Deadline } from '../../../src/kernel/deadline.ts';
-import { agentIsMissing, dockerFault, isGone, type Operation } from '../../../src/sandbox/docker/docker-errors.ts';
+import { agentIsMissing, dockerFault, isGone, startFault, type Operation } from '../../../src/sandbox/docker/docker-errors.ts';
 import { SandboxFault, type SandboxFaultCode } from '../../../src/sandbox/sandbox.ts';
 
 /** Captured from dockerd 20.10.24 with runc 1.1.5 and crun 1.8.1; dockerode puts its own words before them. */
@@ -27,6 +27,7 @@ const CAPTURED: readonly [SandboxFaultCode, Operation, Error][] = [
   ['engine_down', 'attach', new Error('socket hang up')],
   ['lost', 'attach', api(404, 'No such container: nope')],
   ['lost', 'inspect', api(404, 'No such container: nope')],
+  ['engine_error', 'attach', api(409, 'container 4ab1 is paused, unpause the container before attach.')],
   // Ours or the operator's, never the image's:
   ['engine_error', 'start', api(400, NO_AGENT_RUNC)],
   ['engine_error', 'start', api(400, NO_AGENT_CRUN)],
@@ -56,6 +57,16 @@ test('the clock that ran out decides: a start takes too long, or the engine does
     await clock.advance(6);
     expect(dockerFault('start', await raced)).toMatchObject({ code });
   }
+});
+
+test('before a sandbox is ready nothing can be lost: dead or silent is the engine’s error, or a start that took too long', async () => {
+  const clock = new ManualClock();
+  const deadline = Deadline.after(clock, 'sandbox_start', 5);
+  const codes = ['lost', 'agent_silent', 'engine_down', 'image_missing', 'image_broken'] as const;
+  const after = () => codes.map((code) => startFault(new SandboxFault(code, 'x'), deadline).code);
+  expect(after()).toEqual(['engine_error', 'engine_error', 'engine_down', 'image_missing', 'image_broken']);
+  await clock.advance(6);
+  expect(after()).toEqual(['start_timeout', 'start_timeout', 'start_timeout', 'image_missing', 'image_broken']);
 });
 
 test('a fault stays what it is', () => {
