@@ -13,7 +13,8 @@ export interface TokenBudgetOptions {
 
 /** Of a long text each end is looked at as far as this. A token of ordinary text is 3 to 5 bytes, seldom above 8. */
 const END_BYTES_PER_TOKEN = 8;
-const DEADLINE_MS = 2000;
+/** Far above what counting takes, since on a busy host the thread's own start has taken 2 s. */
+const DEADLINE_MS = 10_000;
 /** Unbuilt under Node's type stripping, built beside this file's own JavaScript. */
 const PROGRAM = new URL(
   import.meta.url.endsWith('.ts') ? './token-worker.ts' : './token-worker.js',
@@ -96,7 +97,6 @@ export class TokenBudget implements AsyncDisposable {
 
   #start(): Worker {
     const worker = new Worker(this.#program);
-    worker.unref();
     worker.on('message', (fitted: Fitted) => {
       this.#finish(fitted);
     });
@@ -105,6 +105,7 @@ export class TokenBudget implements AsyncDisposable {
       this.#worker = null;
       this.#finish(null);
     });
+    worker.unref(); // Last, because a listener for messages holds the process again.
     return worker;
   }
 }

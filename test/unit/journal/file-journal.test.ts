@@ -156,10 +156,12 @@ describe('what is refused', () => {
   test('a second controller in the same data folder, until the first is gone', async () => {
     using folder = temporaryFolder();
     {
-      await using _first = await open(folder.path);
+      await using first = await open(folder.path);
+      await first.append(note(1), { durable: true });
       await expect(open(folder.path)).rejects.toMatchObject({ name: 'JournalError', code: 'in_use' });
     }
-    await using _second = await open(folder.path);
+    await using second = await open(folder.path);
+    expect(await told(second)).toEqual([1]);
   });
 
   test('a controller killed without notice leaves no lock behind', async () => {
