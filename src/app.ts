@@ -27,8 +27,8 @@ const ARRIVAL_MS = 600_000;
  * serves: a client that goes away ends nothing, and closing the application leaves the parts as they are.
  */
 export async function buildApp(parts: HttpParts): Promise<App> {
-  const app = newApp();
   const fail = errorHandler(parts);
+  const app = newApp(fail);
   app.setErrorHandler(fail);
   app.setNotFoundHandler((request, reply) => {
     fail(new HttpError('unknown_route'), request, reply);
@@ -57,12 +57,13 @@ export async function buildApp(parts: HttpParts): Promise<App> {
 }
 
 /** No logger: requests that end as they should leave no line here, and the error handler has the log. */
-function newApp(): App {
+function newApp(fail: ReturnType<typeof errorHandler>): App {
   const app = fastify({
     bodyLimit: BODY_BYTES,
     keepAliveTimeout: KEEP_ALIVE_MS,
     connectionTimeout: SILENCE_MS,
     requestTimeout: ARRIVAL_MS,
+    frameworkErrors: fail,
     routerOptions: { maxParamLength: PARAMETER_LENGTH },
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);

@@ -8,6 +8,7 @@ const ENVELOPE_BYTES = 8 * 1024;
 const MARKER_BYTES = 64;
 /** A UTF-16 unit is at most this long in JSON, as `\u0000`. */
 const UNIT_MAX_BYTES = 6;
+const QUOTES_BYTES = 2;
 
 /** The text, or its beginning and end, such that an answer with it stays below the limit. Cut, never refused. */
 export function fitOutput(text: string): string {
@@ -30,7 +31,7 @@ export function fitResult(
 
 /** A text whose JSON form has at most `bytes` bytes: itself, or head and tail around a line that counts the rest. */
 export function fitJson(text: string, bytes: number): string {
-  if (text.length * UNIT_MAX_BYTES <= bytes) return text;
+  if (text.length * UNIT_MAX_BYTES + QUOTES_BYTES <= bytes) return text;
   if (Buffer.byteLength(JSON.stringify(text)) <= bytes) return text;
   const half = Math.floor((bytes - MARKER_BYTES) / 2);
   const head = text.slice(0, betweenCharacters(text, unitsWithin(text, half, 0, 1), -1));

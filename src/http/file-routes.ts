@@ -33,9 +33,13 @@ function uploadRoute(app: App, { transfer }: HttpParts): void {
       if (Number(headers['content-length'] ?? 0) > UPLOAD_BYTES) throw new HttpError('too_large');
       const source = body instanceof Readable ? body : Readable.from([]);
       const opening = openingOf(params.rollout, headers, {});
-      const uploaded = await transfer.upload(opening, query.path, upTo(UPLOAD_BYTES, source));
-      if ('problem' in uploaded) throw refused(uploaded);
-      return reply.code(200).send({ path: query.path, ...uploaded });
+      try {
+        const uploaded = await transfer.upload(opening, query.path, upTo(UPLOAD_BYTES, source));
+        if ('problem' in uploaded) throw refused(uploaded);
+        return await reply.code(200).send({ path: query.path, ...uploaded });
+      } finally {
+        source.resume(); // What nobody read is read away, or the client would wait for ever to send it.
+      }
     },
   );
 }
@@ -43,7 +47,8 @@ function uploadRoute(app: App, { transfer }: HttpParts): void {
 /** The chunks of a body. @throws HttpError `too_large` at the first byte past the limit. */
 async function* upTo(limit: number, body: Readable): AsyncGenerator<Uint8Array> {
   let bytes = 0;
-  for await (const chunk of body) {
+  // The stream is left open at the limit: to destroy it would break the connection before the reply.
+  for await (const chunk of body.iterator({ destroyOnReturn: false })) {
     bytes += (chunk as Uint8Array).length;
     if (bytes > limit) throw new HttpError('too_large');
     yield chunk as Uint8Array;
