@@ -3,6 +3,7 @@ import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-z
 import { requireToken } from './http/auth.ts';
 import { errorHandler, HttpError } from './http/errors.ts';
 import { fileRoutes } from './http/file-routes.ts';
+import { gradeRoutes } from './http/grade-routes.ts';
 import { healthRoutes } from './http/health-routes.ts';
 import { acceptJson } from './http/json-body.ts';
 import { nativeCallRoutes } from './http/native-calls.ts';
@@ -11,6 +12,7 @@ import type { App, HttpParts } from './http/parts.ts';
 import { rolloutRoutes } from './http/rollout-routes.ts';
 import { taskRoutes } from './http/task-routes.ts';
 import { toolRoutes } from './http/tool-routes.ts';
+import { verdictRoutes } from './http/verdict-routes.ts';
 
 const BODY_BYTES = 2 ** 20;
 /** Ids of 256 UTF-16 units, percent-encoded. */
@@ -44,6 +46,8 @@ export async function buildApp(parts: HttpParts): Promise<App> {
       rolloutRoutes(v1, parts);
       nativeCallRoutes(v1, parts);
       taskRoutes(v1, parts);
+      verdictRoutes(v1, parts);
+      gradeRoutes(v1, parts);
       void v1.register((files: App, _none, filesDone) => {
         fileRoutes(files, parts);
         filesDone();

@@ -31,7 +31,11 @@ export const httpErrors = {
   bad_media_type: { status: 415, sentence: 'The Content-Type header is malformed.' },
   conflicting_repeat: { status: 422, sentence: CONFLICT_TEXT },
   internal: { status: 500, sentence: 'The server failed.' },
+  no_grader: { status: 501, sentence: 'No grader is configured: set FAULTLINE_GRADER_URL.' },
+  grader_failed: { status: 502, sentence: 'The grader gave no score.' },
   unavailable: { status: 503, sentence: UNAVAILABLE_TEXT },
+  withheld: { status: 503, sentence: 'The rollout is not to be graded.' },
+  grader_timeout: { status: 504, sentence: 'The grader did not answer in time.' },
 } as const satisfies Record<string, HttpErrorRow>;
 
 export type HttpErrorCode = keyof typeof httpErrors;

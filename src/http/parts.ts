@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { GraderGate } from '../grading/gate.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { RolloutId } from '../kernel/ids.ts';
@@ -47,6 +48,8 @@ export interface HttpParts {
   readonly sandboxes: Sandboxes;
   readonly calls: ToolCalls;
   readonly transfer: FileTransfer;
+  /** Null where no grader is configured. */
+  readonly gate: GraderGate | null;
   readonly engine: SandboxEngine;
   readonly journal: Journal;
   readonly clock: Clock;

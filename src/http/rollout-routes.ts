@@ -106,20 +106,6 @@ function readRoutes(app: App, parts: HttpParts, known: (id: RolloutId) => Rollou
     },
   );
   app.get(
-    '/rollouts/:rollout/verdict',
-    {
-      schema: {
-        tags,
-        summary: 'Whether to train on it',
-        params: rolloutParamsSchema,
-        response: { 200: verdictSchema, ...failures },
-      },
-    },
-    ({ params }, reply) => {
-      void reply.code(200).send(verdictView(known(params.rollout)));
-    },
-  );
-  app.get(
     '/rollouts/:rollout/calls/:call',
     {
       schema: {

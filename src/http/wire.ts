@@ -102,6 +102,55 @@ export const verdictSchema = z.object({
   counts,
 });
 
+/** What excluded a rollout, with what it was judged from. */
+export const verdictWithEvidenceSchema = verdictSchema.extend({
+  evidence: z.array(z.object({ call_id: z.string(), cause, evidence: z.unknown() })),
+});
+
+export const VERDICTS_AT_ONCE = 10_000;
+export const verdictsRequestSchema = z.strictObject({
+  rollout_ids: z.array(rolloutField).min(1).max(VERDICTS_AT_ONCE),
+});
+export const verdictListSchema = z.object({
+  verdicts: z.array(verdictSchema),
+  unknown: z.array(z.string()).describe('Ids that made no tool call here, so that nothing of ours took part.'),
+});
+
+export const trajectorySchema = z.object({
+  rollout_id: z.string(),
+  verdict: verdictSchema.shape.verdict,
+  reasons: verdictSchema.shape.reasons,
+  calls: z.array(
+    z.object({
+      call_id: z.string(),
+      tool: z.string(),
+      arguments: z.unknown().describe('As the model gave them; null for a call that never reached a sandbox.'),
+      output: z.string().describe('What the model saw.'),
+      status: z.int(),
+      attribution,
+      cause,
+      duration_ms: z.number(),
+      tokens: z.int().describe('Of the output, estimated as a quarter of its bytes.'),
+    }),
+  ),
+  pending: count.describe('Calls that have no answer yet; they are not in the list.'),
+  summary: z.object({
+    calls: count,
+    tools: z.record(z.string(), count),
+    model_faults: count,
+    duration_ms: z.number(),
+    output_tokens: count,
+  }),
+});
+
+/** What the platform sends a grader. Fields beyond these are passed on. */
+export const gradeRequestSchema = z.looseObject({
+  sample: z.unknown().describe('What the model produced.'),
+  item: itemField.optional(),
+  trace_id: rolloutField.nullish(),
+});
+export const gradeAnswerSchema = z.looseObject({ score: z.number() });
+
 export const rolloutStateSchema = z.enum(['opened', 'live', 'lost', 'ended']);
 
 export const rolloutSummarySchema = z.object({

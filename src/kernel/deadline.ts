@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts';
 
-/** The six clocks that a call can run out of, plus the one that bounds our own requests to the engine. */
+/** The six clocks that a call can run out of, plus those of our own requests to the engine and of a grading. */
 export type ClockName =
   | 'queue_wait'
   | 'sandbox_start'
@@ -8,7 +8,8 @@ export type ClockName =
   | 'command'
   | 'agent_silence'
   | 'rollout_life'
-  | 'engine_request';
+  | 'engine_request'
+  | 'grading';
 
 /** Thrown by `Deadline.race` alone. Says which clock ran out. */
 export class DeadlineExceeded extends Error {

@@ -1,0 +1,145 @@
+import { createHash } from 'node:crypto';
+import type { Journal } from '../journal/journal.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
+import type { JobId, RolloutId } from '../kernel/ids.ts';
+import { SingleFlight } from '../kernel/single-flight.ts';
+import type { Rollouts } from '../rollouts/registry.ts';
+import type { Rollout } from '../rollouts/rollout.ts';
+import type { Sandboxes } from '../rollouts/sandboxes.ts';
+import { verdictOf, type Verdict } from '../rollouts/verdict.ts';
+import type { ToolCalls } from '../tools/call.ts';
+import type { GraderClient } from './grader-client.ts';
+import { graderEndings, type GraderEnding } from './grader-ending.ts';
+import { rowOf } from './row.ts';
+import { summaryOf, trajectoryOf } from './trajectory.ts';
+
+/** What happens to a rollout that must not be trained on. `withhold`: 503, so that the platform discards it. */
+export type ExcludedRule =
+  { readonly kind: 'withhold' } | { readonly kind: 'flag' } | { readonly kind: 'score'; readonly score: number };
+
+export interface GradeRequest {
+  readonly id: RolloutId;
+  readonly job: JobId | null;
+  /** The platform's body as it came: sample, item, trace_id and whatever else. */
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+export type GradeAnswer =
+  /** `body` is the grader's own answer where there was one. */
+  | { readonly kind: 'scored'; readonly body: string }
+  /** The rollout is excluded, or a call of it doesn't end. */
+  | { readonly kind: 'withheld' }
+  | { readonly kind: 'grader_fault'; readonly status: 502 | 504; readonly sentence: string };
+
+export interface GateParts {
+  readonly rollouts: Rollouts;
+  readonly sandboxes: Pick<Sandboxes, 'end'>;
+  readonly calls: Pick<ToolCalls, 'settled'>;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly grader: Pick<GraderClient, 'ask'>;
+  readonly excluded: ExcludedRule;
+  /** How long calls under way are awaited before the rollout is graded without them. */
+  readonly pendingMs: number;
+}
+
+/** The platform waits 10 minutes; we answer before it stops listening. */
+const HOLD_MS = 570_000;
+/** After the rollout's end its last calls only have to be recorded. */
+const CANCELLED_MS = 10_000;
+
+interface Ending {
+  readonly code: string;
+  readonly score: number | null;
+  readonly tries: number;
+}
+
+/**
+ * Stands before the customer's grader: a rollout is sealed, judged, and only then graded. A request that is
+ * repeated while the first is under way joins it; after that it is graded anew.
+ */
+export class GraderGate {
+  readonly #parts: GateParts;
+  readonly #flights = new SingleFlight<string, GradeAnswer>();
+
+  constructor(parts: GateParts) {
+    this.#parts = parts;
+  }
+
+  /** Every way it can go is an answer. @throws JournalError where the score can't be recorded; it then doesn't leave. */
+  grade(request: GradeRequest): Promise<GradeAnswer> {
+    const key = createHash('sha256').update(JSON.stringify([request.id, request.body])).digest('hex');
+    return this.#flights.run(key, () => this.#grade(request));
+  }
+
+  async #grade(request: GradeRequest): Promise<GradeAnswer> {
+    const { clock, rollouts, excluded } = this.#parts;
+    const began = clock.monotonic();
+    const deadline = Deadline.after(clock, 'grading', HOLD_MS);
+    const rollout = rollouts.get(request.id);
+    if (rollout !== undefined) await this.#seal(rollout);
+    const verdict = rollout?.verdict ?? verdictOf([], null);
+    const record = (ending: Ending): Promise<void> =>
+      this.#record(request, rollout?.job ?? request.job, verdict, ending, clock.monotonic() - began);
+
+    if (verdict.verdict === 'pending' || (verdict.verdict === 'exclude' && excluded.kind === 'withhold')) {
+      await record({ code: 'withheld', score: null, tries: 0 });
+      return { kind: 'withheld' };
+    }
+    if (verdict.verdict === 'exclude' && excluded.kind === 'score') {
+      await record({ code: 'fixed_score', score: excluded.score, tries: 0 });
+      return { kind: 'scored', body: JSON.stringify({ score: excluded.score }) };
+    }
+    const body = await this.#bodyFor(request, rollout, verdict);
+    const { ending, tries } = await this.#parts.grader.ask(body, deadline);
+    await record({ code: ending.code, score: ending.code === 'scored' ? ending.score : null, tries });
+    return answerOf(ending);
+  }
+
+  /** No call is taken from now on; those under way may finish, and what doesn't in time is ended. */
+  async #seal(rollout: Rollout): Promise<void> {
+    const { clock, sandboxes } = this.#parts;
+    rollout.seal();
+    await this.#settled(rollout, Deadline.after(clock, 'grading', this.#parts.pendingMs));
+    await sandboxes.end(rollout, 'graded');
+    await this.#settled(rollout, Deadline.after(clock, 'grading', CANCELLED_MS));
+  }
+
+  async #settled(rollout: Rollout, deadline: Deadline): Promise<void> {
+    try {
+      await deadline.race(this.#parts.calls.settled(rollout));
+    } catch (error) {
+      if (!(error instanceof DeadlineExceeded)) throw error;
+    }
+  }
+
+  /** The platform's own body with what we know added, under one name that no platform uses. */
+  async #bodyFor(request: GradeRequest, rollout: Rollout | undefined, verdict: Verdict): Promise<string> {
+    const calls = rollout === undefined ? [] : await trajectoryOf(rollout, this.#parts.journal);
+    const { reasons, counts } = verdict;
+    const faultline = { verdict: verdict.verdict, reasons, counts, trajectory: summaryOf(calls) };
+    return JSON.stringify({ ...request.body, faultline });
+  }
+
+  async #record(
+    request: GradeRequest,
+    job: string | null,
+    { verdict, reasons }: Verdict,
+    { code, score, tries }: Ending,
+    elapsedMs: number,
+  ): Promise<void> {
+    const row = rowOf(request.body['item']);
+    const durationMs = Math.round(elapsedMs);
+    await this.#parts.journal.append(
+      { type: 'graded', rollout: request.id, job, row, verdict, reasons, ending: code, score, tries, durationMs },
+      { durable: true },
+    );
+  }
+}
+
+function answerOf(ending: GraderEnding): GradeAnswer {
+  if (ending.code === 'scored') return { kind: 'scored', body: ending.body };
+  const { status, sentence } = graderEndings[ending.code];
+  return { kind: 'grader_fault', status, sentence: `${sentence} ${ending.detail}` };
+}

@@ -1,0 +1,95 @@
+import type { Clock } from '../kernel/clock.ts';
+import { pause } from '../kernel/clock.ts';
+import type { Deadline } from '../kernel/deadline.ts';
+import { errorMessage } from '../kernel/invariant.ts';
+import { graderEndings, type GraderEnding, type GraderEndingCode } from './grader-ending.ts';
+import { readAtMost } from './read-at-most.ts';
+
+export interface GraderClientOptions {
+  readonly url: string;
+  /** Sent as a bearer token; null for none. */
+  readonly token: string | null;
+  /** For one request to the grader, the answer's body included. */
+  readonly requestMs: number;
+  readonly clock: Clock;
+  readonly fetch?: typeof fetch;
+}
+
+const TRIES = 3;
+const FIRST_PAUSE_MS = 500;
+/** What the platform takes as an answer. */
+const ANSWER_BYTES = 2 ** 20;
+
+/** Asks the customer's grader, again where that may help. Every way it can go is an ending; nothing is thrown. */
+export class GraderClient {
+  readonly #options: GraderClientOptions;
+
+  constructor(options: GraderClientOptions) {
+    this.#options = options;
+  }
+
+  /** The last try's ending, and how many there were. Ends by the deadline. */
+  async ask(body: string, deadline: Deadline): Promise<{ ending: GraderEnding; tries: number }> {
+    for (let tries = 1; ; tries += 1) {
+      const ending = await this.#try(body, Math.min(this.#options.requestMs, deadline.remainingMs));
+      const pauseMs = FIRST_PAUSE_MS * 2 ** (tries - 1);
+      const again = graderEndings[ending.code].retry && tries < TRIES && pauseMs < deadline.remainingMs;
+      if (!again) return { ending, tries };
+      await pause(this.#options.clock, pauseMs);
+    }
+  }
+
+  async #try(body: string, withinMs: number): Promise<GraderEnding> {
+    const { clock, url, token, fetch: send = fetch } = this.#options;
+    const abort = new AbortController();
+    const cancel = clock.alarm(withinMs, () => abort.abort());
+    try {
+      const headers = {
+        'content-type': 'application/json',
+        ...(token !== null && { authorization: `Bearer ${token}` }),
+      };
+      const response = await send(url, { method: 'POST', headers, body, signal: abort.signal, redirect: 'error' });
+      const text = await readAtMost(response.body, ANSWER_BYTES);
+      if (!response.ok) return without(statusCode(response.status), `status ${String(response.status)}`);
+      return text === null ? without('no_score', 'the answer is larger than 1 MB') : scoreIn(text);
+    } catch (error) {
+      if (abort.signal.aborted) return without('timed_out', `no answer within ${String(Math.round(withinMs))} ms`);
+      return without('unreachable', reasonOf(error));
+    } finally {
+      cancel();
+    }
+  }
+}
+
+type Failure = Exclude<GraderEndingCode, 'scored'>;
+const without = (code: Failure, detail: string): GraderEnding => ({ code, detail });
+
+/** Too many requests is a grader that is busy, not one that refuses. */
+function statusCode(status: number): Failure {
+  if (status === 429 || status === 408) return 'failed';
+  return status >= 400 && status < 500 ? 'refused' : 'failed';
+}
+
+function scoreIn(text: string): GraderEnding {
+  try {
+    const answer: unknown = JSON.parse(text);
+    if (typeof answer !== 'object' || answer === null || !('score' in answer))
+      return without('no_score', 'the answer has no field "score"');
+    const { score } = answer;
+    if (typeof score === 'number' && Number.isFinite(score)) return { code: 'scored', score, body: text };
+    return without('no_score', `"score" is ${typeof score === 'number' ? 'not finite' : kindOf(score)}`);
+  } catch {
+    return without('no_score', 'the answer is not JSON');
+  }
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'a list' : `a ${typeof value}`;
+}
+
+/** What fetch hides in the cause is what an operator needs: ECONNREFUSED, ENOTFOUND. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  return errorMessage(cause);
+}

@@ -1,0 +1,77 @@
+import type { Journal } from '../journal/journal.ts';
+import type { CallRecord, Rollout } from '../rollouts/rollout.ts';
+import type { CauseCode, Outcome } from '../outcome/causes.ts';
+import type { Evidence } from '../outcome/evidence.ts';
+
+/** One finished call as the model lived it, with the judgement. */
+export interface TrajectoryCall {
+  readonly callId: string;
+  readonly tool: string;
+  /** As the model gave them; null for a call that never reached a sandbox. */
+  readonly arguments: unknown;
+  /** The text that the model saw. */
+  readonly output: string;
+  readonly status: number;
+  readonly attribution: Outcome['attribution'];
+  readonly cause: CauseCode;
+  readonly durationMs: number;
+  /** Of the output. An estimate: a token of ordinary text is about four bytes. */
+  readonly tokens: number;
+  readonly evidence: Evidence;
+}
+
+const BYTES_PER_TOKEN = 4;
+
+export function estimateTokens(text: string): number {
+  return Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN);
+}
+
+/** The finished calls of a rollout in order of arrival, from the journal. @throws JournalError */
+export async function trajectoryOf(
+  rollout: Rollout,
+  journal: Journal,
+  wanted: (record: CallRecord) => boolean = () => true,
+): Promise<TrajectoryCall[]> {
+  const records = [...rollout.calls.values()].filter(wanted);
+  const calls = await Promise.all(records.map((record) => callOf(record, journal)));
+  return calls.filter((call) => call !== null);
+}
+
+async function callOf(record: CallRecord, journal: Journal): Promise<TrajectoryCall | null> {
+  if (record.position === null) return null;
+  const event = await journal.read(record.position);
+  if (event.type !== 'call_finished') throw new Error(`journal holds a ${event.type} where a result should be`);
+  const { outcome, output, evidence, status, durationMs, tool } = event;
+  const { attribution, cause } = outcome;
+  const given = await argumentsOf(record, journal);
+  const tokens = estimateTokens(output);
+  return { callId: record.callId, tool, arguments: given, output, status, attribution, cause, durationMs, tokens, evidence };
+}
+
+async function argumentsOf(record: CallRecord, journal: Journal): Promise<unknown> {
+  if (record.intent === null) return null;
+  const event = await journal.read(record.intent);
+  return event.type === 'call_intended' ? event.arguments : null;
+}
+
+/** What a grader needs to know of a trajectory without reading it. */
+export interface TrajectorySummary {
+  readonly calls: number;
+  readonly tools: Readonly<Record<string, number>>;
+  /** Calls that the model got wrong: its arguments, its limits. */
+  readonly model_faults: number;
+  readonly duration_ms: number;
+  readonly output_tokens: number;
+}
+
+export function summaryOf(calls: readonly TrajectoryCall[]): TrajectorySummary {
+  const tools: Record<string, number> = {};
+  for (const { tool } of calls) tools[tool] = (tools[tool] ?? 0) + 1;
+  return {
+    calls: calls.length,
+    tools,
+    model_faults: calls.filter(({ attribution }) => attribution === 'model').length,
+    duration_ms: calls.reduce((sum, { durationMs }) => sum + durationMs, 0),
+    output_tokens: calls.reduce((sum, { tokens }) => sum + tokens, 0),
+  };
+}

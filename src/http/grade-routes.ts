@@ -1,0 +1,34 @@
+import { HttpError } from './errors.ts';
+import type { App, HttpParts } from './parts.ts';
+import { openingOf, rolloutHeader } from './request-ids.ts';
+import { errorSchema, gradeAnswerSchema, gradeRequestSchema } from './wire.ts';
+
+const response = {
+  200: gradeAnswerSchema.describe("The grader's own answer, as it came."),
+  '4xx': errorSchema,
+  '5xx': errorSchema.describe('502, 504: the grader failed. 503: the rollout is excluded or not finished.'),
+};
+
+/** What the platform calls instead of the customer's grader. */
+export function gradeRoutes(app: App, { gate }: HttpParts): void {
+  app.post(
+    '/grade',
+    { schema: { tags: ['verdicts'], summary: 'Grade a rollout, if it may be graded', body: gradeRequestSchema, response } },
+    async ({ body, headers }, reply) => {
+      if (gate === null) throw new HttpError('no_grader');
+      const id = body.trace_id ?? rolloutHeader(headers);
+      if (id === undefined) throw new HttpError('bad_request', 'body.trace_id: missing, and there is no X-Rollout-Id header');
+      const { job } = openingOf(id, headers, {});
+      const answer = await gate.grade({ id, job: job ?? null, body });
+      if (answer.kind === 'withheld') throw new HttpError('withheld');
+      if (answer.kind === 'grader_fault')
+        throw new HttpError(answer.status === 504 ? 'grader_timeout' : 'grader_failed', answer.sentence);
+      return reply.code(200).type('application/json; charset=utf-8').send(raw(answer.body));
+    },
+  );
+}
+
+/** The grader's bytes, past the serializer: parsing and writing again could change a number. */
+function raw(body: string): never {
+  return Buffer.from(body) as never;
+}
