@@ -1,7 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { toolAnswerSchema } from '../../../src/http/wire.ts';
-import { UNAVAILABLE_TEXT } from '../../../src/outcome/render.ts';
-import { SandboxFault } from '../../../src/sandbox/sandbox.ts';
 import { authorized, testServer, type TestServer } from '../support/http-server.ts';
 
 let server: TestServer;
@@ -149,57 +147,5 @@ describe('what the caller got wrong', () => {
     const [, message] = await refusal({ ...CALL, name: 'python' });
     expect(message).toContain('"python"');
     expect(message).toContain('"shell"');
-  });
-});
-
-describe('when it is not the model', () => {
-  const faults = ['engine_down', 'engine_error', 'image_missing'] as const;
-
-  test('a 503 is the same bytes whatever the cause, has no output, and says when to come again', async () => {
-    const bodies = new Set<string>();
-    for (const code of faults) {
-      server.engine.script = () => Promise.reject(new SandboxFault(code, `secret of ${code}`));
-      const reply = await post({ ...CALL, trace_id: code });
-      expect([reply.statusCode, reply.headers['retry-after']]).toEqual([503, '5']);
-      bodies.add(reply.body);
-    }
-    expect([...bodies]).toEqual([JSON.stringify({ error: 'unavailable', message: UNAVAILABLE_TEXT })]);
-  });
-
-  test('a rollout lost to infrastructure answers 503 at once ever after', async () => {
-    server.engine.script = () => Promise.reject(new SandboxFault('lost', 'gone'));
-    await post(CALL);
-    expect((await post({ ...CALL, call_id: 'call_2' })).statusCode).toBe(503);
-    expect(server.engine.ran).toHaveLength(1);
-  });
-
-  test('after the end 410, without output', async () => {
-    await post(CALL);
-    await server.app.inject({ method: 'DELETE', url: '/v1/rollouts/trace_1', headers: authorized() });
-    const reply = await post({ ...CALL, call_id: 'call_2' });
-    expect([reply.statusCode, reply.json()]).toEqual([
-      410,
-      { error: 'rollout_ended', message: 'This rollout has ended.' },
-    ]);
-  });
-
-  test('a bug of ours is a 500 that tells nothing, logged once with the id of the request', async () => {
-    server.engine.script = () => Promise.reject(new TypeError('undefined is not a function'));
-    const reply = await post(CALL);
-    expect([reply.statusCode, reply.json()]).toEqual([
-      500,
-      { error: 'internal', message: 'The server failed.' },
-    ]);
-    expect(server.logged).toHaveLength(1);
-    expect(server.logged[0]).toMatchObject({
-      message: 'request failed',
-      request: reply.headers['x-request-id'],
-    });
-  });
-
-  test('what ends as it should leaves no line of the request in the log', async () => {
-    await post(CALL);
-    await post(without('trace_id'));
-    expect(server.logged).toEqual([]);
   });
 });
