@@ -21,13 +21,18 @@ export function render(outcome: Outcome, result: ToolResult | null): Reply {
   if (status === 503) return { status, output: UNAVAILABLE_TEXT };
   if (status === 422) return { status, output: CONFLICT_TEXT };
   if (status === 410) return { status, output: ENDED_TEXT };
-  return { status, output: result === null ? '' : modelText(result) };
+  return { status, output: result === null ? '' : modelText(result, endedByUs(outcome)) };
+}
+
+/** The notice says it all; that our kill came as a signal is no news. */
+function endedByUs(outcome: Outcome): boolean {
+  return outcome.cause === 'time_limit' || outcome.cause === 'output_limit';
 }
 
 /** Output first; then one bracketed line for each thing there is to say. */
-function modelText(result: ToolResult): string {
+function modelText(result: ToolResult, endedByUs: boolean): string {
   const streams = [result.stdout, result.stderr].filter((text) => text !== '');
-  const remarks = [ending(result), result.notice].filter((text) => text !== null);
+  const remarks = [endedByUs ? null : ending(result), result.notice].filter((text) => text !== null);
   const body = streams.reduce(
     (text, stream) => (text === '' || text.endsWith('\n') ? text : `${text}\n`) + stream,
     '',

@@ -85,7 +85,10 @@ export const policySchema = z.strictObject({
   recovery: z.enum(['replay', 'none']).optional(),
   /** Sandboxes kept started ahead of need. Absent: none, but as many as bursts that are announced or remembered. */
   pool: z
-    .strictObject({ min: z.int().min(0).max(10_000).default(0), max: z.int().min(0).max(10_000).default(1_000) })
+    .strictObject({
+      min: z.int().min(0).max(10_000).default(0),
+      max: z.int().min(0).max(10_000).default(1_000),
+    })
     .refine(({ min, max }) => min <= max, 'min is larger than max')
     .optional(),
 });
@@ -139,7 +142,7 @@ export const taskSchema = z.strictObject({
   tools: z
     .array(z.union([z.enum(BUILT_IN_TOOLS), customToolSchema]))
     .min(1)
-    .default(['shell', 'python']),
+    .default([...BUILT_IN_TOOLS]),
   /** Commands run in a fresh sandbox before the first call, each as an argument list. A failure is the task's. */
   setup: z.array(z.array(z.string()).min(1)).default([]),
   /** All must hold for the task to be chosen; a task without rules is chosen by name or as the default. */

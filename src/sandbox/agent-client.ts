@@ -157,20 +157,14 @@ export class AgentClient implements Sandbox {
     });
   }
 
-  /** After each attachment. Kept endings follow `state` by themselves, but only `start` finds out about a gap. */
+  /**
+   * After each attachment. Kept endings follow `state` by themselves; `start` again also gets `started` repeated
+   * where a command runs, and finds out about a number that was never seen.
+   */
   #resume(state: State): void {
     this.#offers = { shell: state.shell, python: state.python };
-    this.#lastCall = Math.max(this.#lastCall, state.lastCall);
-    const running = new Set(state.running);
     for (const pending of this.#pending.values()) {
-      const { call } = pending.start;
-      if (running.has(call)) {
-        pending.started();
-        this.#watch(pending);
-        if (pending.cancelWanted) this.#link.send({ type: 'cancel', call });
-        continue;
-      }
-      if (call > state.lastCall) pending.neverSeen();
+      if (pending.start.call > state.lastCall) pending.neverSeen();
       this.#start(pending);
     }
     for (const call of this.#owedAcknowledgements) this.#link.send({ type: 'acknowledge', call });

@@ -7,7 +7,7 @@ type Start = Extract<Command, { type: 'start' }>;
 /**
  * One call without an ending yet, and what is known of it.
  *
- *     unsent --frame given to a stream--> sent --`started`, or `running` after resume--> started
+ *     unsent --frame given to a stream--> sent --`started`--> started
  *     sent --the agent says that it never saw the number--> unsent
  *
  * `executed` follows: `no`, `unknown`, `yes`. A frame once given to a stream may arrive, so `sent` is never `no`.

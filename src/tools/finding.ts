@@ -57,7 +57,7 @@ export function resultOf(policy: Policy, outcome: Outcome, finding: Finding): To
   });
   if (ending === null || tool === null)
     return notice === null ? null : { ...nothing, notice, duration_ms: 0 };
-  const notices = [notice, ...sideEffects(ending)].filter((text) => text !== null);
+  const notices = [notice, ...sideEffects(ending, outcome)].filter((text) => text !== null);
   return {
     ...tool.show(ending),
     notice: notices.length === 0 ? null : notices.join('; '),
@@ -66,7 +66,9 @@ export function resultOf(policy: Policy, outcome: Outcome, finding: Finding): To
 }
 
 /** What an ending did to the rest of the sandbox, which the model should know. */
-function sideEffects(ending: Ending): string[] {
+function sideEffects(ending: Ending, outcome: Outcome): string[] {
+  if (ending.interpreter === 'lost' && outcome.cause !== 'interpreter_ended')
+    return ['interpreter died; state reset'];
   if (ending.interpreter === 'replaced') return ['the interpreter was restarted; earlier state is gone'];
   if (ending.killReach === 'everything')
     return ['all processes were ended, interpreter and background included'];

@@ -16,7 +16,10 @@ let engine: DockerEngine;
 
 /** Another build of the agent may be tried without installing it. */
 const folder = process.env['FAULTLINE_AGENT_FOLDER'];
-const agent = folder === undefined ? {} : { agent: { agent: `${folder}/agent`, interpreter: `${folder}/interpreter.py` } };
+const agent =
+  folder === undefined
+    ? {}
+    : { agent: { agent: `${folder}/agent`, interpreter: `${folder}/interpreter.py` } };
 const connect = () => DockerEngine.connect({ controllerId, clock: systemClock, log: LOG, ...agent });
 const soon = (ms = 60_000) => Deadline.after(systemClock, 'sandbox_start', ms);
 const docker = (...args: string[]) => promisify(execFile)('docker', args, { timeout: 20_000 });
@@ -46,7 +49,10 @@ async function run(sandbox: Sandbox, work: Work): Promise<Ending | StartFailure>
   return ending;
 }
 
-async function shell(sandbox: Sandbox, command: string): Promise<{ status: number; stdout: string; stderr: string }> {
+async function shell(
+  sandbox: Sandbox,
+  command: string,
+): Promise<{ status: number; stdout: string; stderr: string }> {
   const ending = await run(sandbox, { kind: 'shell', command });
   if (ending.type !== 'exited') throw new Error(`start failed: errno ${String(ending.errno)}`);
   const text = (stream: Ending['stdout']) => Buffer.concat([stream.head, stream.tail]).toString();
@@ -74,7 +80,10 @@ const IMAGES = ['faultline/base', 'faultline/minimal', 'faultline/busybox'];
 
 test.each(IMAGES)('%s: a shell as the policy user, without network or capabilities', async (image) => {
   await using made = await start(specOf(image));
-  const seen = await shell(made.sandbox, 'id -u; grep -E "CapEff|CapBnd|NoNewPrivs" /proc/self/status; ls /sys/class/net');
+  const seen = await shell(
+    made.sandbox,
+    'id -u; grep -E "CapEff|CapBnd|NoNewPrivs" /proc/self/status; ls /sys/class/net',
+  );
   expect(seen.stdout.replaceAll(/\s+/g, ' ').trim()).toBe(
     '65534 CapEff: 0000000000000000 CapBnd: 0000000000000000 NoNewPrivs: 1 lo',
   );
@@ -85,18 +94,33 @@ test.each(IMAGES)('%s: a shell as the policy user, without network or capabiliti
 test('an image with nothing in it starts, and says that it has no shell', async () => {
   await using made = await start(specOf('faultline/empty'));
   expect(made.sandbox.offers).toEqual({ shell: null, python: null });
-  expect(await run(made.sandbox, { kind: 'shell', command: 'true' })).toMatchObject({ type: 'start-failed', stage: 'exec' });
+  expect(await run(made.sandbox, { kind: 'shell', command: 'true' })).toMatchObject({
+    type: 'start-failed',
+    stage: 'exec',
+  });
 });
 
 test('what is written as a file is read again, by the file calls and by the shell', async () => {
   await using made = await start(specOf('faultline/busybox'));
   const data = Buffer.from([0, 1, 10, 255]);
-  const written = await run(made.sandbox, { kind: 'write-file', path: '/tmp/a/b', offset: 0, data, mode: 0o644 });
+  const written = await run(made.sandbox, {
+    kind: 'write-file',
+    path: '/tmp/a/b',
+    offset: 0,
+    data,
+    mode: 0o644,
+  });
   expect(written).toMatchObject({ type: 'exited', errno: 0 });
   const read = await run(made.sandbox, { kind: 'read-file', path: '/tmp/a/b', offset: 1, length: 100 });
   expect(read.type === 'exited' && Buffer.from(read.payload)).toEqual(data.subarray(1));
   expect(await shell(made.sandbox, 'wc -c < /tmp/a/b')).toMatchObject({ stdout: '4\n' });
-  const denied = await run(made.sandbox, { kind: 'write-file', path: '/root/x', offset: 0, data, mode: 0o644 });
+  const denied = await run(made.sandbox, {
+    kind: 'write-file',
+    path: '/root/x',
+    offset: 0,
+    data,
+    mode: 0o644,
+  });
   expect(denied).toMatchObject({ type: 'exited', errno: 13 });
 });
 
@@ -131,7 +155,10 @@ test('removing twice succeeds, and what was removed can be neither used nor adop
   await engine.remove(sandbox.handle, soon());
   expect(await faultOf(shell(sandbox, 'true'))).toMatchObject({ code: 'lost', executed: 'no' });
   expect(await faultOf(engine.adopt(sandbox.handle, soon()))).toMatchObject({ code: 'lost' });
-  expect(await engine.postMortem(sandbox.handle, soon())).toMatchObject({ container: 'gone', foreignKill: false });
+  expect(await engine.postMortem(sandbox.handle, soon())).toMatchObject({
+    container: 'gone',
+    foreignKill: false,
+  });
 });
 
 test("an operator's docker kill in the middle of a command is a loss with a foreign kill", async () => {
@@ -158,12 +185,19 @@ test('a live sandbox examined: running, counters of the host, nobody killed it',
   await using made = await start(specOf('faultline/busybox'));
   const seen = await engine.postMortem(made.sandbox.handle, soon());
   expect(seen).toMatchObject({ container: 'running', exitCode: null, foreignKill: false, oomFlag: false });
-  if (seen.hostCounters !== null) expect(seen.hostCounters).toMatchObject({ oomKills: 0, memoryLimitBytes: 256 * 2 ** 20 });
+  if (seen.hostCounters !== null)
+    expect(seen.hostCounters).toMatchObject({ oomKills: 0, memoryLimitBytes: 256 * 2 ** 20 });
 });
 
-test.each(['faultline/no-such-image', 'Not A Reference'])('%s: the image is missing, and nothing is left', async (image) => {
-  expect(await faultOf(engine.start(specOf(image), soon()))).toMatchObject({ code: 'image_missing', executed: 'no' });
-});
+test.each(['faultline/no-such-image', 'Not A Reference'])(
+  '%s: the image is missing, and nothing is left',
+  async (image) => {
+    expect(await faultOf(engine.start(specOf(image), soon()))).toMatchObject({
+      code: 'image_missing',
+      executed: 'no',
+    });
+  },
+);
 
 test('a start that runs out of time is given up at once and swept away', async () => {
   const fault = await faultOf(engine.start(specOf('faultline/busybox'), soon(5)));
@@ -171,12 +205,20 @@ test('a start that runs out of time is given up at once and swept away', async (
 });
 
 test('a runtime that the engine does not know is the engine operator’s error, not the image’s', async () => {
-  const fault = await faultOf(engine.start(specOf('faultline/busybox', { runtime: 'no-such-runtime' }), soon()));
+  const fault = await faultOf(
+    engine.start(specOf('faultline/busybox', { runtime: 'no-such-runtime' }), soon()),
+  );
   expect(fault.code).toBe('engine_error');
 });
 
 test('an engine that is not there is engine_down', async () => {
-  const nowhere = DockerEngine.connect({ dockerHost: 'unix:///nowhere.sock', controllerId, clock: systemClock, log: LOG, ...agent });
+  const nowhere = DockerEngine.connect({
+    dockerHost: 'unix:///nowhere.sock',
+    controllerId,
+    clock: systemClock,
+    log: LOG,
+    ...agent,
+  });
   expect(await faultOf(nowhere)).toMatchObject({ code: 'engine_down' });
 });
 
@@ -187,7 +229,12 @@ test('an image that declares a volume or a health check leaves nothing and runs 
   await docker('rm', seed);
   try {
     const sandbox = await engine.start(specOf(image), soon());
-    const { stdout } = await docker('inspect', '-f', '{{json .Mounts}} {{json .State.Health}}', sandbox.handle.id);
+    const { stdout } = await docker(
+      'inspect',
+      '-f',
+      '{{json .Mounts}} {{json .State.Health}}',
+      sandbox.handle.id,
+    );
     const volume = /"Name":"([0-9a-f]{64})"/.exec(stdout)?.[1] ?? 'none declared';
     expect(stdout.trim()).toMatch(/ null$/);
     await engine.remove(sandbox.handle, soon());

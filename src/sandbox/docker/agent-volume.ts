@@ -140,8 +140,9 @@ export class AgentVolume {
   }
 }
 
+/** The response has no body, but until it is read to its end it keeps its connection, and that the process. */
 function archivedSize(response: unknown): number | null {
-  const { headers } = response as IncomingMessage;
+  const { headers } = (response as IncomingMessage).resume();
   const stat = headers['x-docker-container-path-stat'];
   if (typeof stat !== 'string') return null;
   const parsed = JSON.parse(Buffer.from(stat, 'base64').toString()) as { size?: number };

@@ -70,7 +70,9 @@ export function containerOptions(spec: SandboxSpec, context: ContainerContext): 
 function entrypoint(policy: Policy): string[] {
   const { uid, gid } = policy.user;
   const user = `${String(uid)}:${String(gid)}`;
-  return [`${AGENT_FOLDER}/agent`, '--user', user, '--keep-caps', capabilityMask(policy.capabilities)];
+  const driver = `${AGENT_FOLDER}/interpreter.py`;
+  const capabilities = capabilityMask(policy.capabilities);
+  return [`${AGENT_FOLDER}/agent`, '--user', user, '--keep-caps', capabilities, '--driver', driver];
 }
 
 /** As the agent and /proc/PID/status write it: hexadecimal, 16 digits. */

@@ -59,7 +59,8 @@ export class DockerConnection {
     const query = { stream: true, stdin: true, stdout: true, stderr: false };
     const options: object = { _query: query, _body: {}, hijack: true };
     try {
-      return new StdioStream((await this.docker.getContainer(id).attach(options)) as Duplex);
+      const socket: unknown = await this.docker.getContainer(id).attach(options);
+      return new StdioStream(socket as Duplex);
     } catch (error) {
       throw dockerFault('attach', error);
     }

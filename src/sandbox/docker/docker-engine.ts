@@ -146,8 +146,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
 
   async remove(handle: SandboxHandle, deadline: Deadline): Promise<void> {
     const { id } = handle;
-    this.#removed.add(id);
-    forgetOldest(this.#removed);
+    remember(this.#removed, id);
     this.#known.get(id)?.client.detach();
     const removal = removeContainer(this.#connection, id);
     try {
@@ -176,16 +175,12 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     const { clock, log, runtimeProbeMs } = this.#options;
     const info = await this.#connection.info(deadline);
     this.#cgroupVersion = info.cgroupVersion;
-    const names = candidates(info.runtimes, info.defaultRuntime);
-    this.#runtime = await chooseRuntime(
-      names,
-      async (runtime) => {
-        const within = Deadline.after(clock, 'sandbox_start', runtimeProbeMs ?? RUNTIME_PROBE_MS);
-        const { handle } = await this.#start(probeSpec(this.#volume.image), runtime, within);
-        await this.remove(handle, within);
-      },
-      log,
-    );
+    const works = async (runtime: string): Promise<void> => {
+      const within = Deadline.after(clock, 'sandbox_start', runtimeProbeMs ?? RUNTIME_PROBE_MS);
+      const { handle } = await this.#start(probeSpec(this.#volume.image), runtime, within);
+      await this.remove(handle, within);
+    };
+    this.#runtime = await chooseRuntime(candidates(info.runtimes, info.defaultRuntime), works, log);
     log.info({ runtime: this.#runtime }, 'runtime chosen');
   }
 
@@ -205,8 +200,9 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   }
 }
 
-/** Sets keep their order, so the first is the oldest. */
-function forgetOldest(removed: Set<string>): void {
+/** Bounded; sets keep their order, so the first is the oldest. */
+function remember(removed: Set<string>, id: string): void {
+  removed.add(id);
   const [oldest] = removed;
   if (removed.size > REMEMBERED_REMOVALS && oldest !== undefined) removed.delete(oldest);
 }

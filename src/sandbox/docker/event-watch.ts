@@ -48,9 +48,13 @@ export class EventWatch implements Disposable {
     this.#events.delete(container);
   }
 
+  get #ended(): boolean {
+    return this.#stopped.signal.aborted;
+  }
+
   async #listen(): Promise<void> {
     let pauseMs = FIRST_PAUSE_MS;
-    while (!this.#stopped.signal.aborted) {
+    while (!this.#ended) {
       try {
         const stream = await this.#subscribe();
         pauseMs = FIRST_PAUSE_MS;
@@ -58,7 +62,7 @@ export class EventWatch implements Disposable {
       } catch {
         // The engine is away; how often is of no interest, only that it is.
       }
-      if (this.#stopped.signal.aborted) return;
+      if (this.#ended) return;
       this.#connection.noteDisturbance();
       await pause(this.#clock, pauseMs, this.#stopped.signal);
       pauseMs = Math.min(pauseMs * 2, LAST_PAUSE_MS);

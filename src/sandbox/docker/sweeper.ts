@@ -43,12 +43,12 @@ export class Sweeper implements AsyncDisposable {
   }
 
   async #sweep(container: string, requests: Promise<unknown>): Promise<void> {
-    let over = false;
-    void requests.then(() => (over = true));
+    const state = { over: false };
+    void requests.then(() => (state.over = true));
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LAST_PAUSE_MS)) {
-      // Lets `over` be told where nothing is under way any more.
+      // Lets `over` be set where nothing is under way any more.
       await pause(this.#clock, 0);
-      const last = over;
+      const last = state.over;
       const gone = await this.#tryOnce(container);
       if ((gone && last) || this.#stopped.signal.aborted) return;
       await pause(this.#clock, pauseMs, this.#stopped.signal);

@@ -45,7 +45,7 @@ test('core files are off, open files and file size are bounded hard', () => {
 
 test('the command line tells the agent whom to become and what to leave', () => {
   const made = options({ user: { uid: 1000, gid: 100 }, capabilities: ['CHOWN', 'NET_BIND_SERVICE'] });
-  expect(made.Entrypoint).toEqual(['/.faultline/agent', '--user', '1000:100', '--keep-caps', '0000000000000401']);
+  expect(made.Entrypoint).toEqual(['/.faultline/agent', '--user', '1000:100', '--keep-caps', '0000000000000401', '--driver', '/.faultline/interpreter.py']);
   expect(made.HostConfig?.CapAdd).toEqual(['SETUID', 'SETGID', 'SETPCAP', 'KILL', 'CHOWN', 'NET_BIND_SERVICE']);
 });
 

@@ -1,0 +1,206 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const root = join(import.meta.dirname, '../../..');
+const START_MS = 60_000;
+export const TOKEN = 'a-token-for-tests';
+
+const TASKS = `
+default: base
+tasks:
+  base: { image: base }
+  minimal: { image: minimal, tools: [shell, python, read_file, write_file] }
+  busybox: { image: busybox, tools: [shell, python, read_file, write_file] }
+  empty: { image: empty, tools: [shell, python, read_file, write_file, list_files] }
+  missing: { image: missing }
+  broken-setup: { image: base, setup: [["sh", "-c", "exit 3"]] }
+  prepared:
+    image: base
+    setup: [["sh", "-c", "echo ready > /srv/state"]]
+    when: [{ pointer: /kind, equals: prepared }]
+    tools:
+      - shell
+      - name: grep_state
+        description: Finds a word in the state
+        parameters: { word: { type: string } }
+        command: ["grep", "-c", "{word}", "/srv/state"]
+  short: { image: base, policy: short }
+`;
+
+/** Everything the server reads and writes, in a folder of its own that is removed at the end. */
+export class World implements AsyncDisposable {
+  readonly folder = mkdtempSync(join(tmpdir(), 'faultline-test-'));
+  readonly #servers: Server[] = [];
+
+  constructor() {
+    cpSync(join(root, 'images'), join(this.folder, 'images'), { recursive: true });
+    cpSync(join(root, 'test/images'), join(this.folder, 'images'), { recursive: true });
+    for (const image of ['minimal', 'busybox', 'empty'])
+      promiseEverything(join(this.folder, `images/${image}/image.yaml`));
+    mkdirSync(join(this.folder, 'images/missing'));
+    writeFileSync(
+      join(this.folder, 'images/missing/image.yaml'),
+      'reference: faultline/there-is-no-such-image:1\n',
+    );
+    cpSync(join(root, 'policies'), join(this.folder, 'policies'), { recursive: true });
+    const policy = readFileSync(join(root, 'policies/default.yaml'), 'utf8');
+    const short = policy
+      .replace(/rollout_idle: .*/, 'rollout_idle: 1s')
+      .replace(/rollout_life: .*/, 'rollout_life: 1h');
+    writeFileSync(join(this.folder, 'policies/short.yaml'), short);
+    writeFileSync(join(this.folder, 'policies/tasks.yaml'), TASKS);
+  }
+
+  /** The server as a process of its own, as users run it. */
+  async start(environment: Readonly<Record<string, string>> = {}): Promise<Server> {
+    const server = await Server.start(this.folder, environment);
+    this.#servers.push(server);
+    return server;
+  }
+
+  get controllerId(): string {
+    return readFileSync(join(this.folder, 'data/controller-id'), 'utf8').trim();
+  }
+
+  /** Containers that carry this world's label, running or not. */
+  async containers(): Promise<string[]> {
+    const filter = `label=faultline.controller=${this.controllerId}`;
+    const { stdout } = await promisify(execFile)('docker', ['ps', '-aq', '--no-trunc', '--filter', filter], {
+      timeout: 20_000,
+    });
+    return stdout.split('\n').filter((line) => line !== '');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const server of this.#servers) await server.stop();
+    const left = await this.containers();
+    if (left.length > 0) await promisify(execFile)('docker', ['rm', '-f', ...left], { timeout: 60_000 });
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** An operator's mistake: the image is said to offer what it doesn't. */
+function promiseEverything(file: string): void {
+  writeFileSync(file, readFileSync(file, 'utf8').replace(/^(shell|python): false$/gm, '$1: true'));
+}
+
+export class Server {
+  readonly url: string;
+  readonly process: ChildProcess;
+
+  private constructor(url: string, process: ChildProcess) {
+    this.url = url;
+    this.process = process;
+  }
+
+  static async start(folder: string, environment: Readonly<Record<string, string>>): Promise<Server> {
+    const child = spawn(process.execPath, [join(root, 'src/main.ts')], {
+      env: {
+        ...process.env,
+        FAULTLINE_PORT: '0',
+        FAULTLINE_TOKEN: TOKEN,
+        FAULTLINE_DATA: join(folder, 'data'),
+        FAULTLINE_POLICIES: join(folder, 'policies'),
+        FAULTLINE_IMAGES: join(folder, 'images'),
+        LOG_LEVEL: 'warn',
+        ...environment,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    return new Server(await address(child), child);
+  }
+
+  async request(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Response> {
+    return await fetch(this.url + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${TOKEN}`,
+        ...(body === undefined || typeof body === 'string' ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+  }
+
+  /** A tool call as the platform sends it. */
+  async tool(
+    name: string,
+    rollout: string,
+    call: string,
+    args: unknown,
+    more: object = {},
+  ): Promise<ToolReply> {
+    const envelope = {
+      type: 'function_call',
+      id: `fc_${call}`,
+      call_id: call,
+      name,
+      arguments: JSON.stringify(args),
+    };
+    const response = await this.request('POST', `/v1/tools/${name}`, {
+      ...envelope,
+      trace_id: rollout,
+      ...more,
+    });
+    const body = (await response.json()) as { output?: string };
+    return { status: response.status, output: body.output ?? null, headers: response.headers };
+  }
+
+  async verdict(
+    rollout: string,
+  ): Promise<{ verdict: string; reasons: string[]; counts: Record<string, number> }> {
+    const response = await this.request('GET', `/v1/rollouts/${rollout}/verdict`);
+    return (await response.json()) as { verdict: string; reasons: string[]; counts: Record<string, number> };
+  }
+
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM');
+  }
+
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
+    const gone = once(this.process, 'exit');
+    this.process.kill(signal);
+    await gone;
+  }
+}
+
+export interface ToolReply {
+  readonly status: number;
+  readonly output: string | null;
+  readonly headers: Headers;
+}
+
+/** Where the server says that it listens. */
+function address(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    const timer = setTimeout(
+      () => reject(new Error(`server not up in ${String(START_MS)} ms:\n${said}`)),
+      START_MS,
+    );
+    const listen = (data: Buffer): void => {
+      said += data.toString();
+      const match = /listens on (http:\S+)/.exec(said);
+      if (match?.[1] === undefined) return;
+      clearTimeout(timer);
+      resolve(match[1]);
+    };
+    child.stdout?.on('data', listen);
+    child.stderr?.on('data', listen);
+    child.once('exit', (code) => reject(new Error(`server ended with ${String(code)}:\n${said}`)));
+  });
+}
