@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # What every set-up step shares; sourced, POSIX sh. Steps speak on stderr only, so that `npm run … | jq` stays
 # clean, and say nothing when there is nothing to do.
 
@@ -57,13 +58,6 @@ sha256() {
   if command -v sha256sum >/dev/null 2>&1; then sha256sum | cut -d' ' -f1; else shasum -a 256 | cut -d' ' -f1; fi
 }
 
-# folder_sha256 DIR: over names, executable bits and contents of its files.
-folder_sha256() (
-  cd "$1"
-  tar --version 2>/dev/null | grep -q GNU || { find . -type f -exec cat {} + | sha256 && exit; }
-  tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX -cf - . | sha256
-)
-
 # can_install: whether this user can install Debian's packages here.
 can_install() { [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; }
 
@@ -71,9 +65,10 @@ can_install() { [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; }
 apt_install() {
   why=$1
   shift
+  installed=" $(dpkg-query -W -f '${Package}:${db:Status-Abbrev} ' "$@" 2>/dev/null || :)"
   missing=
   for package; do
-    dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^ii' || missing="$missing $package"
+    case $installed in *" $package:ii"*) ;; *) missing="$missing $package" ;; esac
   done
   [ -n "$missing" ] || return 0
   can_install || fail "$why: missing$missing; only root on a machine with apt can install that here. Please run:" \
