@@ -149,7 +149,10 @@ export class AgentLink {
       return;
     }
     if (this.#instance !== null && this.#instance !== report.instance) {
-      const fault = new SandboxFault('lost', 'another agent instance answers: the container was started again');
+      const fault = new SandboxFault(
+        'lost',
+        'another agent instance answers: the container was started again',
+      );
       attachment.answered.reject(fault);
       this.#fail(fault);
       return;

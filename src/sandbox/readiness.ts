@@ -16,14 +16,27 @@ const LIMITS: CallLimits = { timeoutMs: 10_000, keepBytes: 1024, outputBytes: 65
 export async function checkReadiness(sandbox: Sandbox, deadline: Deadline): Promise<void> {
   const { shell } = sandbox.offers;
   const probe = perform(sandbox, PROBE_CALL, { kind: 'probe' }, deadline);
-  const empty: Work = { kind: 'exec', argv: [shell ?? '', '-c', ':'], env: [], cwd: null, stdin: new Uint8Array() };
+  const empty: Work = {
+    kind: 'exec',
+    argv: [shell ?? '', '-c', ':'],
+    env: [],
+    cwd: null,
+    stdin: new Uint8Array(),
+  };
   const started = shell === null ? null : perform(sandbox, SHELL_CALL, empty, deadline);
   const [probeProblem, shellProblem] = await Promise.all([probe, started]);
-  if (probeProblem !== null) throw new SandboxFault('engine_error', `no process can be started: ${probeProblem}`);
-  if (shellProblem !== null) throw new SandboxFault('image_broken', `${String(shell)} does not run: ${shellProblem}`);
+  if (probeProblem !== null)
+    throw new SandboxFault('engine_error', `no process can be started: ${probeProblem}`);
+  if (shellProblem !== null)
+    throw new SandboxFault('image_broken', `${String(shell)} does not run: ${shellProblem}`);
 }
 
-async function perform(sandbox: Sandbox, call: number, work: Work, deadline: Deadline): Promise<string | null> {
+async function perform(
+  sandbox: Sandbox,
+  call: number,
+  work: Work,
+  deadline: Deadline,
+): Promise<string | null> {
   const ending = await deadline.race(sandbox.run(call, work, LIMITS));
   sandbox.acknowledge(call);
   return problem(ending);

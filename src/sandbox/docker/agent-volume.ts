@@ -57,7 +57,11 @@ export class AgentVolume {
   }
 
   /** @throws Error of `node:fs` where the agent isn't built. */
-  static async load(connection: DockerConnection, controllerId: string, paths: AgentPaths): Promise<AgentVolume> {
+  static async load(
+    connection: DockerConnection,
+    controllerId: string,
+    paths: AgentPaths,
+  ): Promise<AgentVolume> {
     const [agent, interpreter] = await Promise.all([readFile(paths.agent), readFile(paths.interpreter)]);
     return new AgentVolume(connection, controllerId, [
       { name: 'agent', mode: 0o555, bytes: agent },
@@ -76,14 +80,17 @@ export class AgentVolume {
       const archive = await this.#tar();
       await this.#connection.ask('prepare', deadline, container.putArchive(archive, { path: AGENT_FOLDER }));
     } finally {
-      await this.#connection.ask('remove', deadline, container.remove({ force: true })).catch((error: unknown) => {
-        if (!isGone(error)) throw error;
-      });
+      await this.#connection
+        .ask('remove', deadline, container.remove({ force: true }))
+        .catch((error: unknown) => {
+          if (!isGone(error)) throw error;
+        });
     }
   }
 
   async #create(name: string, deadline: Deadline): Promise<void> {
-    const create = () => this.#connection.ask('create', deadline, this.#connection.docker.createContainer(this.#filler(name)));
+    const create = () =>
+      this.#connection.ask('create', deadline, this.#connection.docker.createContainer(this.#filler(name)));
     try {
       await create();
     } catch (error) {

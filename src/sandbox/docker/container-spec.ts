@@ -82,7 +82,10 @@ export function capabilityMask(capabilities: Policy['capabilities']): string {
   return mask.toString(16).padStart(16, '0');
 }
 
-function hostConfig(policy: Policy, context: ContainerContext): NonNullable<ContainerCreateOptions['HostConfig']> {
+function hostConfig(
+  policy: Policy,
+  context: ContainerContext,
+): NonNullable<ContainerCreateOptions['HostConfig']> {
   const { limits } = policy;
   const seccomp = context.seccomp === null ? [] : [`seccomp=${context.seccomp}`];
   return {
@@ -102,7 +105,9 @@ function hostConfig(policy: Policy, context: ContainerContext): NonNullable<Cont
     Privileged: false,
     SecurityOpt: ['no-new-privileges', ...seccomp],
     ReadonlyRootfs: policy.read_only_root,
-    ...(limits.tmp === undefined ? {} : { Tmpfs: { '/tmp': `rw,nosuid,nodev,exec,mode=1777,size=${String(limits.tmp)}` } }),
+    ...(limits.tmp === undefined
+      ? {}
+      : { Tmpfs: { '/tmp': `rw,nosuid,nodev,exec,mode=1777,size=${String(limits.tmp)}` } }),
     ShmSize: limits.shm,
     OomScoreAdj: OOM_SCORE_ADJUSTMENT,
     LogConfig: { Type: 'none', Config: {} },
@@ -134,5 +139,8 @@ function labels(spec: SandboxSpec, context: ContainerContext): Record<string, st
 
 /** Tells whether a sandbox that was found again was made from the same image and policy. */
 export function specDigest(spec: SandboxSpec): string {
-  return createHash('sha256').update(JSON.stringify([spec.image, spec.policy])).digest('hex').slice(0, 16);
+  return createHash('sha256')
+    .update(JSON.stringify([spec.image, spec.policy]))
+    .digest('hex')
+    .slice(0, 16);
 }

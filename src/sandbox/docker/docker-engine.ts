@@ -61,7 +61,9 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     this.#connection = connection;
     this.#volume = volume;
     this.#watch = new EventWatch(connection, options.clock, options.controllerId);
-    this.#sweeper = new Sweeper(options.clock, options.log, (container) => removeContainer(connection, container));
+    this.#sweeper = new Sweeper(options.clock, options.log, (container) =>
+      removeContainer(connection, container),
+    );
   }
 
   /** Brings the agent's volume there and finds the runtime. @throws SandboxFault `engine_down`, `engine_error`. */
@@ -163,7 +165,11 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   async postMortem(handle: SandboxHandle, deadline: Deadline): Promise<PostMortem> {
     const { id } = handle;
     const since = this.#known.get(id)?.client.lastRunAt ?? this.#known.get(id)?.sinceMs ?? 0;
-    return examine(this.#connection, this.#watch, id, { removedByUs: this.#removed.has(id), since, deadline });
+    return examine(this.#connection, this.#watch, id, {
+      removedByUs: this.#removed.has(id),
+      since,
+      deadline,
+    });
   }
 
   async ping(deadline: Deadline): Promise<EngineInfo> {

@@ -77,7 +77,10 @@ export function agentIsMissing(error: unknown): boolean {
 /** Removing what is gone, or what somebody else is removing now, has succeeded. */
 export function isGone(error: unknown): boolean {
   const { statusCode, message } = read(error);
-  return statusCode === 404 || (statusCode === 409 && /removal of container .* is already in progress/i.test(message));
+  return (
+    statusCode === 404 ||
+    (statusCode === 409 && /removal of container .* is already in progress/i.test(message))
+  );
 }
 
 /** The thing asked for does not exist. */
@@ -100,7 +103,8 @@ function unreachable(systemCode: string | null, message: string): boolean {
 }
 
 function read(error: unknown): ApiError {
-  const fields: Partial<Record<'statusCode' | 'code', unknown>> = typeof error === 'object' && error !== null ? error : {};
+  const fields: Partial<Record<'statusCode' | 'code', unknown>> =
+    typeof error === 'object' && error !== null ? error : {};
   return {
     statusCode: typeof fields.statusCode === 'number' ? fields.statusCode : null,
     systemCode: typeof fields.code === 'string' ? fields.code : null,

@@ -48,13 +48,13 @@ export class EventWatch implements Disposable {
     this.#events.delete(container);
   }
 
-  get #ended(): boolean {
+  #ended(): boolean {
     return this.#stopped.signal.aborted;
   }
 
   async #listen(): Promise<void> {
     let pauseMs = FIRST_PAUSE_MS;
-    while (!this.#ended) {
+    while (!this.#ended()) {
       try {
         const stream = await this.#subscribe();
         pauseMs = FIRST_PAUSE_MS;
@@ -62,7 +62,7 @@ export class EventWatch implements Disposable {
       } catch {
         // The engine is away; how often is of no interest, only that it is.
       }
-      if (this.#ended) return;
+      if (this.#ended()) return;
       this.#connection.noteDisturbance();
       await pause(this.#clock, pauseMs, this.#stopped.signal);
       pauseMs = Math.min(pauseMs * 2, LAST_PAUSE_MS);
@@ -89,7 +89,8 @@ export class EventWatch implements Disposable {
     this.#lastSeen = event.time;
     const known = this.#events.get(event.container) ?? [];
     // `kill` may be said without end; what matters is the first of each.
-    if (!known.some(({ action, signal }) => action === event.action && signal === event.signal)) known.push(event);
+    if (!known.some(({ action, signal }) => action === event.action && signal === event.signal))
+      known.push(event);
     this.#events.set(event.container, known);
     const oldest = this.#events.keys().next();
     if (this.#events.size > REMEMBERED && oldest.done !== true) this.#events.delete(oldest.value);
@@ -116,7 +117,12 @@ export function parseEvent(line: string): (ContainerEvent & { container: string;
   }
   if (raw.Action === undefined || raw.Actor?.ID === undefined) return null;
   const time = String((raw.timeNano ?? 0) / 1e9);
-  return { container: raw.Actor.ID, action: raw.Action, signal: raw.Actor.Attributes?.['signal'] ?? null, time };
+  return {
+    container: raw.Actor.ID,
+    action: raw.Action,
+    signal: raw.Actor.Attributes?.['signal'] ?? null,
+    time,
+  };
 }
 
 export async function* lines(stream: Readable): AsyncGenerator<string> {

@@ -27,7 +27,9 @@ export async function examine(
 ): Promise<PostMortem> {
   const found = await inspect(connection, id, context.deadline);
   const asked = await events(connection, id, found.created, context.deadline);
-  const killed = [...watch.of(id), ...asked].some((event) => event.action === 'kill' && isDeadly(event.signal));
+  const killed = [...watch.of(id), ...asked].some(
+    (event) => event.action === 'kill' && isDeadly(event.signal),
+  );
   return {
     container: found.container,
     exitCode: found.exitCode,
@@ -40,7 +42,9 @@ export async function examine(
 
 async function inspect(connection: DockerConnection, id: string, deadline: Deadline): Promise<Found> {
   try {
-    const { State: state, Created: created } = await deadline.race(connection.docker.getContainer(id).inspect());
+    const { State: state, Created: created } = await deadline.race(
+      connection.docker.getContainer(id).inspect(),
+    );
     return {
       container: state.Running ? 'running' : 'exited',
       exitCode: state.Running ? null : state.ExitCode,

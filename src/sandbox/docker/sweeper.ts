@@ -38,7 +38,9 @@ export class Sweeper implements AsyncDisposable {
    */
   abandon(container: string, requests: readonly Promise<unknown>[]): void {
     if (this.#work.has(container)) return;
-    const work = this.#sweep(container, Promise.allSettled(requests)).finally(() => this.#work.delete(container));
+    const work = this.#sweep(container, Promise.allSettled(requests)).finally(() =>
+      this.#work.delete(container),
+    );
     this.#work.set(container, work);
   }
 

@@ -205,7 +205,10 @@ test('an ending kept from an earlier life of the controller is told to who asks 
   expect(await second.client.run(16, WORK, LIMITS)).toMatchObject({ waitStatus: 7 });
   second.client.acknowledge(16);
   await settle();
-  expect(await faultOf(second.client.run(16, WORK, LIMITS))).toMatchObject({ code: 'lost', executed: 'unknown' });
+  expect(await faultOf(second.client.run(16, WORK, LIMITS))).toMatchObject({
+    code: 'lost',
+    executed: 'unknown',
+  });
   expect(agent.executions).toBe(1);
 });
 

@@ -12,7 +12,13 @@ function options(changes: Partial<Policy> = {}, context: { seccomp?: string } = 
 
 test('nothing of the host, no network, no swap, no capability but the four of the agent', () => {
   const made = options();
-  expect(made).toMatchObject({ NetworkDisabled: true, OpenStdin: true, StdinOnce: false, Tty: false, User: '0:0' });
+  expect(made).toMatchObject({
+    NetworkDisabled: true,
+    OpenStdin: true,
+    StdinOnce: false,
+    Tty: false,
+    User: '0:0',
+  });
   expect(made.HostConfig).toMatchObject({
     Runtime: 'crun',
     Memory: 64 * 2 ** 20,
@@ -28,7 +34,12 @@ test('nothing of the host, no network, no swap, no capability but the four of th
     LogConfig: { Type: 'none' },
   });
   expect(made.HostConfig?.Mounts).toEqual([
-    expect.objectContaining({ Type: 'volume', Source: 'faultline-agent-1', Target: '/.faultline', ReadOnly: true }),
+    expect.objectContaining({
+      Type: 'volume',
+      Source: 'faultline-agent-1',
+      Target: '/.faultline',
+      ReadOnly: true,
+    }),
   ]);
   for (const absent of ['Binds', 'Devices', 'NetworkMode', 'Tmpfs', 'PidMode', 'IpcMode']) {
     expect(made.HostConfig).not.toHaveProperty(absent);
@@ -45,12 +56,32 @@ test('core files are off, open files and file size are bounded hard', () => {
 
 test('the command line tells the agent whom to become and what to leave', () => {
   const made = options({ user: { uid: 1000, gid: 100 }, capabilities: ['CHOWN', 'NET_BIND_SERVICE'] });
-  expect(made.Entrypoint).toEqual(['/.faultline/agent', '--user', '1000:100', '--keep-caps', '0000000000000401', '--driver', '/.faultline/interpreter.py']);
-  expect(made.HostConfig?.CapAdd).toEqual(['SETUID', 'SETGID', 'SETPCAP', 'KILL', 'CHOWN', 'NET_BIND_SERVICE']);
+  expect(made.Entrypoint).toEqual([
+    '/.faultline/agent',
+    '--user',
+    '1000:100',
+    '--keep-caps',
+    '0000000000000401',
+    '--driver',
+    '/.faultline/interpreter.py',
+  ]);
+  expect(made.HostConfig?.CapAdd).toEqual([
+    'SETUID',
+    'SETGID',
+    'SETPCAP',
+    'KILL',
+    'CHOWN',
+    'NET_BIND_SERVICE',
+  ]);
 });
 
 test('a capability that policy and agent both want is added once', () => {
-  expect(options({ capabilities: ['KILL'] }).HostConfig?.CapAdd).toEqual(['SETUID', 'SETGID', 'SETPCAP', 'KILL']);
+  expect(options({ capabilities: ['KILL'] }).HostConfig?.CapAdd).toEqual([
+    'SETUID',
+    'SETGID',
+    'SETPCAP',
+    'KILL',
+  ]);
 });
 
 test.each([[[], '0000000000000000'], [['SETFCAP'], '0000000080000000'], [['CHOWN', 'SETUID'], '0000000000000081']] as const)(
@@ -62,7 +93,10 @@ test.each([[[], '0000000000000000'], [['SETFCAP'], '0000000080000000'], [['CHOWN
 
 test('a network, a runtime, a profile and a tmpfs come from the policy alone', () => {
   const limits = { ...probeSpec('image').policy.limits, tmp: 4096 };
-  const made = options({ network: 'lab', runtime: 'runsc', read_only_root: true, limits }, { seccomp: '{"x":1}' });
+  const made = options(
+    { network: 'lab', runtime: 'runsc', read_only_root: true, limits },
+    { seccomp: '{"x":1}' },
+  );
   expect(made.NetworkDisabled).toBe(false);
   expect(made.HostConfig).toMatchObject({
     NetworkMode: 'lab',

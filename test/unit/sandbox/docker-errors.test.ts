@@ -1,17 +1,27 @@
 import { expect, test } from 'vitest';
 import { ManualClock } from './manual-clock.ts';
 import { Deadline } from '../../../src/kernel/deadline.ts';
-import { agentIsMissing, dockerFault, isGone, startFault, type Operation } from '../../../src/sandbox/docker/docker-errors.ts';
+import {
+  agentIsMissing,
+  dockerFault,
+  isGone,
+  startFault,
+  type Operation,
+} from '../../../src/sandbox/docker/docker-errors.ts';
 import { SandboxFault, type SandboxFaultCode } from '../../../src/sandbox/sandbox.ts';
 
 /** Captured from dockerd 20.10.24 with runc 1.1.5 and crun 1.8.1; dockerode puts its own words before them. */
-const MERGED = '/var/lib/docker/overlay2/e22487c39ab030a3c0fd54425f0c615591c064bf81d5dad4a8d281f04abef3ba/merged';
+const MERGED =
+  '/var/lib/docker/overlay2/e22487c39ab030a3c0fd54425f0c615591c064bf81d5dad4a8d281f04abef3ba/merged';
 const OCI = 'failed to create shim task: OCI runtime create failed: ';
 const NO_AGENT_RUNC = `${OCI}runc create failed: unable to start container process: exec: "/.faultline/agent": stat /.faultline/agent: no such file or directory: unknown`;
 const NO_AGENT_CRUN = `${OCI}executable file \`/.faultline/agent\` not found in $PATH: No such file or directory: unknown`;
 
 const api = (statusCode: number, message: string) =>
-  Object.assign(new Error(`(HTTP code ${String(statusCode)}) server error - ${message} `), { statusCode, reason: 'x' });
+  Object.assign(new Error(`(HTTP code ${String(statusCode)}) server error - ${message} `), {
+    statusCode,
+    reason: 'x',
+  });
 const system = (code: string) => Object.assign(new Error(`connect ${code} /var/run/docker.sock`), { code });
 
 const CAPTURED: readonly [SandboxFaultCode, Operation, Error][] = [
@@ -52,8 +62,13 @@ test.each(CAPTURED)('%s: %s said %s', (code, operation, error) => {
 
 test('the clock that ran out decides: a start takes too long, or the engine does not answer', async () => {
   const clock = new ManualClock();
-  for (const [clockName, code] of [['sandbox_start', 'start_timeout'], ['engine_request', 'engine_down']] as const) {
-    const raced = Deadline.after(clock, clockName, 5).race(new Promise(() => undefined)).catch((error: unknown) => error);
+  for (const [clockName, code] of [
+    ['sandbox_start', 'start_timeout'],
+    ['engine_request', 'engine_down'],
+  ] as const) {
+    const raced = Deadline.after(clock, clockName, 5)
+      .race(new Promise(() => undefined))
+      .catch((error: unknown) => error);
     await clock.advance(6);
     expect(dockerFault('start', await raced)).toMatchObject({ code });
   }
@@ -66,7 +81,13 @@ test('before a sandbox is ready nothing can be lost: dead or silent is the engin
   const after = () => codes.map((code) => startFault(new SandboxFault(code, 'x'), deadline).code);
   expect(after()).toEqual(['engine_error', 'engine_error', 'engine_down', 'image_missing', 'image_broken']);
   await clock.advance(6);
-  expect(after()).toEqual(['start_timeout', 'start_timeout', 'start_timeout', 'image_missing', 'image_broken']);
+  expect(after()).toEqual([
+    'start_timeout',
+    'start_timeout',
+    'start_timeout',
+    'image_missing',
+    'image_broken',
+  ]);
 });
 
 test('a fault stays what it is', () => {

@@ -56,7 +56,8 @@ export class ScriptedAgent {
       write: (chunk: Buffer, _encoding, done) => {
         const lines = (rest + chunk.toString()).split('\n');
         rest = lines.pop() ?? '';
-        for (const line of lines) if (line !== '') this.#hear((JSON.parse(line) as { command: Command }).command);
+        for (const line of lines)
+          if (line !== '') this.#hear((JSON.parse(line) as { command: Command }).command);
         done();
       },
     });

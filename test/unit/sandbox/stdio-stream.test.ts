@@ -9,10 +9,18 @@ function frame(stream: number, payload: string): Buffer {
 
 const read = (chunks: readonly Uint8Array[]): string => {
   const demultiplexer = new Demultiplexer();
-  return chunks.flatMap((chunk) => [...demultiplexer.push(chunk)].map((part) => Buffer.from(part).toString())).join('');
+  return chunks
+    .flatMap((chunk) => [...demultiplexer.push(chunk)].map((part) => Buffer.from(part).toString()))
+    .join('');
 };
 
-const STREAM = Buffer.concat([frame(1, 'one'), frame(2, 'not this'), frame(1, ''), frame(1, 'two'), frame(3, 'engine')]);
+const STREAM = Buffer.concat([
+  frame(1, 'one'),
+  frame(2, 'not this'),
+  frame(1, ''),
+  frame(1, 'two'),
+  frame(3, 'engine'),
+]);
 
 test('only stdout comes through, however the bytes are cut', () => {
   expect(read([STREAM])).toBe('onetwo');

@@ -55,7 +55,8 @@ test('crun is tried before the default, a runtime of another kind never', () => 
 });
 
 test('the first runtime that works is taken; the last one that fails says why', async () => {
-  const broken = (runtime: string) => (runtime === 'crun' ? Promise.reject(new Error('hybrid')) : Promise.resolve());
+  const broken = (runtime: string) =>
+    runtime === 'crun' ? Promise.reject(new Error('hybrid')) : Promise.resolve();
   expect(await chooseRuntime(['crun', 'runc'], broken, LOG)).toBe('runc');
   await expect(chooseRuntime(['crun'], broken, LOG)).rejects.toThrow('hybrid');
 });
