@@ -34,14 +34,24 @@ static struct {
 static const char TRAP_FUNCTION[] =
     "trap() {\n"
     "  { local -; set +xeu; } 2>/dev/null\n"
-    "  if [ \"$BASHPID\" != \"$$\" ]; then builtin trap \"$@\"; return; fi\n"
+    "  if [ \"$BASHPID\" != \"$$\" ] || [[ $* == *DEBUG* || $* == *RETURN* ]]; then\n"
+    "    builtin trap \"$@\"\n"
+    "  else\n"
     "  if [ -n \"${__faultline_exit+x}\" ]; then builtin trap -- \"$__faultline_exit\" EXIT; else builtin trap - EXIT; fi\n"
-    "  builtin trap \"$@\"\n"
-    "  local status=$? args\n"
+    "  builtin trap \"$@\" 2>/dev/null\n"
+    "  local status=$? args error\n"
+    "  if [ $status != 0 ]; then\n"
+    "    error=$(builtin trap \"$@\" 2>&1 >/dev/null)\n"
+    "    while [[ $error =~ (.*)" FILE_UNDER ":\\ line\\ [0-9]+:(.*) ]]; do\n"
+    "      error=\"${BASH_REMATCH[1]}bash: line ${BASH_LINENO[0]}:${BASH_REMATCH[2]}\"\n"
+    "    done\n"
+    "    builtin printf '%s\\n' \"$error\" >&2\n"
+    "  fi\n"
     "  eval \"args=($(builtin trap -p EXIT))\"\n"
     "  if [ ${#args[@]} -gt 2 ]; then __faultline_exit=${args[2]}; else unset __faultline_exit; fi\n"
     "  builtin trap -- \"${__faultline_exit-}\"$'\\n''" SAVE_BASH "' EXIT\n"
-    "  return $status\n"
+    "  builtin return $status\n"
+    "  fi\n"
     "}\n";
 
 const char *shell_directory(void) { return state.directory ? state.directory : settings.directory; }
@@ -72,8 +82,10 @@ static bool is_plain(const char *command) {
   for (const char *c = command; *c; c++) {
     if (quote == '\'') {
       if (*c == quote) quote = 0;
-    } else if (*c == '`' || *c == '\\' || (*c == '$' && (c[1] == '(' || c[1] == '{'))) {
+    } else if (*c == '`' || (*c == '$' && (c[1] == '(' || c[1] == '{')) || (*c == '\\' && c[1] <= '\n')) {
       return false;
+    } else if (*c == '\\') {
+      c++;
     } else if (quote) {
       if (*c == quote) quote = 0;
     } else if (*c == '\'' || *c == '"') {
@@ -83,6 +95,16 @@ static bool is_plain(const char *command) {
     }
   }
   return quote == 0;
+}
+
+/* `set -v` would print the trap's text: such a command goes without, and leaves the state as it was. */
+static bool shows_input(const char *command) {
+  if (strstr(command, "verbose")) return true;
+  for (const char *set = strstr(command, "set -"); set; set = strstr(set + 1, "set -")) {
+    size_t flags = strspn(set + 5, "abcdefghijklmnopqrstuvwxyzBCEHPT");
+    if (memchr(set + 5, 'v', flags)) return true;
+  }
+  return false;
 }
 
 static void text(struct bytes *b, const char *s) { bytes_append(b, s, strlen(s)); }
@@ -116,7 +138,7 @@ static void long_command(struct bytes *b, const char *command) {
 }
 
 static int start_bash(struct call *call, struct launch *launch, const char *command, uint64_t keep) {
-  bool plain = is_plain(command), longer = strlen(command) > ARGUMENT_MAX;
+  bool plain = is_plain(command) || shows_input(command), longer = strlen(command) > ARGUMENT_MAX;
   bool prelude = !plain || state.functions || longer;
   char **environment = launch->environment ? (char **)launch->environment : NULL;
   static char *const env_file[] = {"BASH_ENV=" FILE_UNDER};
@@ -138,7 +160,7 @@ static int start_bash(struct call *call, struct launch *launch, const char *comm
 
 /* No start file here, so the trap stands before the command, on the same line to keep line numbers. */
 static int start_sh(struct call *call, struct launch *launch, const char *command, uint64_t keep) {
-  bool plain = is_plain(command), longer = strlen(command) > ARGUMENT_MAX;
+  bool plain = is_plain(command) || shows_input(command), longer = strlen(command) > ARGUMENT_MAX;
   struct bytes line = {0}, b = {0};
   if (longer) text(&line, ". " FILE_UNDER "; ");
   if (!plain) text(&line, "trap '" SAVE_SH "' EXIT; ");

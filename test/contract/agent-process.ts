@@ -218,3 +218,27 @@ export function shell(command: string): Work {
 export function python(code: string): Work {
   return { kind: 'python', code };
 }
+
+export function exec(...argv: string[]): Work {
+  return { kind: 'exec', argv, env: [], cwd: null, stdin: Buffer.alloc(0) };
+}
+
+export function ending(end: CallEnd): Ending {
+  if (end.type === 'start-failed') throw new Error(`start failed: errno ${String(end.errno)}`);
+  return end;
+}
+
+export async function out(agent: AgentProcess, work: Work): Promise<string> {
+  return shown(await agent.call(work)).out;
+}
+
+/** Polls, as a namespace's processes end in their own time. */
+export async function until(agent: AgentProcess, command: string, wanted: string): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  let got = '';
+  while (Date.now() < deadline) {
+    got = await out(agent, exec('sh', '-c', command));
+    if (got.trim() === wanted) return;
+  }
+  expect(got.trim()).toBe(wanted);
+}

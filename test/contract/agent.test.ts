@@ -1,0 +1,231 @@
+import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Work } from '../../src/protocol/messages.ts';
+import { AgentProcess, buildAgent, ending, exec, out, python, shell, shown, until } from './agent-process.ts';
+
+beforeAll(buildAgent);
+
+const sleepers =
+  'n=0; for f in /proc/[0-9]*/cmdline; do grep -qa "sleep.999[9]" $f 2>/dev/null && n=$((n+1)); done; echo $n';
+
+describe('commands', () => {
+  it('run as the model, without rights, descriptors or signals of the agent', async () => {
+    await using agent = await AgentProcess.start();
+    const text = await out(
+      agent,
+      exec('sh', '-c', 'id -u; id -G; ls /proc/self/fd; grep -E "^(Cap|SigBlk|SigIgn)" /proc/self/status'),
+    );
+    expect(text).toBe(
+      ['31000', '31000', '0', '1', '2', '3', 'SigBlk:\t0000000000000000', 'SigIgn:\t0000000000000000']
+        .concat(['Inh', 'Prm', 'Eff', 'Bnd', 'Amb'].map((set) => `Cap${set}:\t0000000000000000`))
+        .join('\n') + '\n',
+    );
+  });
+
+  it('keep the capabilities of the policy, and no other', async () => {
+    await using agent = await AgentProcess.start({ keepCaps: '400' });
+    const text = await out(agent, exec('grep', '^Cap', '/proc/self/status'));
+    expect(text.match(/0000000000000400/g)).toHaveLength(5);
+    await using root = await AgentProcess.start({ uid: 0, keepCaps: '401' });
+    const rooted = await out(root, exec('grep', '-E', '^Cap(Prm|Eff|Bnd)', '/proc/self/status'));
+    expect(rooted.match(/0000000000000401/g)).toHaveLength(3);
+  });
+
+  it('get HOME, their variables, directory and input', async () => {
+    await using agent = await AgentProcess.start();
+    const work: Work = {
+      kind: 'exec',
+      argv: ['sh', '-c', 'echo $HOME $A $PATH; pwd; cat'],
+      env: ['A=b'],
+      cwd: '/',
+      stdin: Buffer.from('in'),
+    };
+    expect(await out(agent, work)).toBe('/ b /usr/local/bin:/usr/bin:/bin\n/\nin');
+    await using root = await AgentProcess.start({ uid: 0 });
+    expect(await out(root, exec('printenv', 'HOME'))).toBe('/root\n');
+  });
+
+  it('that cannot be started say so with the errno', async () => {
+    await using agent = await AgentProcess.start();
+    expect(await agent.call(exec('no-such-program'))).toMatchObject({
+      type: 'start-failed',
+      errno: 2,
+      stage: 'exec',
+    });
+    expect(await agent.call(exec('/etc/passwd'))).toMatchObject({
+      type: 'start-failed',
+      errno: 13,
+      stage: 'exec',
+    });
+    expect(await agent.call(exec())).toMatchObject({ type: 'start-failed', errno: 22 });
+    expect(await agent.call(exec('true', 'a\0b'))).toMatchObject({ type: 'start-failed', errno: 22 });
+    expect(await agent.call({ kind: 'probe' })).toMatchObject({ type: 'exited', waitStatus: 0 });
+  });
+
+  it('end with their own status though their pipes are closed (H14)', async () => {
+    await using agent = await AgentProcess.start();
+    expect(shown(await agent.call(shell('exec >&- 2>&-; sleep 0.3; exit 7')))).toEqual({
+      out: '',
+      err: '',
+      code: 7,
+    });
+  });
+
+  it('end though a detached child holds their output, and that child lives on without SIGPIPE (H28)', async () => {
+    await using agent = await AgentProcess.start();
+    const begun = Date.now();
+    const command =
+      "(setsid nohup sh -c 'echo $$ > pid; while :; do echo x; sleep 0.02; done' &); while ! test -s pid; do :; done; echo hi";
+    const end = ending(await agent.call(shell(command)));
+    expect(shown(end).out).toMatch(/^(x\n)*hi\n/);
+    expect(Date.now() - begun).toBeLessThan(3000);
+    for (let i = 0; i < 10; i++)
+      expect(shown(await agent.call(shell('sleep 0.05; kill -0 $(cat pid)'))).code).toBe(0);
+  });
+
+  it('read end of file from standard input (H33)', async () => {
+    await using agent = await AgentProcess.start();
+    expect(shown(await agent.call(shell('read x; echo $?; cat; echo done'))).out).toBe('1\ndone\n');
+  });
+
+  it('leave no zombies (H24)', async () => {
+    await using agent = await AgentProcess.start();
+    await agent.call(
+      shell(
+        'for i in $(seq 50); do (true & ) ; done; python3 -c "import os,time\nfor i in range(20):\n  os.fork() or os._exit(0)\nos.kill(os.getpid(),9)"',
+      ),
+    );
+    await until(agent, 'grep -l "State:.Z" /proc/[0-9]*/status | wc -l', '0');
+  });
+});
+
+describe('limits', () => {
+  it('of time end the whole tree: double forks, sessions of their own, ignored signals', async () => {
+    await using agent = await AgentProcess.start();
+    const command =
+      "trap '' TERM HUP INT; (setsid sh -c \"trap '' TERM; sleep 9999; sleep 9998\" &); (sleep 9999 &); sleep 9999";
+    const end = ending(await agent.call(shell(command), { timeoutMs: 500 }));
+    expect(end).toMatchObject({ killReason: 'timeout', killReach: 'tree', waitStatus: 9 });
+    expect(end.exitedAtMs - end.startedAtMs).toBeLessThan(3000);
+    expect(await out(agent, exec('sh', '-c', sleepers))).toBe('0\n');
+  });
+
+  it('of time spare what a finished call left behind', async () => {
+    await using agent = await AgentProcess.start();
+    await agent.call(shell('sleep 9999 &'));
+    await agent.call(shell('sleep 99'), { timeoutMs: 200 });
+    expect(await out(agent, exec('sh', '-c', sleepers))).toBe('1\n');
+  });
+
+  it('of output end a flood, with head, tail, count and digest, and memory stays flat (H44)', async () => {
+    await using agent = await AgentProcess.start();
+    const end = ending(await agent.call(shell('yes'), { outputBytes: 50_000_000, keepBytes: 65_536 }));
+    expect(end).toMatchObject({ killReason: 'output', killReach: 'tree', waitStatus: 9 });
+    expect([end.stdout.head.length, end.stdout.tail.length]).toEqual([32_768, 32_768]);
+    expect(end.stdout.totalBytes).toBeGreaterThan(50_000_000);
+    const peak = /VmHWM:\s*(\d+)/.exec(readFileSync(`/proc/${String(agent.hostPid)}/status`, 'utf8'))?.[1];
+    expect(Number(peak)).toBeLessThan(2048);
+  });
+
+  it.each([0, 1, 10, 100, 101, 1000])('keep the first and last bytes of a stream of %i', async (length) => {
+    await using agent = await AgentProcess.start();
+    const whole = Buffer.from(Array.from({ length }, (_, i) => 97 + (i % 26)));
+    const work: Work = { kind: 'exec', argv: ['cat'], env: [], cwd: null, stdin: whole };
+    const { stdout } = ending(await agent.call(work, { keepBytes: 101 }));
+    const cut = length > 101;
+    expect(Buffer.from(stdout.head)).toEqual(cut ? whole.subarray(0, 50) : whole);
+    expect(Buffer.from(stdout.tail)).toEqual(cut ? whole.subarray(-51) : Buffer.alloc(0));
+    const digest = execFileSync('sha256sum', { input: whole, encoding: 'utf8' }).slice(0, 64);
+    expect(Buffer.from(stdout.sha256).toString('hex')).toBe(digest);
+    expect(stdout.totalBytes).toBe(length);
+  });
+
+  it('can be cut short by a cancel; unknown numbers are ignored', async () => {
+    await using agent = await AgentProcess.start();
+    const { call, end } = agent.begin(shell('sleep 99'));
+    await agent.startedOf(call);
+    agent.send({ type: 'cancel', call: 999 });
+    agent.send({ type: 'acknowledge', call: 998 });
+    agent.send({ type: 'cancel', call });
+    expect(await end).toMatchObject({ killReason: 'cancelled', waitStatus: 9 });
+    agent.send({ type: 'cancel', call });
+    expect(await out(agent, shell('echo on'))).toBe('on\n');
+  });
+});
+
+describe('PID 1', () => {
+  it.each([31_000, 0])('survives every signal from inside (H04), model as uid %i', async (uid) => {
+    await using agent = await AgentProcess.start({ uid, keepCaps: '20' });
+    const kills = 'for s in $(seq 1 64); do kill -$s 1 2>/dev/null; done; kill -9 1; echo still';
+    expect(await out(agent, exec('bash', '-c', kills))).toBe('still\n');
+    expect(await out(agent, shell('echo here'))).toBe('here\n');
+    expect(agent.exited).toBe(false);
+  });
+
+  it('ignores the signals an engine sends to stop it', async () => {
+    await using agent = await AgentProcess.start();
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.kill(agent.hostPid, signal);
+    expect(await out(agent, shell('echo here'))).toBe('here\n');
+  });
+
+  it('shows none of its descriptors, memory or environment, even to root without rights (H38)', async () => {
+    for (const uid of [31_000, 0]) {
+      await using agent = await AgentProcess.start({ uid });
+      const command =
+        'for f in /proc/1/fd/0 /proc/1/fd/1 /proc/1/fd/2 /proc/1/mem; do echo x > $f; cat $f; done 2>/dev/null; ls /proc/1/fd';
+      const { out: text } = shown(await agent.call(exec('bash', '-c', command)));
+      expect(text).toBe('');
+      expect(agent.decoder.refused).toBe(0);
+    }
+  });
+
+  it.each([31_000, 0])('keeps the ending when everything is killed (H05), model as uid %i', async (uid) => {
+    await using agent = await AgentProcess.start({ uid, keepCaps: '20' });
+    await agent.call(python('x = 1'));
+    await agent.call(shell('sleep 9999 &'));
+    expect(ending(await agent.call(exec('bash', '-c', 'kill -9 -1; exit 4')))).toMatchObject({
+      waitStatus: 4 << 8,
+      killReason: 'none',
+    });
+    expect(ending(await agent.call(python('x')))).toMatchObject({ interpreter: 'replaced', raised: true });
+    const other = ending(await agent.call(exec('/bin/kill', '-9', '-1')));
+    // It kills all but itself and PID 1; where there is nobody left it says so.
+    expect([0, 9, 1 << 8]).toContain(other.waitStatus);
+    const status = ending(await agent.call(exec('sh', '-c', 'kill -9 -1; kill -9 $$')));
+    expect(status).toMatchObject({ waitStatus: 9, killReason: 'none', killReach: 'none' });
+    expect(await out(agent, shell('echo fine'))).toBe('fine\n');
+  });
+
+  it('owns a command whose supervisor a root model has killed: status, deadline and tree', async () => {
+    await using agent = await AgentProcess.start({ uid: 0, keepCaps: '20' });
+    const orphan = ending(await agent.call(exec('bash', '-c', 'kill -9 $PPID; sleep 0.2; exit 5')));
+    expect(orphan.waitStatus).toBe(5 << 8);
+    const late = ending(
+      await agent.call(
+        exec('bash', '-c', '(setsid sleep 9999 &); kill -9 $PPID; (setsid sleep 9999 &); sleep 9999'),
+        { timeoutMs: 500 },
+      ),
+    );
+    expect(late).toMatchObject({ killReason: 'timeout', waitStatus: 9 });
+    expect(await out(agent, exec('sh', '-c', sleepers))).toBe('0\n');
+    const stopped = ending(await agent.call(exec('bash', '-c', 'kill -STOP $PPID; exit 6')));
+    expect(stopped.waitStatus).toBe(6 << 8);
+  });
+
+  it('stays small', async () => {
+    await using agent = await AgentProcess.start();
+    for (let i = 0; i < 20; i++) await agent.call(shell('seq 20000'));
+    await agent.call({
+      kind: 'write-file',
+      path: 'big',
+      offset: 0,
+      data: Buffer.alloc(3_000_000, 'x'),
+      mode: 0o644,
+    });
+    const resident = /VmRSS:\s*(\d+)/.exec(
+      readFileSync(`/proc/${String(agent.hostPid)}/status`, 'utf8'),
+    )?.[1];
+    expect(Number(resident)).toBeLessThan(1024);
+  });
+});

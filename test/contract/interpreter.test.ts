@@ -1,0 +1,301 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import {
+  AgentProcess,
+  buildAgent,
+  ending,
+  exec,
+  out,
+  python,
+  shell,
+  shown,
+  type CallEnd,
+} from './agent-process.ts';
+
+beforeAll(buildAgent);
+
+interface RichResult {
+  readonly mime: string;
+  readonly path: string | null;
+  readonly bytes: number;
+  readonly encoding: string;
+  readonly data: string | null;
+}
+
+function rich(end: CallEnd): readonly RichResult[] {
+  const payload = Buffer.from(ending(end).payload).toString();
+  return payload === '' ? [] : (JSON.parse(payload) as { results: RichResult[] }).results;
+}
+
+describe('cells', () => {
+  it('share one namespace, and show the value of the last expression', async () => {
+    await using agent = await AgentProcess.start();
+    expect(await out(agent, python('import os\nx = 20\nx + 1'))).toBe('21\n');
+    expect(await out(agent, python('x += 1; x'))).toBe('21\n');
+    expect(await out(agent, python('None'))).toBe('');
+    expect(await out(agent, python('print("a"); "b"'))).toBe("a\n'b'\n");
+    expect(await out(agent, python('for i in range(2): i'))).toBe('');
+    expect(await out(agent, python('_'))).toBe("'b'\n");
+    expect(await out(agent, python(''))).toBe('');
+    expect(await out(agent, python('# only a comment'))).toBe('');
+    expect(await out(agent, python('__name__, os.getcwd() == os.path.abspath("")'))).toBe(
+      "('__main__', True)\n",
+    );
+  });
+
+  it('fail with a traceback of the model’s own lines only', async () => {
+    await using agent = await AgentProcess.start();
+    await agent.call(python('def f(n):\n    return 1 / n'));
+    const end = ending(await agent.call(python('x = 1\nf(0)')));
+    expect(end).toMatchObject({ raised: true, interpreter: 'kept', waitStatus: 0 });
+    const text = shown(end).err.replace(/^ +[~^]+\n/gm, '');
+    expect(text).toBe(
+      'Traceback (most recent call last):\n  File "<cell 2>", line 2, in <module>\n    f(0)\n' +
+        '  File "<cell 1>", line 2, in f\n    return 1 / n\nZeroDivisionError: division by zero\n',
+    );
+    expect(await out(agent, python('x'))).toBe('1\n');
+  });
+
+  it.each([
+    ['def f(:', 'SyntaxError'],
+    ['  x = 1', 'IndentationError'],
+    ['raise KeyError("k")', "KeyError: 'k'"],
+    ['class R:\n  def __repr__(self): raise ValueError("in repr")\nR()', 'ValueError: in repr'],
+    ['class E(Exception):\n  def __str__(self): raise ValueError()\nraise E()', 'E'],
+    ['try:\n  1/0\nexcept Exception as e:\n  raise RuntimeError("second") from e', 'RuntimeError: second'],
+    ['def r(): r()\nr()', 'RecursionError'],
+    ['import sys\nsys.exit(3)', 'SystemExit: exit(3) was called'],
+    ['exit()', 'SystemExit: exit() was called'],
+    ['raise KeyboardInterrupt', 'KeyboardInterrupt'],
+    ['raise BaseException("b")', 'BaseException: b'],
+    ['exec("x = (")', 'SyntaxError'],
+    ['input()', 'EOFError'],
+    ['"\\0" + 1', 'TypeError'],
+  ])(
+    'that hold %j are told as errors, without the driver’s frames, and the interpreter lives',
+    async (code, text) => {
+      await using agent = await AgentProcess.start();
+      const end = ending(await agent.call(python(code)));
+      expect(shown(end).err).toContain(text);
+      expect(shown(end).err).not.toContain('interpreter.py');
+      expect(end).toMatchObject({ raised: true, interpreter: 'kept' });
+      expect(await out(agent, python('input and 5'))).toBe('5\n');
+    },
+  );
+
+  it('do not suffer from what earlier ones did to the streams', async () => {
+    await using agent = await AgentProcess.start();
+    for (const code of [
+      'import sys, os; sys.stdout.close()',
+      'os.close(1); os.close(2)',
+      'sys.stdin.close(); quit()',
+      'sys.stdout = None',
+    ]) {
+      await agent.call(python(code));
+      expect(shown(await agent.call(python('print("fine")'))).out).toBe('fine\n');
+    }
+  });
+
+  it('print what they print in order, children and odd characters included', async () => {
+    await using agent = await AgentProcess.start();
+    const code =
+      'import os, subprocess\nprint("a", end="")\nos.system("printf b")\nsubprocess.run(["printf", "c"])\nprint("\\ud800 \\u00fc")';
+    expect(await out(agent, python(code))).toBe('abc\\ud800 ü\n');
+  });
+
+  it('pickle what they define, and use processes', async () => {
+    await using agent = await AgentProcess.start();
+    await agent.call(
+      python(
+        'import pickle, multiprocessing as m\nclass P:\n  def __init__(self, v): self.v = v\ndef twice(p): return P(p.v * 2)',
+      ),
+    );
+    expect(await out(agent, python('pickle.loads(pickle.dumps(P(3))).v'))).toBe('3\n');
+    expect(
+      await out(
+        agent,
+        python(
+          'with m.get_context("fork").Pool(2) as pool: r = [p.v for p in pool.map(twice, [P(1), P(2)])]\nr',
+        ),
+      ),
+    ).toBe('[2, 4]\n');
+  });
+});
+
+describe('rich results', () => {
+  it('become files and data', async () => {
+    await using agent = await AgentProcess.start();
+    const end = await agent.call(
+      python(
+        'class P:\n  def _repr_png_(self): return b"\\x89PNG"\n  def _repr_html_(self): return "<b>"\nP()',
+      ),
+    );
+    expect(shown(end).out).toBe('[image/png saved as figure-1.png]\n');
+    expect(rich(end)).toEqual([
+      {
+        mime: 'image/png',
+        path: `${agent.folder}/figure-1.png`,
+        bytes: 4,
+        encoding: 'base64',
+        data: 'iVBORw==',
+      },
+      { mime: 'text/html', path: null, bytes: 3, encoding: 'text', data: '<b>' },
+    ]);
+    expect(await out(agent, python('P()'))).toContain('figure-2.png');
+    expect(await out(agent, exec('wc', '-c', 'figure-1.png'))).toBe('4 figure-1.png\n');
+  });
+
+  it('take open figures of matplotlib, which is never imported for them', async () => {
+    await using agent = await AgentProcess.start();
+    const fake = [
+      'import sys, types',
+      'class F:\n  def savefig(self, f, format): f.write(b"fig")',
+      'p = types.ModuleType("matplotlib.pyplot"); open_ = [1, 2]',
+      'p.get_fignums = lambda: list(open_); p.figure = lambda n: F(); p.close = lambda which: open_.clear()',
+      'sys.modules["matplotlib.pyplot"] = p',
+    ].join('\n');
+    expect(rich(await agent.call(python(fake)))).toHaveLength(2);
+    expect(rich(await agent.call(python('1')))).toEqual([]);
+  });
+
+  it('that are too large are kept as files only', async () => {
+    await using agent = await AgentProcess.start();
+    const end = await agent.call(python('class P:\n  def _repr_png_(self): return b"x" * 900_000\nP()'));
+    expect(rich(end)).toMatchObject([{ bytes: 900_000, data: null }]);
+  });
+
+  it('whose making fails are shown by repr', async () => {
+    await using agent = await AgentProcess.start();
+    expect(
+      await out(
+        agent,
+        python('class P:\n  def _repr_png_(self): 1/0\n  def __repr__(self): return "P!"\nP()'),
+      ),
+    ).toBe('P!\n');
+    expect(await out(agent, python('P'))).toContain('class');
+  });
+});
+
+describe('the interpreter’s end', () => {
+  it.each([
+    ['os._exit', 'import os; print("x"); os._exit(9)', 9 << 8],
+    ['SIGKILL', 'import os; os.kill(os.getpid(), 9)', 9],
+    ['a segmentation fault', 'import ctypes; ctypes.string_at(0)', 11],
+  ])(
+    'by %s is told by its wait status, and the next call has a fresh one (H11)',
+    async (_name, code, status) => {
+      await using agent = await AgentProcess.start();
+      await agent.call(python('x = 1'));
+      const end = ending(await agent.call(python(code)));
+      expect(end.waitStatus & ~0x80).toBe(status);
+      expect(end).toMatchObject({ interpreter: 'lost', killReason: 'none', raised: false });
+      expect(ending(await agent.call(python('x')))).toMatchObject({ raised: true, interpreter: 'kept' });
+    },
+  );
+
+  it('between calls is told in the next one', async () => {
+    await using agent = await AgentProcess.start();
+    const pid = (await out(agent, python('x = 1\nimport os\nos.getpid()'))).trim();
+    await agent.call(exec('kill', '-9', pid));
+    const end = ending(await agent.call(python('1 + 1')));
+    expect(end).toMatchObject({ interpreter: 'replaced', waitStatus: 0 });
+    expect(shown(end).out).toBe('2\n');
+    expect(ending(await agent.call(python('1'))).interpreter).toBe('kept');
+  });
+
+  it('does not come from threads and forks that hold its descriptors (H13)', async () => {
+    await using agent = await AgentProcess.start();
+    const code =
+      'import os, threading, time\nfor i in range(3): threading.Thread(target=time.sleep, args=(30,)).start()\nfor i in range(3):\n  if os.fork() == 0:\n    time.sleep(30)\nprint("done")';
+    const begun = Date.now();
+    const end = ending(await agent.call(python(code)));
+    expect(Date.now() - begun).toBeLessThan(2000);
+    expect(end).toMatchObject({ interpreter: 'kept', waitStatus: 0, raised: false });
+    expect(await out(agent, python('"still " + "here"'))).toBe("'still here'\n");
+  });
+
+  it('does not come from a forked child that runs off the cell’s end', async () => {
+    await using agent = await AgentProcess.start();
+    expect(
+      await out(
+        agent,
+        python('import os\npid = os.fork()\nif pid: os.waitpid(pid, 0)\nprint("p" if pid else "c")'),
+      ),
+    ).toBe('c\np\n');
+    expect(await out(agent, python('pid > 0'))).toBe('True\n');
+  });
+
+  it('comes when it is stopped and does not answer: timeout, then a fresh one (H07)', async () => {
+    await using agent = await AgentProcess.start();
+    await agent.call(python('x = 1'));
+    expect(shown(await agent.call(exec('bash', '-c', 'kill -STOP -1'))).code).toBe(0);
+    const end = ending(await agent.call(python('x'), { timeoutMs: 400 }));
+    expect(end).toMatchObject({ killReason: 'timeout', interpreter: 'lost', waitStatus: 9 });
+    expect(await out(agent, python('2'))).toBe('2\n');
+  });
+
+  it('is not the answer to a time limit it can handle: KeyboardInterrupt, state kept, its children gone', async () => {
+    await using agent = await AgentProcess.start();
+    await agent.call(python('import subprocess, time\nx = 1\nold = subprocess.Popen(["sleep", "9998"])'));
+    await agent.call(shell('sleep 0.05'));
+    const end = ending(
+      await agent.call(
+        python('new = subprocess.Popen(["setsid", "sleep", "9999"])\nwhile True: time.sleep(0.01)'),
+        { timeoutMs: 500 },
+      ),
+    );
+    expect(end).toMatchObject({
+      killReason: 'timeout',
+      interpreter: 'kept',
+      raised: true,
+      waitStatus: 0,
+      killReach: 'tree',
+    });
+    expect(shown(end).err).toContain('KeyboardInterrupt');
+    expect(await out(agent, python('x, old.poll(), new.wait()'))).toBe('(1, None, -9)\n');
+  });
+
+  it('comes at a time limit that it ignores', async () => {
+    await using agent = await AgentProcess.start();
+    const code = 'import time\nwhile True:\n  try: time.sleep(0.01)\n  except KeyboardInterrupt: pass';
+    const end = ending(await agent.call(python(code), { timeoutMs: 300 }));
+    expect(end).toMatchObject({
+      killReason: 'timeout',
+      interpreter: 'lost',
+      waitStatus: 9,
+      killReach: 'tree',
+    });
+    expect(end.exitedAtMs - end.startedAtMs).toBeLessThan(3000);
+  });
+
+  it('comes when its control socket is closed by the code', async () => {
+    await using agent = await AgentProcess.start();
+    expect(ending(await agent.call(python('import os; os.closerange(3, 4000)')))).toMatchObject({
+      interpreter: 'lost',
+    });
+    expect(await out(agent, python('3'))).toBe('3\n');
+  });
+
+  it('of an image without python is a start that failed', async () => {
+    await using agent = await AgentProcess.start({
+      environment: { PATH: '/nowhere' },
+      prepare: 'export PATH=/nowhere',
+    });
+    expect(agent.reports[0]).toMatchObject({ python: null, shell: null });
+    expect(await agent.call(python('1'))).toMatchObject({ type: 'start-failed', errno: 2, stage: 'exec' });
+  });
+
+  it('cannot be forged by another call: a second answer is counted and ignored (H52)', async () => {
+    await using agent = await AgentProcess.start();
+    const forge =
+      'import __main__, sys, gc, socket\ns = [o for o in gc.get_objects() if isinstance(o, socket.socket)][0]\ns.send(b"D" + b"x" * 17)\nprint("mine")';
+    expect(await out(agent, python(forge))).toBe('mine\n');
+    expect(await out(agent, python('s.send(b"D" + b"y" * 17); "next"'))).toBe("'next'\n");
+    expect((await agent.resume()).refusedFrames).toBe(2);
+  });
+
+  it('of output: a flood is cut off', async () => {
+    await using agent = await AgentProcess.start();
+    const end = ending(await agent.call(python('while True: print("x" * 1000)'), { outputBytes: 3_000_000 }));
+    expect(end).toMatchObject({ killReason: 'output', interpreter: 'kept', raised: true });
+  });
+});

@@ -1,0 +1,56 @@
+import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { AgentProcess, buildAgent, ending, exec, out, python } from './agent-process.ts';
+
+beforeAll(buildAgent);
+
+describe('a full process table', () => {
+  const group = `/sys/fs/cgroup/pids/faultline-test-${String(process.pid)}`;
+  const prepare = `mkdir -p ${group}; echo 60 > ${group}/pids.max; echo 0 > ${group}/cgroup.procs; mount --bind ${group} /sys/fs/cgroup/pids`;
+  const available = existsSync('/sys/fs/cgroup/pids/tasks');
+
+  async function withGroup(body: (agent: AgentProcess) => Promise<void>): Promise<void> {
+    mkdirSync(group, { recursive: true });
+    try {
+      await using agent = await AgentProcess.start({ prepare });
+      await body(agent);
+    } finally {
+      const deadline = Date.now() + 10_000;
+      while (existsSync(group) && Date.now() < deadline) {
+        try {
+          rmdirSync(group);
+        } catch {
+          await new Promise(setImmediate);
+        }
+      }
+    }
+  }
+
+  it.runIf(available)(
+    'makes the next start fail with EAGAIN, is emptied, and the start after that works (H25)',
+    async () => {
+      await withGroup(async (agent) => {
+        await agent.call(python('x = 1'));
+        const fill = 'for i in $(seq 100); do sleep 9999 & done 2>/dev/null; echo filled';
+        await agent.call(exec('bash', '-c', fill), { timeoutMs: 60_000 });
+        const failed = await agent.call(exec('true'));
+        expect(failed).toMatchObject({ type: 'start-failed', errno: 11, killReach: 'everything' });
+        expect(failed.after.pidsLimitHits).toBeGreaterThan(failed.before.pidsLimitHits - 1);
+        expect(failed.before.pidsCurrent).toBeGreaterThan(55);
+        expect(failed.after.pidsCurrent).toBeLessThan(10);
+        expect(await out(agent, exec('echo', 'again'))).toBe('again\n');
+        expect(ending(await agent.call(python('1'))).interpreter).toBe('replaced');
+      });
+    },
+  );
+
+  it.runIf(available)('by a fork bomb does not outlive its deadline (H22)', async () => {
+    await withGroup(async (agent) => {
+      const bomb = 'bomb() { bomb | bomb & }; bomb; while :; do :; done';
+      const end = await agent.call(exec('bash', '-c', bomb), { timeoutMs: 1500, keepBytes: 1000 });
+      expect(end).toMatchObject({ type: 'exited', killReason: 'timeout' });
+      expect(end.after.pidsLimitHits).toBeGreaterThan(end.before.pidsLimitHits);
+      expect(await out(agent, exec('echo', 'again'))).toBe('again\n');
+    });
+  });
+});

@@ -1,0 +1,217 @@
+import { chownSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { AgentProcess, buildAgent, ending, exec, out, python, shell, shown } from './agent-process.ts';
+import { trickyCommands } from './tricky-commands.ts';
+
+beforeAll(buildAgent);
+
+const busybox = '/bin/busybox';
+const withoutBash = (sh: string): string => `mkdir bin; ln -s ${sh} bin/sh; ln -s ${busybox} bin/busybox`;
+
+describe('a shell command', () => {
+  it('prints and ends as plain bash -c does, to the byte', async () => {
+    await using agent = await AgentProcess.start();
+    for (const [i, command] of trickyCommands.entries()) {
+      const folder = join(agent.folder, String(i));
+      mkdirSync(folder);
+      chownSync(folder, 31_000, 31_000);
+      const argv = ['bash', '-c', command];
+      const plain = shown(
+        await agent.call({ kind: 'exec', argv, env: [], cwd: folder, stdin: Buffer.alloc(0) }),
+      );
+      await using fresh = await AgentProcess.start();
+      const ours = shown(await fresh.call(shell(command)));
+      const neutral = (text: string): string =>
+        text
+          .replaceAll(folder, 'FOLDER')
+          .replaceAll(fresh.folder, 'FOLDER')
+          .replace(/(line \d+:) +\d+ (?=Killed)/g, '$1 PID ');
+      expect({ command, out: neutral(ours.out), err: neutral(ours.err), code: ours.code }).toEqual({
+        command,
+        out: neutral(plain.out),
+        err: neutral(plain.err),
+        code: plain.code,
+      });
+    }
+  });
+
+  it('too long for one argument runs all the same', async () => {
+    await using agent = await AgentProcess.start();
+    const text = 'x'.repeat(300_000);
+    const end = await agent.call(shell(`cat > f <<'EOF'\n${text}\nEOF\nwc -c < f; foo`));
+    expect(shown(end)).toEqual({ out: '300001\n', err: 'bash: line 4: foo: command not found\n', code: 127 });
+  });
+
+  it('fails to start where the shell has been removed since, and the probe still works (H02)', async () => {
+    const prepare = 'mkdir bin; cp /bin/bash bin/; chmod 777 bin';
+    await using agent = await AgentProcess.start({ prepare, environment: { PATH: 'bin' } });
+    await using moved = await AgentProcess.start({
+      prepare:
+        'mkdir /tmp/faultline-bin 2>/dev/null || :; mount -t tmpfs x /tmp/faultline-bin; chmod 777 /tmp/faultline-bin; cp /bin/bash /tmp/faultline-bin/',
+      environment: { PATH: '/tmp/faultline-bin:/usr/bin' },
+    });
+    expect(agent.reports[0]).toMatchObject({ shell: null });
+    expect(await agent.call(shell('true'))).toMatchObject({ type: 'start-failed', errno: 2, stage: 'exec' });
+    expect(moved.reports[0]).toMatchObject({ shell: '/tmp/faultline-bin/bash' });
+    expect(shown(await moved.call(shell('rm -f /tmp/faultline-bin/bash'))).code).toBe(0);
+    expect(await moved.call(shell('true'))).toMatchObject({ type: 'start-failed', errno: 2, stage: 'exec' });
+    expect(await moved.call({ kind: 'probe' })).toMatchObject({ type: 'exited', waitStatus: 0 });
+  });
+});
+
+describe('directory and exports', () => {
+  it.each([
+    ['after an ordinary end', 'mkdir d; cd d; export V=1', 'd', '1'],
+    ['after a failing command', 'mkdir d; cd d; export V=1; false', 'd', '1'],
+    ['after exit in the middle', 'mkdir d; cd d; export V=1; exit 3; cd /', 'd', '1'],
+    ['after set -e ended it', 'set -e; mkdir d; cd d; export V=1; false; cd /', 'd', '1'],
+    ['after set -u ended it', 'set -u; mkdir d; cd d; export V=1; echo $nothing', 'd', '1'],
+    ['under set -x, -C and posix', 'set -xC; set -o posix; mkdir d; cd d; export V=1', 'd', '1'],
+    ['with an EXIT trap of its own', "mkdir d; cd d; trap 'export V=1; cd ..' EXIT; cd .", '', '1'],
+    [
+      'with an EXIT trap that is taken away',
+      "trap 'echo x' EXIT; mkdir d; cd d; trap - EXIT; export V=1",
+      'd',
+      '1',
+    ],
+    ['with a DEBUG trap that prints', "trap 'echo d' DEBUG; mkdir d; cd d; export V=1", 'd', '1'],
+    ['with a trailing comment', 'mkdir d; cd d; export V=1 # done', 'd', '1'],
+    ['with a heredoc at the end', 'mkdir d; cd d; export V=1; cat <<E\nx\nE', 'd', '1'],
+    ['to a folder with a newline', "mkdir $'a\\nb'; cd $'a\\nb'; export V=1", 'a\nb', '1'],
+    ['to a folder that ends in newlines', "mkdir $'a\\n\\n'; cd $'a\\n\\n'; export V=1", 'a\n\n', '1'],
+    [
+      'with values of many lines and quotes',
+      `export V=$'x\\n"y" \\'z\\' $HOME \\\\ \\t\\e \`q\`'; true`,
+      '',
+      'x\n"y" \'z\' $HOME \\ \t\u001b `q`',
+    ],
+    ['with bytes that are no text', "export V=$'a\\xffb'", '', 'a\ufffdb'],
+    ['after a failed exec', 'mkdir d; cd d; export V=1; exec nosuch', 'd', '1'],
+    ['after TERM to itself', 'mkdir d; cd d; export V=1; kill -TERM $$', 'd', '1'],
+    ['after a syntax error in eval', 'mkdir d; cd d; export V=1; eval "("', 'd', '1'],
+  ])('carry over %s', async (_name, command, folder, value) => {
+    await using agent = await AgentProcess.start();
+    await agent.call(shell(command));
+    expect(await out(agent, shell('printf "%s|%s" "$PWD" "$V"'))).toBe(
+      `${agent.folder}${folder && '/'}${folder}|${value}`,
+    );
+  });
+
+  it.each([
+    ['exec', 'cd /; export V=2; exec true'],
+    ['SIGKILL', 'cd /; export V=2; kill -9 $$'],
+    ['the time limit', 'cd /; export V=2; sleep 99'],
+    ['a syntax error', 'cd /; export V=2; ('],
+    ['a subshell', '(cd /; export V=2)'],
+    ['a pipe', '{ cd /; export V=2; } | cat'],
+    ['a plain assignment', 'V=2'],
+    ['a program', 'env V=2 ls'],
+    ['nonsense written for it', 'cd /; export V=2; echo garbage > /proc/self/fd/198; kill -9 $$'],
+    [
+      'a state too large',
+      'cd /; export V=2; export BIG=$(head -c 100000 /dev/zero | tr "\\0" x) B2=$(head -c 100000 /dev/zero | tr "\\0" x)',
+    ],
+  ])('stand as they were after %s', async (_name, command) => {
+    await using agent = await AgentProcess.start();
+    await agent.call(shell('export V=1'));
+    await agent.call(shell(command), { timeoutMs: 1000 });
+    expect(await out(agent, shell('printf "%s|%s" "$PWD" "$V"'))).toBe(`${agent.folder}|1`);
+  });
+
+  it('do not carry what a shell counts for itself, and carry what was unset', async () => {
+    await using agent = await AgentProcess.start({ environment: { SHLVL: '4' } });
+    for (let i = 0; i < 3; i++)
+      expect(await out(agent, shell('echo $SHLVL $_ $BASH_ENV; unset HOSTNAME'))).toMatch(
+        /^5 \S*bash\n|^5 \n/,
+      );
+    expect(await out(agent, shell('echo "${HOSTNAME-none}"'))).toBe('none\n');
+    expect(await out(agent, shell('env'))).not.toContain('BASH_ENV');
+  });
+
+  it('carry exported functions and OLDPWD', async () => {
+    await using agent = await AgentProcess.start();
+    await agent.call(shell('greet() { echo "hello $1"; }; export -f greet; cd /tmp; cd /'));
+    expect(await out(agent, shell('greet you; bash -c "greet me"; cd -'))).toBe(
+      'hello you\nhello me\n/tmp\n',
+    );
+    expect(await out(agent, shell('unset -f greet; cd -'))).toBe('/\n');
+    expect(shown(await agent.call(shell('greet x'))).code).toBe(127);
+  });
+
+  it('fall back to the nearest folder where the last one is gone', async () => {
+    await using agent = await AgentProcess.start();
+    await agent.call(shell('mkdir -p a/b/c; cd a/b/c'));
+    await agent.call(exec('rm', '-r', `${agent.folder}/a/b`));
+    expect(shown(await agent.call(shell('pwd')))).toEqual({ out: `${agent.folder}/a\n`, err: '', code: 0 });
+  });
+
+  it('keep the logical path through a link, and an image that sets BASH_ENV', async () => {
+    await using agent = await AgentProcess.start({ environment: { BASH_ENV: '/dev/stdin' } });
+    await agent.call(shell('mkdir real; ln -s real link; cd link'));
+    expect(await out(agent, shell('pwd; pwd -P; echo $BASH_ENV'))).toBe(
+      `${agent.folder}/link\n${agent.folder}/real\n/dev/stdin\n`,
+    );
+  });
+
+  it('are not shared with python or programs', async () => {
+    await using agent = await AgentProcess.start();
+    await agent.call(shell('cd /; export V=1'));
+    expect(await out(agent, python('import os; print(os.getcwd(), os.environ.get("V"))'))).toBe(
+      `${agent.folder} None\n`,
+    );
+  });
+});
+
+describe.each([
+  ['dash', '/bin/dash'],
+  ['busybox', busybox],
+])('an image whose only shell is %s', (_name, path) => {
+  const environment = { PATH: '' };
+
+  async function start(): Promise<AgentProcess> {
+    const agent = new AgentProcess({
+      prepare: `${withoutBash(path)}\nexport PATH="$PWD/bin"`,
+      environment: { ...environment, PATH: '/usr/bin:/bin' },
+    });
+    await agent.resume();
+    return agent;
+  }
+
+  it('carries directory and exports, with exact error texts and codes', async () => {
+    await using agent = await start();
+    expect(shown(await agent.call(shell('busybox mkdir d; cd d; export V="a\nb\'c"; foo')))).toEqual({
+      out: '',
+      err: path === busybox ? 'sh: foo: not found\n' : 'sh: 2: foo: not found\n',
+      code: 127,
+    });
+    expect(await out(agent, shell('pwd; echo "$V"; exit 3'))).toBe(`${agent.folder}/d\na\nb'c\n`);
+    expect(shown(await agent.call(shell('set -eu; cd ..; false'))).code).toBe(1);
+    expect(await out(agent, shell('pwd; read x || echo $?'))).toBe(`${agent.folder}\n1\n`);
+    const long = shown(await agent.call(shell(`x='${'y'.repeat(200_000)}'; echo \${#x}; exit 4`)));
+    expect(long).toEqual({ out: '200000\n', err: '', code: 4 });
+  });
+
+  it.each([
+    'true',
+    'exit 7',
+    'foo',
+    '(',
+    'if',
+    'set -e; false; echo no',
+    'echo hi # c',
+    'cat <<E\nx\nE',
+    'kill -9 $$',
+    'set -u; echo $no',
+    "trap 'echo bye' EXIT; exit 3",
+    'cd nowhere',
+    'exec nosuch',
+    '',
+  ])('runs %j as sh -c does', async (command) => {
+    await using agent = await start();
+    expect(shown(await agent.call(shell(command)))).toEqual(
+      shown(await agent.call(exec('sh', '-c', command))),
+    );
+    expect(ending(await agent.call(shell('true'))).waitStatus).toBe(0);
+  });
+});
