@@ -1,0 +1,70 @@
+import { DuckDBInstance, DuckDBTypeId, type DuckDBConnection, type DuckDBResultReader, type Json } from '@duckdb/node-api';
+import { journalSource, type Depth } from './journal-source.ts';
+import { STORED, views } from './views.ts';
+
+export type Row = Readonly<Record<string, Json>>;
+
+/** The journal as tables. DuckDB runs in this process and reads the files where they lie; nothing is written. */
+export class Ledger implements Disposable {
+  readonly #instance: DuckDBInstance;
+  readonly #connection: DuckDBConnection;
+
+  private constructor(instance: DuckDBInstance, connection: DuckDBConnection) {
+    this.#instance = instance;
+    this.#connection = connection;
+  }
+
+  /**
+   * `light` reads the journal once and keeps what reports need, in memory; `whole` reads it for each query anew,
+   * outputs and evidence included. @throws ENOENT where the data folder holds no journal.
+   */
+  static async open(dataDir: string, depth: Depth): Promise<Ledger> {
+    const instance = await DuckDBInstance.create(':memory:');
+    const connection = await instance.connect();
+    await connection.run('SET preserve_insertion_order = false');
+    const source = await journalSource(dataDir, depth);
+    const kept = depth === 'light';
+    await connection.run(`CREATE ${kept ? 'TEMP TABLE' : 'TEMP VIEW'} events AS ${source}`);
+    for (const [name, sql] of Object.entries(views)) {
+      await connection.run(`CREATE TEMP ${kept && STORED.has(name) ? 'TABLE' : 'VIEW'} ${name} AS ${sql}`);
+    }
+    return new Ledger(instance, connection);
+  }
+
+  /** Rows as plain JSON values; large integers as numbers, times as text. @throws Error with DuckDB's words. */
+  async rows<Wanted extends object = Row>(sql: string): Promise<Wanted[]> {
+    const result = await this.#connection.runAndReadAll(sql);
+    return plainRows(result) as Wanted[];
+  }
+
+  /** Columns and rows, for tables whose shape the caller doesn't know. */
+  async table(sql: string): Promise<{ columns: string[]; rows: Row[] }> {
+    const result = await this.#connection.runAndReadAll(sql);
+    return { columns: result.deduplicatedColumnNames(), rows: plainRows(result) };
+  }
+
+  /** Runs a statement for its effect, such as COPY. */
+  async run(sql: string): Promise<void> {
+    await this.#connection.run(sql);
+  }
+
+  [Symbol.dispose](): void {
+    this.#connection.closeSync();
+    this.#instance.closeSync();
+  }
+}
+
+const INTEGERS: ReadonlySet<DuckDBTypeId> = new Set([
+  DuckDBTypeId.BIGINT,
+  DuckDBTypeId.UBIGINT,
+  DuckDBTypeId.HUGEINT,
+]);
+
+/** DuckDB's JSON form writes large integers as text; here they are numbers, exact up to 2^53. */
+function plainRows(result: DuckDBResultReader): Row[] {
+  const names = result.deduplicatedColumnNames();
+  const integers = names.filter((_name, index) => INTEGERS.has(result.columnTypeId(index)));
+  const rows = result.getRowObjectsJson();
+  for (const row of rows) for (const name of integers) if (typeof row[name] === 'string') row[name] = Number(row[name]);
+  return rows;
+}

@@ -1,0 +1,105 @@
+import { causes } from '../outcome/causes.ts';
+import { commandFamily } from './command-family.ts';
+import { quote } from './quote.ts';
+
+/** Rollouts of one job that open with smaller gaps than this are one burst: the platform's training step. */
+const BURST_GAP_S = 60;
+
+const EXCLUDING = Object.entries(causes)
+  .filter(([, cause]) => cause.excludes)
+  .map(([code]) => quote(code))
+  .join(', ');
+
+const GIVEN = `arguments->>'$'`;
+
+/** The row of the dataset: its own id, else a digest. The gate names rows in the same order of fields. */
+const ROW = `coalesce(${['id', 'row_id', 'task_id', 'instance_id', 'index'].map((field) => `item->>'$.${field}'`).join(', ')},
+  'row-' || md5(item::VARCHAR)[:16])`;
+
+const opened = `
+  SELECT rollout, min("at") AS opened_at, any_value(task) AS task, any_value(image) AS image, any_value(policy) AS policy,
+    any_value(job) AS job, any_value(CASE WHEN item IS NOT NULL THEN ${ROW} END) AS row
+  FROM events WHERE type = 'rollout_opened' GROUP BY rollout`;
+
+const steps = `
+  SELECT *, min(opened_at) OVER (PARTITION BY job, step) AS step_began_at
+  FROM (SELECT * EXCLUDE (begins), sum(begins) OVER (PARTITION BY job ORDER BY opened_at, rollout)::INTEGER AS step
+  FROM (SELECT *, CASE WHEN opened_at - lag(opened_at) OVER (PARTITION BY job ORDER BY opened_at, rollout)
+    <= INTERVAL ${String(BURST_GAP_S)} SECOND THEN 0 ELSE 1 END AS begins FROM opened))`;
+
+const intents = `
+  SELECT rollout, call, any_value("at") AS began, any_value(arguments) AS arguments
+  FROM events WHERE type = 'call_intended' GROUP BY rollout, call`;
+
+/** A call without an ending is listed too, with NULLs. */
+const calls = `
+  SELECT coalesce(f.rollout, i.rollout) AS rollout, coalesce(f.call, i.call) AS call, s.job, s.task, s.image, s.policy,
+    s.step, s.row, f."at" AS ended_at, f."at" - to_milliseconds(f.durationMs) AS began_at,
+    (epoch_ms(f."at") - f.durationMs - epoch_ms(s.step_began_at)) / 1000 AS since_step_s,
+    f.tool, ${commandFamily("CASE WHEN i.tool_text LIKE '{%' AND json_valid(i.tool_text) THEN i.tool_text->>'$.command' END")} AS family,
+    f.outcome.attribution AS attribution, f.outcome.cause AS cause, f.outcome.executed AS executed,
+    f.outcome.cause IN (${EXCLUDING}) AS excludes, f.evidence_kind, f.status, f.durationMs AS duration_ms,
+    f.queuedMs AS queued_ms, coalesce(f.attempts, 1) AS attempts, f.result.exit_code AS exit_code,
+    f.output_bytes, (f.output_bytes + 3) // 4 AS tokens, i.tool_text AS arguments, f.output, f.evidence
+  FROM (SELECT * FROM events WHERE type = 'call_finished') f
+  FULL JOIN (SELECT *, ${GIVEN} AS tool_text FROM intents) i ON f.rollout = i.rollout AND f.call = i.call
+  LEFT JOIN steps s ON s.rollout = coalesce(f.rollout, i.rollout)`;
+
+const sums = `
+  SELECT rollout, count(*) AS calls, ${['ok', 'model', 'infra', 'task', 'client', 'undetermined']
+    .map((one) => `count(*) FILTER (attribution = '${one}') AS ${one}_calls`)
+    .join(', ')},
+    count(*) FILTER (attribution IS NULL) AS pending_calls, bool_or(excludes) AS excluded,
+    arg_min(cause, ended_at) FILTER (excludes) AS first_reason,
+    sum(tokens) AS tokens, sum(duration_ms) AS duration_ms, max(ended_at) AS last_at
+  FROM calls GROUP BY rollout`;
+
+const lasts = `
+  SELECT rollout, any_value(cause) FILTER (type = 'rollout_lost') AS lost_cause,
+    arg_max(how, "at") FILTER (type = 'rollout_ended') AS how,
+    bool_or(type = 'rollout_ended' AND verdict = 'exclude') AS ended_excluded,
+    arg_max(reasons, "at") FILTER (type = 'rollout_ended') AS reasons, max("at") FILTER (type = 'rollout_ended') AS ended_at
+  FROM events WHERE type IN ('rollout_lost', 'rollout_ended') GROUP BY rollout`;
+
+const rollouts = `
+  SELECT s.rollout, s.job, s.task, s.image, s.policy, s.step, s.row, s.opened_at, l.ended_at, l.how,
+    CASE WHEN coalesce(c.excluded, false) OR coalesce(l.ended_excluded, false) OR coalesce(l.lost_cause IN (${EXCLUDING}), false)
+      THEN 'exclude' WHEN coalesce(c.pending_calls, 0) > 0 THEN 'pending' ELSE 'valid' END AS verdict,
+    coalesce(c.first_reason, l.lost_cause, l.reasons[1]) AS reason,
+    coalesce(c.calls, 0) AS calls,
+    ${['ok', 'model', 'infra', 'task', 'client', 'undetermined', 'pending']
+      .map((one) => `coalesce(c.${one}_calls, 0) AS ${one}_calls`)
+      .join(', ')},
+    coalesce(c.tokens, 0) AS tokens, coalesce(c.duration_ms, 0) AS duration_ms
+  FROM steps s LEFT JOIN sums c USING (rollout) LEFT JOIN lasts l USING (rollout)`;
+
+const attempts = `
+  SELECT e."at", e.rollout, e.call, s.job, s.task, s.image, s.step AS step, e.step AS phase, e.code, e.message
+  FROM events e LEFT JOIN steps s USING (rollout) WHERE e.type = 'attempt_failed'`;
+
+const gradings = `
+  SELECT e."at", e.rollout, coalesce(s.job, e.job) AS job, s.task, s.image, s.step, e.row, e.verdict, e.reasons, e.ending,
+    e.score, e.tries, e.durationMs AS duration_ms
+  FROM events e LEFT JOIN steps s USING (rollout) WHERE e.type = 'graded'`;
+
+const bursts = `
+  SELECT job, step, min(opened_at) AS began_at, max(opened_at) AS last_opened_at, count(*) AS rollouts,
+    count(*) FILTER (verdict = 'exclude') AS excluded, sum(calls) AS calls, sum(infra_calls) AS infra_calls
+  FROM rollouts GROUP BY job, step`;
+
+/** In the order in which they build on each other. The first three are parts of the others; the README documents the rest. */
+export const views: Readonly<Record<string, string>> = {
+  opened,
+  steps,
+  intents,
+  calls,
+  sums,
+  lasts,
+  rollouts,
+  attempts,
+  gradings,
+  bursts,
+};
+
+/** Worth computing once where a report asks for them again and again. */
+export const STORED: ReadonlySet<string> = new Set(['steps', 'calls', 'rollouts']);
