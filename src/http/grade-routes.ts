@@ -13,11 +13,19 @@ const response = {
 export function gradeRoutes(app: App, { gate }: HttpParts): void {
   app.post(
     '/grade',
-    { schema: { tags: ['verdicts'], summary: 'Grade a rollout, if it may be graded', body: gradeRequestSchema, response } },
+    {
+      schema: {
+        tags: ['verdicts'],
+        summary: 'Grade a rollout, if it may be graded',
+        body: gradeRequestSchema,
+        response,
+      },
+    },
     async ({ body, headers }, reply) => {
       if (gate === null) throw new HttpError('no_grader');
       const id = body.trace_id ?? rolloutHeader(headers);
-      if (id === undefined) throw new HttpError('bad_request', 'body.trace_id: missing, and there is no X-Rollout-Id header');
+      if (id === undefined)
+        throw new HttpError('bad_request', 'body.trace_id: missing, and there is no X-Rollout-Id header');
       const { job } = openingOf(id, headers, {});
       const answer = await gate.grade({ id, job: job ?? null, body });
       if (answer.kind === 'withheld') throw new HttpError('withheld');

@@ -1,7 +1,8 @@
 import type { z } from 'zod';
-import { RETRY_AFTER_S } from '../outcome/render.ts';
 import type { CallAnswer } from '../tools/call.ts';
 import { fitResult } from './answer-size.ts';
+import { clientGone } from './client-gone.ts';
+import { retryAfter } from './errors.ts';
 import type { App, HttpParts } from './parts.ts';
 import { openingOf } from './request-ids.ts';
 import {
@@ -42,9 +43,10 @@ export function nativeCallRoutes(app: App, parts: HttpParts): void {
         callId: body.call_id ?? null,
         tool: body.tool,
         arguments: body.arguments,
+        gone: clientGone(reply),
       });
       if (body.call_id === undefined) reply.header('x-faultline-idempotent', 'false');
-      if (answer.status === 503) reply.header('retry-after', RETRY_AFTER_S);
+      retryAfter(reply, answer);
       reply.header('x-faultline-replayed', String(answer.replayed));
       return reply.code(answer.status as keyof typeof response & number).send(nativeAnswer(answer));
     },

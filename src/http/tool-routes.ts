@@ -2,7 +2,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { CallAnswer, CallRequest } from '../tools/call.ts';
 import { fitOutput } from './answer-size.ts';
-import { HttpError, sendError } from './errors.ts';
+import { clientGone } from './client-gone.ts';
+import { HttpError, retryAfter, sendError } from './errors.ts';
 import type { App, HttpParts } from './parts.ts';
 import { headerValue, idempotencyHeader, openingOf, rolloutHeader } from './request-ids.ts';
 import { errorSchema, taskQuerySchema, toolAnswerSchema, toolCallSchema } from './wire.ts';
@@ -70,9 +71,10 @@ async function serve(
 ): Promise<FastifyReply> {
   reply.header('x-rollout-id', headerValue(call.opening.id));
   if (call.callId === null) reply.header('x-faultline-idempotent', 'false');
-  const answer = await parts.calls.call(call);
+  const answer = await parts.calls.call({ ...call, gone: clientGone(reply) });
   reply.header('x-faultline-replayed', String(answer.replayed));
   if (answer.status === 200) return reply.send(toolAnswer(body, answer));
+  retryAfter(reply, answer);
   sendError(reply, answer.status === 410 ? 'rollout_ended' : 'unavailable');
   return reply;
 }

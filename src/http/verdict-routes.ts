@@ -23,17 +23,38 @@ export function verdictRoutes(app: App, parts: HttpParts): void {
   };
   app.get(
     '/rollouts/:rollout/verdict',
-    { schema: { tags, summary: 'Whether to train on it, and the evidence', params: rolloutParamsSchema, response: { 200: verdictWithEvidenceSchema, ...failures } } },
+    {
+      schema: {
+        tags,
+        summary: 'Whether to train on it, and the evidence',
+        params: rolloutParamsSchema,
+        response: { 200: verdictWithEvidenceSchema, ...failures },
+      },
+    },
     async ({ params }, reply) => reply.code(200).send(await withEvidence(known(params.rollout), parts)),
   );
   app.get(
     '/rollouts/:rollout/trajectory',
-    { schema: { tags, summary: 'Its finished calls as the model lived them', params: rolloutParamsSchema, response: { 200: trajectorySchema, ...failures } } },
+    {
+      schema: {
+        tags,
+        summary: 'Its finished calls as the model lived them',
+        params: rolloutParamsSchema,
+        response: { 200: trajectorySchema, ...failures },
+      },
+    },
     async ({ params }, reply) => reply.code(200).send(await trajectoryView(known(params.rollout), parts)),
   );
   app.post(
     '/verdicts',
-    { schema: { tags, summary: 'Verdicts of many rollouts, in the order asked', body: verdictsRequestSchema, response: { 200: verdictListSchema, ...failures } } },
+    {
+      schema: {
+        tags,
+        summary: 'Verdicts of many rollouts, in the order asked',
+        body: verdictsRequestSchema,
+        response: { 200: verdictListSchema, ...failures },
+      },
+    },
     ({ body }, reply) => {
       void reply.code(200).send(verdictList(body.rollout_ids, parts));
     },
@@ -43,24 +64,67 @@ export function verdictRoutes(app: App, parts: HttpParts): void {
 function verdictList(ids: readonly RolloutId[], { rollouts }: HttpParts): z.output<typeof verdictListSchema> {
   const asked = [...new Set(ids)];
   return {
-    verdicts: asked.map((id) => rollouts.get(id)).filter((rollout) => rollout !== undefined).map(verdictView),
+    verdicts: asked
+      .map((id) => rollouts.get(id))
+      .filter((rollout) => rollout !== undefined)
+      .map(verdictView),
     unknown: asked.filter((id) => rollouts.get(id) === undefined),
   };
 }
 
-async function withEvidence(rollout: Rollout, { journal }: HttpParts): Promise<z.output<typeof verdictWithEvidenceSchema>> {
+async function withEvidence(
+  rollout: Rollout,
+  { journal }: HttpParts,
+): Promise<z.output<typeof verdictWithEvidenceSchema>> {
   const verdict = verdictView(rollout);
-  const excluding = await trajectoryOf(rollout, journal, ({ outcome }) => outcome !== null && causes[outcome.cause].excludes);
-  return { ...verdict, evidence: excluding.map(({ callId, cause, evidence }) => ({ call_id: callId, cause, evidence })) };
+  const excluding = await trajectoryOf(
+    rollout,
+    journal,
+    ({ outcome }) => outcome !== null && causes[outcome.cause].excludes,
+  );
+  return {
+    ...verdict,
+    evidence: excluding.map(({ callId, cause, evidence }) => ({ call_id: callId, cause, evidence })),
+  };
 }
 
-async function trajectoryView(rollout: Rollout, { journal }: HttpParts): Promise<z.output<typeof trajectorySchema>> {
+async function trajectoryView(
+  rollout: Rollout,
+  { journal }: HttpParts,
+): Promise<z.output<typeof trajectorySchema>> {
   const { verdict, reasons, counts } = rollout.verdict;
   const calls = await trajectoryOf(rollout, journal);
   const { pending } = counts;
-  return { rollout_id: rollout.id, verdict, reasons, calls: calls.map(callView), pending, summary: summaryOf(calls) };
+  return {
+    rollout_id: rollout.id,
+    verdict,
+    reasons,
+    calls: calls.map(callView),
+    pending,
+    summary: summaryOf(calls),
+  };
 }
 
-function callView({ callId, durationMs, tool, output, status, attribution, cause, tokens, ...rest }: TrajectoryCall) {
-  return { call_id: callId, tool, arguments: rest.arguments, output, status, attribution, cause, duration_ms: durationMs, tokens };
+function callView({
+  callId,
+  durationMs,
+  tool,
+  output,
+  status,
+  attribution,
+  cause,
+  tokens,
+  ...rest
+}: TrajectoryCall) {
+  return {
+    call_id: callId,
+    tool,
+    arguments: rest.arguments,
+    output,
+    status,
+    attribution,
+    cause,
+    duration_ms: durationMs,
+    tokens,
+  };
 }

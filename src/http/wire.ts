@@ -113,7 +113,9 @@ export const verdictsRequestSchema = z.strictObject({
 });
 export const verdictListSchema = z.object({
   verdicts: z.array(verdictSchema),
-  unknown: z.array(z.string()).describe('Ids that made no tool call here, so that nothing of ours took part.'),
+  unknown: z
+    .array(z.string())
+    .describe('Ids that made no tool call here, so that nothing of ours took part.'),
 });
 
 export const trajectorySchema = z.object({
@@ -124,7 +126,9 @@ export const trajectorySchema = z.object({
     z.object({
       call_id: z.string(),
       tool: z.string(),
-      arguments: z.unknown().describe('As the model gave them; null for a call that never reached a sandbox.'),
+      arguments: z
+        .unknown()
+        .describe('As the model gave them; null for a call that never reached a sandbox.'),
       output: z.string().describe('What the model saw.'),
       status: z.int(),
       attribution,
