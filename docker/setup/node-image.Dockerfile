@@ -6,5 +6,6 @@ COPY npm /usr/local/lib/node_modules/npm
 # What the building machine trusts: behind a proxy with its own certificate npm needs it too.
 COPY ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt
-RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm && node --version && npm --version
+RUN for name in npm npx; do ln -s "../lib/node_modules/npm/bin/$name-cli.js" "/usr/local/bin/$name"; done \
+ && node --version && npm --version
 CMD ["node"]
