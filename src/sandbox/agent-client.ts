@@ -163,6 +163,7 @@ export class AgentClient implements Sandbox {
    */
   #resume(state: State): void {
     this.#offers = { shell: state.shell, python: state.python };
+    this.#lastCall = Math.max(this.#lastCall, state.lastCall);
     for (const pending of this.#pending.values()) {
       if (pending.start.call > state.lastCall) pending.neverSeen();
       this.#start(pending);

@@ -212,6 +212,15 @@ test('an ending kept from an earlier life of the controller is told to who asks 
   expect(agent.executions).toBe(1);
 });
 
+test('numbers used in an earlier life of the controller are known after an adoption, so that none is used twice', async () => {
+  const agent = new ScriptedAgent();
+  agent.lastCall = 41;
+  using opened = await open(agent, 'one');
+  expect(opened.client.lastCall).toBe(41);
+  opened.client.run(42, WORK, LIMITS).catch(() => undefined);
+  expect(opened.client.lastCall).toBe(42);
+});
+
 test('letting go tells pending calls, and is no loss of the sandbox', async () => {
   const { client } = await open(new ScriptedAgent());
   const fault = faultOf(client.run(16, WORK, LIMITS));
