@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+import { Command } from 'commander';
+import { errorMessage } from '../kernel/invariant.ts';
+import { exportCommand } from './export.ts';
+import { reportCommand } from './report.ts';
+import { rolloutCommand } from './rollout.ts';
+import { sqlCommand } from './sql.ts';
+import { tailCommand } from './tail.ts';
+
+/** A reader such as `head` that has seen enough is no fault of ours. */
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
+const program = new Command('faultline')
+  .description('Sandbox backend for agent reinforcement fine-tuning: reports over its journal')
+  .showHelpAfterError();
+for (const command of [reportCommand, rolloutCommand, tailCommand, sqlCommand, exportCommand]) program.addCommand(command());
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  console.error(missing ? 'No journal there: say where the server keeps its data with --data or FAULTLINE_DATA.' : errorMessage(error));
+  process.exitCode = 1;
+}

@@ -1,0 +1,57 @@
+import { Command } from 'commander';
+import { causes, type CauseCode } from '../outcome/causes.ts';
+import { Ledger, type Row } from '../report/ledger.ts';
+import { storyOf, type Story } from '../report/story.ts';
+import { printJson, withData, type DataOptions } from './options.ts';
+import { cell, oneLine, printable, terminalWidth } from './terminal.ts';
+
+const OUTPUT_LINES = 12;
+
+export function rolloutCommand(): Command {
+  const command = new Command('rollout')
+    .description('One rollout told as a story: each call, what was seen, evidence, verdict')
+    .argument('<id>', 'rollout id (trace_id)');
+  return withData(command).action(async (id: string, options: DataOptions) => {
+    using ledger = await Ledger.open(options.data, 'whole');
+    const story = await storyOf(ledger, id);
+    if (story === null) throw new Error(`The journal knows no rollout ${oneLine(id)}.`);
+    if (options.json === true) printJson(story);
+    else console.log(tell(story));
+  });
+}
+
+export function tell({ rollout, calls, attempts, gradings }: Story): string {
+  const { task, image, policy, job, step } = rollout;
+  return [
+    `Rollout ${cell(rollout['rollout'])}: task ${cell(task)}, image ${cell(image)}, policy ${cell(policy)}, job ${cell(job)}, step ${cell(step)}`,
+    `opened ${cell(rollout['opened_at'])} UTC`,
+    ...attempts.map((one) => `  unseen by the model: ${cell(one['phase'])} failed (${cell(one['code'])}): ${cell(one['message'])}`),
+    ...calls.map(tellCall),
+    ending(rollout),
+    ...gradings.map((one) => `Graded ${cell(one['at'])}: ${cell(one['ending'])}${one['score'] === null ? '' : `, score ${cell(one['score'])}`}`),
+  ].join('\n');
+}
+
+function tellCall(call: Row, index: number): string {
+  const width = terminalWidth() - 4;
+  const head = `\n${String(index + 1)}. ${cell(call['tool'] ?? 'call')} (${cell(call['call'])})`;
+  const given = call['arguments'] === null ? '' : `\n  > ${cell(call['arguments']).slice(0, width)}`;
+  if (call['cause'] === null) return `${head}${given}\n  no ending is recorded`;
+  const cause = call['cause'] as CauseCode;
+  const judged = `  ${cell(call['duration_ms'])} ms, status ${cell(call['status'])}; ${cell(call['attribution'])}: ${cause}`;
+  const why = cause === 'completed' ? '' : ` - ${causes[cause].sentence}\n  evidence: ${cell(call['evidence'])}`;
+  return `${head}${given}\n${shown(String(call['output'] ?? ''), width)}\n${judged}${why}`;
+}
+
+function shown(output: string, width: number): string {
+  const lines = output.trimEnd().split('\n');
+  const kept = lines.slice(0, OUTPUT_LINES).map((line) => `  | ${printable(line).slice(0, width)}`);
+  if (lines.length > OUTPUT_LINES) kept.push(`  | … ${String(lines.length - OUTPUT_LINES)} more lines`);
+  return kept.join('\n');
+}
+
+function ending(rollout: Row): string {
+  const how = rollout['how'] === null ? 'not ended' : `ended ${cell(rollout['ended_at'])} UTC (${cell(rollout['how'])})`;
+  const reason = rollout['verdict'] === 'exclude' ? ` because of ${cell(rollout['reason'])}` : '';
+  return `\n${how}. Verdict: ${cell(rollout['verdict'])}${reason}.`;
+}
