@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openAdmission, type Admission } from './admission/admission.ts';
+import { admissionSources, openAdmission, type Admission } from './admission/admission.ts';
 import { readHostFacts } from './admission/host-facts.ts';
 import { liveCap } from './admission/live-cap.ts';
 import type { Config } from './config.ts';
@@ -85,8 +85,7 @@ function wireMetrics(parts: {
   metrics.watchProcess();
   metrics.watch({
     rollouts: () => parts.rollouts.all(),
-    starts: () => parts.admission.pool.load,
-    removals: () => parts.admission.removals.load,
+    ...admissionSources(parts.admission),
     journalSkippedLines: () => parts.journal.skippedLines,
   });
   return metrics;
@@ -111,8 +110,8 @@ export async function resume(controller: Controller): Promise<void> {
     { type: 'controller_started', controller: controllerId, version: VERSION, pid: process.pid },
     { durable: true },
   );
-  for (const { rollout, record, arguments: given, number } of await restore(controller))
-    calls.begin(rollout, record, given, number).catch((error: unknown) => {
+  for (const { rollout, record, arguments: given } of await restore(controller))
+    calls.begin(rollout, record, given).catch((error: unknown) => {
       log.error({ rollout: rollout.id, call: record.callId, error }, 'interrupted call not continued');
     });
   admission.pool.open([...catalog.tasks.values()].map(specOf));

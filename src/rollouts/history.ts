@@ -74,12 +74,7 @@ export class History {
   }
 }
 
-function intended(
-  rollout: PastRollout,
-  event: EventOf<'call_intended'>,
-  intent: Position,
-  at: number,
-): void {
+function intended(rollout: PastRollout, event: EventOf<'call_intended'>, intent: Position, at: number): void {
   const { call: callId, tool, argumentsSha256, number } = event;
   rollout.calls.set(callId, {
     callId,
@@ -103,7 +98,16 @@ function finished(
 ): void {
   const { call: callId, tool, argumentsSha256, number, outcome, status, durationMs } = event;
   const known = rollout.calls.get(callId);
-  const call = known ?? { callId, tool, arguments: null, argumentsSha256, number, at, intent: null, ending: null };
+  const call = known ?? {
+    callId,
+    tool,
+    arguments: null,
+    argumentsSha256,
+    number,
+    at,
+    intent: null,
+    ending: null,
+  };
   call.ending = { outcome, status, durationMs, position };
   rollout.calls.set(callId, call);
   rollout.lastActivityAt = at;

@@ -6,7 +6,7 @@ import { callId, jobId, rolloutId } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Catalog } from '../policy/schema.ts';
 import { SandboxFault, type Sandbox, type SandboxEngine, type SandboxHandle } from '../sandbox/sandbox.ts';
-import { History, type PastCall, type PastRollout } from './history.ts';
+import { History, type PastRollout } from './history.ts';
 import type { Rollouts } from './registry.ts';
 import { Rollout, type CallRecord } from './rollout.ts';
 import type { Sandboxes } from './sandboxes.ts';
@@ -19,7 +19,6 @@ export interface InterruptedCall {
   readonly rollout: Rollout;
   readonly record: CallRecord;
   readonly arguments: unknown;
-  readonly number: number;
 }
 
 export interface RestoreParts {
@@ -89,19 +88,11 @@ function reviveCalls(rollout: Rollout, past: PastRollout): InterruptedCall[] {
   for (const call of inOrder) {
     const record = rollout.enter(callId(call.callId), call.tool, call.argumentsSha256, call.at);
     record.intent = call.intent;
+    record.number = call.number;
     if (call.ending !== null) rollout.settle(record, call.ending, past.lastActivityAt);
-    else if (call.number !== null) open.push(interruptedCall(rollout, record, call, call.number));
+    else if (call.number !== null) open.push({ rollout, record, arguments: call.arguments });
   }
   return open;
-}
-
-function interruptedCall(
-  rollout: Rollout,
-  record: CallRecord,
-  call: PastCall,
-  number: number,
-): InterruptedCall {
-  return { rollout, record, arguments: call.arguments, number };
 }
 
 /** Without a sandbox the rollout is lost, and its open calls, when continued, end as that. */

@@ -19,6 +19,8 @@ export interface CallRecord {
   status: number | null;
   durationMs: number | null;
   position: Position | null;
+  /** In its sandbox, from the intent on: the frame may have been sent. */
+  number: number | null;
   /** Where its arguments stand; null for a call that never reached a sandbox. */
   intent: Position | null;
 }
@@ -108,6 +110,7 @@ export class Rollout {
       status: null,
       durationMs: null,
       position: null,
+      number: null,
       intent: null,
     };
     this.calls.set(callId, record);

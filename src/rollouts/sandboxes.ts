@@ -12,6 +12,9 @@ import type { PostMortem, Sandbox, SandboxEngine, SandboxFault, SandboxSpec } fr
 import type { EndReason, Rollout } from './rollout.ts';
 
 const POST_MORTEM_MS = 10_000;
+/** Bounds of what a requester is told to wait before it asks again. */
+const SHORTEST_AWAY_MS = 5_000;
+const LONGEST_AWAY_MS = 30_000;
 /** What a set-up command may write and take; its output is looked at by nobody but an operator. */
 const SETUP_OUTPUT_BYTES = 16 * 1024;
 
@@ -92,6 +95,16 @@ export class Sandboxes {
   /** Where the rollout stands that waits for its sandbox; null where it waits for none. */
   place(rollout: Rollout): QueuePlace | null {
     return this.#supply.place(rollout.id);
+  }
+
+  /**
+   * When to ask again for a rollout that has no sandbox yet: soon where its place comes soon, and in any case before
+   * the place is given up; where it has none, once the queue is short enough for somebody this patient.
+   */
+  retryAfterMs(rollout: Rollout, patienceMs: number): number {
+    const place = this.place(rollout);
+    if (place !== null) return Math.min(place.expectedWaitMs, LONGEST_AWAY_MS);
+    return Math.max(SHORTEST_AWAY_MS, this.#supply.load.waitMs - patienceMs);
   }
 
   /** Gives up the place of a rollout that nobody waits for any more; a start that has begun goes on. */

@@ -9,17 +9,21 @@ import type { Evidence } from '../outcome/evidence.ts';
 import { render } from '../outcome/render.ts';
 import type { ToolResult } from '../outcome/result.ts';
 import { fitToBudget } from '../outcome/token-budget.ts';
+import type { CallLimits } from '../protocol/messages.ts';
 import type { Opening, Rollouts } from '../rollouts/registry.ts';
 import type { CallRecord, Rollout } from '../rollouts/rollout.ts';
 import { SetupFailed, type Sandboxes } from '../rollouts/sandboxes.ts';
 import { SandboxFault, type Sandbox } from '../sandbox/sandbox.ts';
 import { argumentsDigest, parseArguments } from './arguments.ts';
 import { evidenceOf, refusal, resultOf, type Finding } from './finding.ts';
+import { Presence } from './presence.ts';
 import { callLimits, type Tool } from './tool.ts';
 import { toolbox } from './toolbox.ts';
 
 /** The platform waits 10 minutes; we answer before it stops listening. */
 const HOLD_MS = 570_000;
+/** A request and the platform's three repetitions of it: how long a place in the start queue is of use. */
+const PATIENCE_MS = 4 * HOLD_MS;
 /** Between the end of a command's own limit and the reply: kill, journal, network. */
 const REPLY_MARGIN_MS = 15_000;
 
@@ -30,6 +34,8 @@ export interface CallRequest {
   readonly tool: string;
   /** As it came: a JSON string or a value. */
   readonly arguments: unknown;
+  /** Aborted when the requester has gone. The call goes on; only a place in the start queue is given up, a minute later. */
+  readonly gone?: AbortSignal;
 }
 
 export interface CallAnswer {
@@ -43,6 +49,8 @@ export interface CallAnswer {
   readonly outcome: Outcome;
   /** The stored answer of an earlier request with the same call id. */
   readonly replayed: boolean;
+  /** When to repeat the request, where the start queue's speed says so. */
+  readonly retryAfterMs?: number;
 }
 
 /** The same call id came with another tool or other arguments. The first call is untouched. */
@@ -66,9 +74,13 @@ export interface CallParts {
 export class ToolCalls {
   readonly #parts: CallParts;
   readonly #running = new Map<CallRecord, Promise<CallAnswer>>();
+  readonly #requesters: Presence<Rollout>;
 
   constructor(parts: CallParts) {
     this.#parts = parts;
+    this.#requesters = new Presence(parts.clock, (rollout) => {
+      parts.sandboxes.leave(rollout);
+    });
   }
 
   /** @throws UnknownTask, ConflictingRepeat: the caller's faults. Everything else is an answer. */
@@ -77,14 +89,41 @@ export class ToolCalls {
     const digest = argumentsDigest(request.tool, request.arguments);
     const callId = request.callId ?? parseCallId(`generated-${randomUUID()}`);
     const known = rollout.calls.get(callId);
-    if (known !== undefined) return await this.#repeat(rollout, known, digest);
+    if (known !== undefined) return await this.#repeat(rollout, known, digest, request);
     const record = rollout.enter(callId, request.tool, digest, this.#parts.clock.now());
-    return await this.begin(rollout, record, request.arguments, null);
+    return await this.#hold(rollout, record, this.begin(rollout, record, request.arguments), request);
   }
 
-  /** Starts the walk of a call. With a number, it continues one that was intended before a restart. */
-  begin(rollout: Rollout, record: CallRecord, given: unknown, number: number | null): Promise<CallAnswer> {
-    const walk = this.#walk(rollout, record, given, number).finally(() => this.#running.delete(record));
+  /**
+   * Keeps the requester while the platform listens. Where that isn't long enough, it is told to come again: the
+   * call keeps its place in the start queue, its turn or its command, and the repetition joins it there.
+   */
+  async #hold(
+    rollout: Rollout,
+    record: CallRecord,
+    walk: Promise<CallAnswer>,
+    { gone }: CallRequest,
+  ): Promise<CallAnswer> {
+    const { clock, sandboxes } = this.#parts;
+    const leave = this.#requesters.enter(rollout);
+    if (gone?.aborted === true) leave();
+    gone?.addEventListener('abort', leave, { once: true });
+    try {
+      const answer = await Deadline.after(clock, 'queue_wait', HOLD_MS).race(walk);
+      if (answer.outcome.cause !== 'queue_wait') return answer;
+      return { ...answer, retryAfterMs: sandboxes.retryAfterMs(rollout, PATIENCE_MS) };
+    } catch (error) {
+      if (!(error instanceof DeadlineExceeded)) throw error;
+      return unfinished(rollout, record, sandboxes.retryAfterMs(rollout, PATIENCE_MS));
+    } finally {
+      leave();
+      gone?.removeEventListener('abort', leave);
+    }
+  }
+
+  /** Starts the walk of a call, or continues it under its number where it was intended before. */
+  begin(rollout: Rollout, record: CallRecord, given: unknown): Promise<CallAnswer> {
+    const walk = this.#walk(rollout, record, given).finally(() => this.#running.delete(record));
     this.#running.set(record, walk);
     return walk;
   }
@@ -100,7 +139,12 @@ export class ToolCalls {
     while (this.#running.size > 0) await Promise.allSettled(this.#running.values());
   }
 
-  async #repeat(rollout: Rollout, known: CallRecord, digest: string): Promise<CallAnswer> {
+  async #repeat(
+    rollout: Rollout,
+    known: CallRecord,
+    digest: string,
+    request: CallRequest,
+  ): Promise<CallAnswer> {
     if (known.argumentsSha256 !== digest) {
       rollout.noteClientFault('conflicting_repeat');
       throw new ConflictingRepeat(
@@ -108,7 +152,13 @@ export class ToolCalls {
       );
     }
     const running = this.#running.get(known);
-    return { ...(running === undefined ? await this.stored(rollout, known) : await running), replayed: true };
+    if (running !== undefined)
+      return { ...(await this.#hold(rollout, known, running, request)), replayed: true };
+    if (known.outcome !== null && known.outcome.cause !== 'queue_wait')
+      return await this.stored(rollout, known);
+    // It had left the queue and never ran, or its result could not be recorded: it goes on, as the same call.
+    known.outcome = null;
+    return await this.#hold(rollout, known, this.begin(rollout, known, request.arguments), request);
   }
 
   /** What a finished call answered, from the journal. */
@@ -128,52 +178,43 @@ export class ToolCalls {
     };
   }
 
-  async #walk(
-    rollout: Rollout,
-    record: CallRecord,
-    given: unknown,
-    number: number | null,
-  ): Promise<CallAnswer> {
+  async #walk(rollout: Rollout, record: CallRecord, given: unknown): Promise<CallAnswer> {
     const { clock, sandboxes } = this.#parts;
     const began = clock.monotonic();
-    const arrival = Deadline.after(clock, 'queue_wait', HOLD_MS);
-    const finding = await this.#find(rollout, record, given, number, arrival);
+    const arrival = Deadline.after(clock, 'queue_wait', PATIENCE_MS);
+    const finding = await this.#find(rollout, record, given, arrival);
     const outcome = attribute(finding.evidence);
     const answer = await this.#finish(rollout, record, outcome, finding, clock.monotonic() - began);
-    if (finding.number !== null) rollout.sandbox?.acknowledge(finding.number);
+    if (record.number !== null) rollout.sandbox?.acknowledge(record.number);
     if (causes[outcome.cause].endsRollout) await sandboxes.giveUp(rollout, finding.evidence);
     this.#parts.onFinished(rollout, record);
     return answer;
   }
 
   /** Takes the call's turn and runs it. Every fault below ends here, as evidence. */
-  async #find(
-    rollout: Rollout,
-    record: CallRecord,
-    given: unknown,
-    number: number | null,
-    arrival: Deadline,
-  ): Promise<Finding> {
-    if (rollout.isLate(record)) return late(number);
+  async #find(rollout: Rollout, record: CallRecord, given: unknown, arrival: Deadline): Promise<Finding> {
+    if (rollout.isLate(record)) return late();
     const tool = toolbox(rollout.task).get(record.tool);
     if (tool === undefined) return refusal('unknown_tool', unknownTool(record.tool, rollout));
     const parsed = parseArguments(tool, given);
     if (!parsed.ok) return refusal('bad_arguments', parsed.problem);
     const limits = callLimits(rollout.task.policy, tool.timeoutMs(parsed.input, rollout.task.policy));
 
-    const turnDeadline = arrival.within('turn_wait', HOLD_MS - limits.timeoutMs - REPLY_MARGIN_MS);
-    using turn = await rollout.turns.take(turnDeadline);
-    if (turn === null) return { evidence: { kind: 'turn_expired' }, tool, limits, number, ending: null };
-
-    const found = (evidence: Evidence): Finding => ({ evidence, tool, limits, number, ending: null });
-    const over = whyOver(rollout);
-    if (over !== null) return found(over);
+    const found = (evidence: Evidence): Finding => ({ evidence, tool, limits, ending: null });
+    const overBefore = whyOver(rollout);
+    if (overBefore !== null) return found(overBefore);
     try {
+      // Before the turn: waiting for a start is nobody's turn, and never the model's doing.
+      await this.#parts.sandboxes.of(rollout, arrival);
+      using turn = await rollout.turns.take(turnDeadline(this.#parts.clock, limits));
+      if (turn === null) return found({ kind: 'turn_expired' });
+      const over = whyOver(rollout);
+      if (over !== null) return found(over);
       const sandbox = await this.#parts.sandboxes.of(rollout, arrival);
-      const chosen = number ?? (await this.#intend(rollout, record, tool, given, sandbox));
-      const report = await sandbox.run(chosen, tool.work(parsed.input, rollout.task.policy), limits);
+      const number = record.number ?? (await this.#intend(rollout, record, tool, given, sandbox));
+      const report = await sandbox.run(number, tool.work(parsed.input, rollout.task.policy), limits);
       const ending = report.type === 'exited' ? report : null;
-      return { evidence: evidenceOf(tool, sandbox, report), tool, limits, number: chosen, ending };
+      return { evidence: evidenceOf(tool, sandbox, report), tool, limits, ending };
     } catch (error) {
       return found(await this.#faultEvidence(rollout, error));
     }
@@ -201,12 +242,13 @@ export class ToolCalls {
       },
       { durable: false },
     );
+    record.number = number;
     return number;
   }
 
   async #faultEvidence(rollout: Rollout, error: unknown): Promise<Evidence> {
     if (error instanceof SandboxFault) return await this.#parts.sandboxes.lossEvidence(rollout, error);
-    if (error instanceof DeadlineExceeded) return { kind: 'queue_expired' };
+    if (error instanceof DeadlineExceeded) return whyOver(rollout) ?? { kind: 'queue_expired' };
     if (error instanceof SetupFailed) return { kind: 'setup_failed' };
     throw error;
   }
@@ -229,7 +271,7 @@ export class ToolCalls {
         rollout: rollout.id,
         call: record.callId,
         tool: record.tool,
-        number: finding.number,
+        number: record.number,
         argumentsSha256: record.argumentsSha256,
         outcome,
         evidence: finding.evidence,
@@ -254,9 +296,30 @@ export class ToolCalls {
 }
 
 /** A call after the rollout was handed to its grader. */
-function late(number: number | null): Finding {
+function late(): Finding {
   const evidence: Evidence = { kind: 'rollout_over', how: 'graded' };
-  return { evidence, tool: null, limits: null, number, ending: null };
+  return { evidence, tool: null, limits: null, ending: null };
+}
+
+/** Earlier calls, the command and the reply fit into one request. */
+function turnDeadline(clock: Clock, limits: CallLimits): Deadline {
+  return Deadline.after(clock, 'turn_wait', HOLD_MS - limits.timeoutMs - REPLY_MARGIN_MS);
+}
+
+/** What a request is told whose call is still under way. Nothing is journaled: the call has no ending yet. */
+function unfinished(rollout: Rollout, { callId }: CallRecord, retryAfterMs: number): CallAnswer {
+  const outcome = attribute({ kind: 'queue_expired' });
+  const { status, output } = render(outcome, null);
+  return {
+    rollout: rollout.id,
+    callId,
+    status,
+    output,
+    result: null,
+    outcome,
+    replayed: false,
+    retryAfterMs,
+  };
 }
 
 function unknownTool(name: string, rollout: Rollout): string {

@@ -11,8 +11,6 @@ export interface Finding {
   readonly evidence: Evidence;
   readonly tool: Tool | null;
   readonly limits: CallLimits | null;
-  /** The call's number in its sandbox, once the frame may have been sent. */
-  readonly number: number | null;
   readonly ending: Ending | null;
   /** What the model is told about a call that was refused. */
   readonly refusal?: string;
@@ -24,7 +22,6 @@ export function refusal(reason: 'bad_arguments' | 'unknown_tool', text: string):
     evidence: { kind: 'refused', reason },
     tool: null,
     limits: null,
-    number: null,
     ending: null,
     refusal: text,
   };
