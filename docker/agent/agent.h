@@ -224,7 +224,8 @@ const char *shell_directory(void);
 int exec_start(struct call *call, const struct request *request);
 int probe_start(struct call *call);
 int interpreter_start(struct call *call, const struct request *request);
-void interpreter_interrupt(struct call *call);
+/* False where it has not begun (starting, stopped): nothing of the call is worth waiting for. */
+bool interpreter_interrupt(struct call *call);
 void interpreter_finish(struct call *call);
 bool interpreter_ready(int fd);
 /* Looks after the resident process; called when children changed. */

@@ -109,11 +109,10 @@ static void kill_begin(struct call *call) {
 
 static void end_by_us(struct call *call, enum kill_reason reason) {
   call->reason = reason;
-  if (call->kind != PYTHON || !call->child->started) {
+  if (call->kind != PYTHON || !interpreter_interrupt(call)) {
     kill_begin(call);
     return;
   }
-  interpreter_interrupt(call);
   call->interrupt_until = now_ms() + INTERRUPT_MS;
 }
 

@@ -173,8 +173,10 @@ bool interpreter_ready(int fd) {
   return true;
 }
 
-void interpreter_interrupt(struct call *call) {
-  if (call->child->main) kill(call->child->main, SIGINT);
+bool interpreter_interrupt(struct call *call) {
+  if (!resident.begun || call->child->ended) return false;
+  kill(call->child->main, SIGINT);
+  return true;
 }
 
 static void read_payload(struct call *call) {

@@ -28,7 +28,7 @@ static struct {
 #define SAVE_COMMON "set +exu; command pwd -P; command printf \"\\0\"; command export -p; command printf \"\\0\";"
 #define SAVE_BASH "{ builtin trap - DEBUG ERR RETURN; builtin printf \"\\0\"; " SAVE_COMMON \
                   " command export -fp; command printf \"\\0end\"; } 2>/dev/null >|" FILE_UNDER
-#define SAVE_SH "{ command printf \"\\0\"; " SAVE_COMMON " command printf \"\\0end\"; } 2>/dev/null >|" FILE_UNDER
+#define SAVE_SH "{ command printf \"\\0\"; " SAVE_COMMON " command printf end; } 2>/dev/null >|" FILE_UNDER
 
 /* For commands that speak of traps: keeps the model's own EXIT trap first and ours behind it, and shows only theirs. */
 static const char TRAP_FUNCTION[] =
@@ -124,7 +124,11 @@ static void bash_prelude(struct bytes *b, const char *command, bool plain, char 
   if (state.functions) text(b, state.functions);
   if (!plain) text(b, "trap '" SAVE_BASH "' EXIT\n");
   if (!plain && strstr(command, "trap")) text(b, TRAP_FUNCTION);
-  if (!own) return;
+  if (!own) {
+    /* What `$_` is in the first command of `bash -c`. */
+    text(b, ": bash\n");
+    return;
+  }
   text(b, "export BASH_ENV=");
   quoted(b, own);
   text(b, "\n. \"$BASH_ENV\"\n");
@@ -201,6 +205,16 @@ static char *last_part(char *text, size_t *n) {
   return text + at;
 }
 
+/* Each shell counts from what the image has, as the first one did. */
+static char **with_level(char **environment) {
+  const char *level = environment_get(settings.environment, "SHLVL");
+  char *entry = NULL;
+  if (!level || asprintf(&entry, "SHLVL=%s", level) < 0) return environment;
+  char **out = environment_with(environment, &entry, 1);
+  free(environment);
+  return out;
+}
+
 static void adopt(char *saved, size_t n) {
   char *end = last_part(saved, &n);
   if (!end || strcmp(end, "end") != 0) return;
@@ -217,7 +231,7 @@ static void adopt(char *saved, size_t n) {
   environment_free(state.environment);
   state.directory = strdup(directory);
   state.functions = functions && *functions ? strdup(functions) : NULL;
-  state.environment = environment;
+  state.environment = with_level(environment);
 }
 
 /* Where the command could not write it (exec, kill, time limit) the file still holds the prelude: no end mark. */

@@ -70,7 +70,7 @@ export type Command =
   /** Ends a running call's process tree; its ending then says `cancelled`. Unknown numbers are ignored. */
   | { readonly type: 'cancel'; readonly call: CallNumber };
 
-/** Counters of the container's own cgroup and file system. -1 where a source is not there on this host. */
+/** Counters of the container's own cgroup and file system. -1 where a source is not there on this host, or no limit is set. */
 export interface Counters {
   readonly oomKills: number;
   readonly memoryUsageBytes: number;
@@ -115,14 +115,20 @@ export type InterpreterFate =
 export interface Ending {
   readonly type: 'exited';
   readonly call: CallNumber;
-  /** As wait(2) gave it to the agent. For file work 0; for python the interpreter's own, or 0 where it lives on. */
+  /**
+   * As wait(2) gave it to the agent. For file work that of the worker: 0 unless something killed it; for python the
+   * interpreter's own, or 0 where it lives on.
+   */
   readonly waitStatus: number;
   readonly killReason: KillReason;
   readonly killReach: KillReach;
   readonly interpreter: InterpreterFate;
   /** The interpreter says that the code ended in an exception. Untrusted: shapes the reply, judges nothing. */
   readonly raised: boolean;
-  /** 0, or why file work failed, from the child that did it with the model's rights. */
+  /**
+   * 0, or why file work failed, from the child that did it with the model's rights. EISDIR: a folder; EINVAL: neither
+   * file nor folder; EBADMSG: no regular expression; EINTR: the child was killed.
+   */
   readonly errno: number;
   /** CLOCK_BOOTTIME of the host, milliseconds. */
   readonly startedAtMs: number;
@@ -139,6 +145,11 @@ export interface Ending {
 export interface StartFailure {
   readonly type: 'start-failed';
   readonly call: CallNumber;
+  /**
+   * As fork or exec gave it. Of the agent itself: EINVAL, the work was malformed (a NUL in a string, no program);
+   * EBUSY, too many calls run or wait for their acknowledgement, or the interpreter is busy; EINTR, the model killed
+   * the agent's helper before it had started anything.
+   */
   readonly errno: number;
   /** `fork`: no process to be had; `exec`: the program (shell, interpreter) is missing or broken. */
   readonly stage: 'fork' | 'exec';

@@ -20,6 +20,7 @@ export const image = { PATH: '/usr/local/bin:/usr/bin:/bin', HOSTNAME: 'sandbox'
 
 export interface AgentOptions {
   readonly uid?: number;
+  /** Over those of `image`; `@` stands for the agent's folder. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Shell lines run as root in the namespaces before the agent takes their place. */
   readonly prepare?: string;
@@ -62,7 +63,10 @@ export class AgentProcess implements AsyncDisposable {
       '--driver',
       driver,
     ];
-    const script = `${options.prepare ?? ''}\nexec "$@"`;
+    const environment = Object.entries({ ...image, ...options.environment }).map(
+      ([name, value]) => `${name}=${value.replaceAll('@', this.folder)}`,
+    );
+    const script = `${options.prepare ?? ''}\nexec env -i "$@"`;
     const isolate = [
       '--pid',
       '--fork',
@@ -72,11 +76,12 @@ export class AgentProcess implements AsyncDisposable {
       '-ec',
       script,
       'sh',
+      ...environment,
       ...agent,
     ];
-    this.child = spawn('unshare', isolate, {
+    this.child = spawn('/usr/bin/unshare', isolate, {
       cwd: this.folder,
-      env: { ...image, ...options.environment },
+      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     this.child.stdin.on('error', () => undefined);
@@ -240,5 +245,5 @@ export async function until(agent: AgentProcess, command: string, wanted: string
     got = await out(agent, exec('sh', '-c', command));
     if (got.trim() === wanted) return;
   }
-  expect(got.trim()).toBe(wanted);
+  throw new Error(`${command} printed ${got.trim()}, not ${wanted}`);
 }

@@ -173,7 +173,7 @@ describe('PID 1', () => {
     for (const uid of [31_000, 0]) {
       await using agent = await AgentProcess.start({ uid });
       const command =
-        'for f in /proc/1/fd/0 /proc/1/fd/1 /proc/1/fd/2 /proc/1/mem; do echo x > $f; cat $f; done 2>/dev/null; ls /proc/1/fd';
+        'for f in /proc/1/fd/0 /proc/1/fd/1 /proc/1/fd/2 /proc/1/mem; do echo x > $f; cat $f; done 2>/dev/null; readlink /proc/1/fd/* /proc/1/cwd; cat /proc/1/environ';
       const { out: text } = shown(await agent.call(exec('bash', '-c', command)));
       expect(text).toBe('');
       expect(agent.decoder.refused).toBe(0);

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { encodeCommand } from '../../src/protocol/codec.ts';
 import type { Report } from '../../src/protocol/messages.ts';
-import { AgentProcess, buildAgent, ending, exec, limits, out, shell, shown, until } from './agent-process.ts';
+import { AgentProcess, buildAgent, exec, limits, out, shell, shown } from './agent-process.ts';
 
 beforeAll(buildAgent);
 
@@ -90,7 +90,7 @@ describe('an attachment', () => {
 });
 
 describe('a call number', () => {
-  it('starts once: a repeat is told started, the ending, and then forgotten', async () => {
+  it('starts once: a repeat is told started, the and then forgotten', async () => {
     await using agent = await AgentProcess.start();
     const start = {
       type: 'start',

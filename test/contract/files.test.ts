@@ -64,7 +64,7 @@ describe('files', () => {
     const list = async (depth: number, limit: number) =>
       decodeListing(ending(await agent.call({ kind: 'list-files', path: '.', depth, limit })).payload);
     const all = await list(9, 1000);
-    const names = [`${'0'.repeat(255)}`, 'bad\ufffd', 'd', 'd/b', 'd/e', 'd/e/z', 'd/root', 'new\nline', 'p'];
+    const names = ['0'.repeat(255), 'bad\ufffd', 'd', 'd/b', 'd/e', 'd/e/z', 'd/root', 'new\nline', 'p'];
     expect(all.items.map((entry) => entry.path)).toEqual(names);
     expect(all.items.map((entry) => entry.type).slice(2, 9)).toEqual([
       'folder',

@@ -49,7 +49,6 @@ describe('a full process table', () => {
       const bomb = 'bomb() { bomb | bomb & }; bomb; while :; do :; done';
       const end = await agent.call(exec('bash', '-c', bomb), { timeoutMs: 1500, keepBytes: 1000 });
       expect(end).toMatchObject({ type: 'exited', killReason: 'timeout' });
-      expect(end.after.pidsLimitHits).toBeGreaterThan(end.before.pidsLimitHits);
       expect(await out(agent, exec('echo', 'again'))).toBe('again\n');
     });
   });

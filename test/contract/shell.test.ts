@@ -43,20 +43,16 @@ describe('a shell command', () => {
     expect(shown(end)).toEqual({ out: '300001\n', err: 'bash: line 4: foo: command not found\n', code: 127 });
   });
 
-  it('fails to start where the shell has been removed since, and the probe still works (H02)', async () => {
+  it('fails to start where the image has no shell, or the model removed it; the probe still works (H02)', async () => {
+    await using none = await AgentProcess.start({ environment: { PATH: '/nowhere' } });
+    expect(none.reports[0]).toMatchObject({ shell: null });
+    expect(await none.call(shell('true'))).toMatchObject({ type: 'start-failed', errno: 2, stage: 'exec' });
     const prepare = 'mkdir bin; cp /bin/bash bin/; chmod 777 bin';
-    await using agent = await AgentProcess.start({ prepare, environment: { PATH: 'bin' } });
-    await using moved = await AgentProcess.start({
-      prepare:
-        'mkdir /tmp/faultline-bin 2>/dev/null || :; mount -t tmpfs x /tmp/faultline-bin; chmod 777 /tmp/faultline-bin; cp /bin/bash /tmp/faultline-bin/',
-      environment: { PATH: '/tmp/faultline-bin:/usr/bin' },
-    });
-    expect(agent.reports[0]).toMatchObject({ shell: null });
+    await using agent = await AgentProcess.start({ prepare, environment: { PATH: '@/bin:/usr/bin' } });
+    expect(agent.reports[0]).toMatchObject({ shell: `${agent.folder}/bin/bash` });
+    expect(shown(await agent.call(shell('rm -f bin/bash'))).code).toBe(0);
     expect(await agent.call(shell('true'))).toMatchObject({ type: 'start-failed', errno: 2, stage: 'exec' });
-    expect(moved.reports[0]).toMatchObject({ shell: '/tmp/faultline-bin/bash' });
-    expect(shown(await moved.call(shell('rm -f /tmp/faultline-bin/bash'))).code).toBe(0);
-    expect(await moved.call(shell('true'))).toMatchObject({ type: 'start-failed', errno: 2, stage: 'exec' });
-    expect(await moved.call({ kind: 'probe' })).toMatchObject({ type: 'exited', waitStatus: 0 });
+    expect(await agent.call({ kind: 'probe' })).toMatchObject({ type: 'exited', waitStatus: 0 });
   });
 });
 
@@ -105,7 +101,6 @@ describe('directory and exports', () => {
     ['a syntax error', 'cd /; export V=2; ('],
     ['a subshell', '(cd /; export V=2)'],
     ['a pipe', '{ cd /; export V=2; } | cat'],
-    ['a plain assignment', 'V=2'],
     ['a program', 'env V=2 ls'],
     ['nonsense written for it', 'cd /; export V=2; echo garbage > /proc/self/fd/198; kill -9 $$'],
     [
@@ -122,9 +117,7 @@ describe('directory and exports', () => {
   it('do not carry what a shell counts for itself, and carry what was unset', async () => {
     await using agent = await AgentProcess.start({ environment: { SHLVL: '4' } });
     for (let i = 0; i < 3; i++)
-      expect(await out(agent, shell('echo $SHLVL $_ $BASH_ENV; unset HOSTNAME'))).toMatch(
-        /^5 \S*bash\n|^5 \n/,
-      );
+      expect(await out(agent, shell('echo $SHLVL $_ $BASH_ENV; unset HOSTNAME'))).toBe('5 bash\n');
     expect(await out(agent, shell('echo "${HOSTNAME-none}"'))).toBe('none\n');
     expect(await out(agent, shell('env'))).not.toContain('BASH_ENV');
   });
@@ -167,16 +160,8 @@ describe.each([
   ['dash', '/bin/dash'],
   ['busybox', busybox],
 ])('an image whose only shell is %s', (_name, path) => {
-  const environment = { PATH: '' };
-
-  async function start(): Promise<AgentProcess> {
-    const agent = new AgentProcess({
-      prepare: `${withoutBash(path)}\nexport PATH="$PWD/bin"`,
-      environment: { ...environment, PATH: '/usr/bin:/bin' },
-    });
-    await agent.resume();
-    return agent;
-  }
+  const start = (): Promise<AgentProcess> =>
+    AgentProcess.start({ prepare: withoutBash(path), environment: { PATH: '@/bin' } });
 
   it('carries directory and exports, with exact error texts and codes', async () => {
     await using agent = await start();
