@@ -9,6 +9,7 @@ import { acceptJson } from './http/json-body.ts';
 import { nativeCallRoutes } from './http/native-calls.ts';
 import { describeRoutes, openapiRoute } from './http/openapi.ts';
 import type { App, HttpParts } from './http/parts.ts';
+import { poolRoutes } from './http/pool-routes.ts';
 import { rolloutRoutes } from './http/rollout-routes.ts';
 import { taskRoutes } from './http/task-routes.ts';
 import { toolRoutes } from './http/tool-routes.ts';
@@ -46,6 +47,7 @@ export async function buildApp(parts: HttpParts): Promise<App> {
       rolloutRoutes(v1, parts);
       nativeCallRoutes(v1, parts);
       taskRoutes(v1, parts);
+      poolRoutes(v1, parts);
       verdictRoutes(v1, parts);
       gradeRoutes(v1, parts);
       void v1.register((files: App, _none, filesDone) => {

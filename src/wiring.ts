@@ -76,11 +76,7 @@ function wireGate(
   return new GraderGate({ ...parts, ...grader, grader: client });
 }
 
-function wireMetrics(parts: {
-  rollouts: Rollouts;
-  admission: Admission;
-  journal: FileJournal;
-}): Metrics {
+function wireMetrics(parts: { rollouts: Rollouts; admission: Admission; journal: FileJournal }): Metrics {
   const metrics = new Metrics();
   metrics.watchProcess();
   metrics.watch({

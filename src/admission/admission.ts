@@ -66,3 +66,17 @@ async function answers(engine: SandboxEngine, clock: Clock): Promise<boolean> {
     throw error;
   }
 }
+
+/** What metrics and `top` show of this folder. */
+export function admissionSources({ starts, removals, pool, live, width, breaker }: Admission) {
+  return {
+    starts: () => ({ waiting: starts.load.waiting, starting: starts.load.starting }),
+    removals: () => removals.load,
+    sandboxes: () => ({ live: live.count, cap: live.cap, warm: pool.load.ready, filling: pool.load.filling }),
+    startQueue: () => ({
+      width: width.width,
+      expected_wait_seconds: starts.load.waitMs / 1000,
+      circuit_open: breaker.state === 'closed' ? 0 : 1,
+    }),
+  };
+}

@@ -76,20 +76,17 @@ export class PoolClass {
     return null;
   }
 
-  /** Resolves with the next warm sandbox, unless `leave` is called first. */
-  wait(): { given: Promise<Sandbox>; leave: () => void } {
-    const { promise, resolve } = Promise.withResolvers<Sandbox>();
-    const waiter = { give: resolve };
+  /** `give` is called with the next warm sandbox, unless the returned function is called first. */
+  wait(give: Waiter['give']): () => void {
+    const waiter = { give };
     this.#waiters.add(waiter);
-    return { given: promise, leave: () => this.#waiters.delete(waiter) };
+    return () => this.#waiters.delete(waiter);
   }
 
-  /** A rollout got its sandbox. Claims of a burst that was announced use the announcement up. */
-  taken(now: number, from: 'warm' | 'cold'): void {
+  /** A rollout asks. Claims of a burst that was announced use the announcement up. */
+  asked(now: number): void {
     this.bursts.arrived(now);
     this.announced = Math.max(0, this.announced - 1);
-    if (from === 'warm') this.warmTaken += 1;
-    else this.coldTaken += 1;
   }
 }
 

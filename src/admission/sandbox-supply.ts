@@ -28,6 +28,8 @@ export interface SupplyLoad {
   /** Rollouts that wait for a start, and starts in flight. */
   readonly waiting: number;
   readonly starting: number;
+  /** What somebody who came now would wait for its start to begin. An estimate. */
+  readonly waitMs: number;
 }
 
 /** Where rollouts get their sandboxes from: the warm pool, and behind it the start queue. */

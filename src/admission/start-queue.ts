@@ -1,13 +1,7 @@
 import { pause, type Clock } from '../kernel/clock.ts';
 import { DeadlineExceeded, type Deadline } from '../kernel/deadline.ts';
 import type { RolloutId } from '../kernel/ids.ts';
-import {
-  SandboxFault,
-  type Sandbox,
-  type SandboxEngine,
-  type SandboxHandle,
-  type SandboxSpec,
-} from '../sandbox/sandbox.ts';
+import { SandboxFault, type Sandbox, type SandboxEngine, type SandboxHandle } from '../sandbox/sandbox.ts';
 import type { EngineQueue, Place, QueueParts } from './engine-queue.ts';
 import type { QueueSpeed } from './queue-speed.ts';
 import type { QueuePlace, SandboxRequest, SandboxSupply, SupplyLoad } from './sandbox-supply.ts';
@@ -19,7 +13,10 @@ const LAST_PAUSE_MS = 5_000;
 const MOST_WAITING = 20_000;
 
 /** A start for the warm pool: the rollout's wish without the rollout. */
-export type RefillRequest = Pick<SandboxRequest, 'spec' | 'deadline' | 'leave' | 'onFault'>;
+export interface RefillRequest extends Pick<SandboxRequest, 'spec' | 'deadline' | 'leave' | 'onFault'> {
+  /** Told before the start gives up its place in flight, so that whoever waits for the sandbox needs no other. */
+  readonly onStarted: (sandbox: Sandbox) => void;
+}
 
 export interface StartParts extends QueueParts {
   readonly engine: SandboxEngine;
@@ -27,7 +24,9 @@ export interface StartParts extends QueueParts {
   readonly speed: QueueSpeed;
 }
 
-type Wish = RefillRequest & { readonly place: Omit<Place, 'again'> };
+interface Wish extends Omit<SandboxRequest, 'job' | 'rollout'>, Partial<Pick<RefillRequest, 'onStarted'>> {
+  readonly place: Omit<Place, 'again'>;
+}
 
 /** Starts sandboxes through the engine's queue; retries what may pass and tells width, breaker and speed what it saw. */
 export class StartQueue implements SandboxSupply {
@@ -45,7 +44,8 @@ export class StartQueue implements SandboxSupply {
   }
 
   get load(): SupplyLoad {
-    return { waiting: this.#queue.waiting('claim'), starting: this.#queue.inFlight('claim') };
+    const waiting = this.#queue.waiting('claim');
+    return { waiting, starting: this.#queue.inFlight('claim'), waitMs: this.#waitMs(waiting) };
   }
 
   /** Sends everybody who waits away, as if their deadline had come. Starts in flight finish. */
@@ -66,9 +66,9 @@ export class StartQueue implements SandboxSupply {
   }
 
   /** As `take`, for the warm pool: behind every rollout that waits. */
-  async refill(request: RefillRequest): Promise<Sandbox> {
+  async refill(request: RefillRequest): Promise<void> {
     if (this.#queue.waiting('refill') >= MOST_WAITING) throw new DeadlineExceeded('queue_wait', 0);
-    return this.#persist({
+    await this.#persist({
       ...request,
       place: { id: this.#newId(), lane: 'refill', job: request.spec.poolClass },
     });
@@ -121,18 +121,14 @@ export class StartQueue implements SandboxSupply {
     for (const signal of reasons) signal.addEventListener('abort', giveUp, { once: true });
     const cancel = this.#clock.alarm(deadline.remainingMs, giveUp);
     try {
-      return await this.#queue.run(
-        { ...wish.place, again },
-        () => this.#start(wish.spec, deadline),
-        left.signal,
-      );
+      return await this.#queue.run({ ...wish.place, again }, () => this.#start(wish), left.signal);
     } finally {
       cancel();
       for (const signal of reasons) signal.removeEventListener('abort', giveUp);
     }
   }
 
-  async #start(spec: SandboxSpec, deadline: Deadline): Promise<Sandbox | SandboxFault> {
+  async #start({ spec, deadline, onStarted }: Wish): Promise<Sandbox | SandboxFault> {
     const { live, width, breaker, speed } = this.#parts;
     const full = this.#queue.saturated;
     const began = this.#clock.monotonic();
@@ -144,6 +140,7 @@ export class StartQueue implements SandboxSupply {
       speed.started(this.#clock.monotonic() - began);
       width.succeeded(this.#clock.monotonic() - began, full);
       breaker.succeeded();
+      onStarted?.(sandbox);
       return sandbox;
     } catch (error) {
       live.settle(null);

@@ -1,22 +1,18 @@
 /** Starts that may wait inside the engine rather than be worked on: below, there is room for one more; above, one too many. */
 const LEAST_QUEUED = 2;
 const MOST_QUEUED = 4;
-/** Starts after which the memory of the quickest one fades: cost per start grows with the number of live containers. */
-const BASE_WINDOW = 100;
-
 /**
  * How many starts to have in flight, found from what starts take.
  *
  * The rule of TCP Vegas: of `width` starts in flight, `width × (1 − quickest / latency)` are waiting inside the
- * engine. Once per round of `width` starts: fewer than 2 such, one more in flight; more than 4, one less. A fault
- * of the engine halves the width, once per round. README: why not plain AIMD.
+ * engine. Once per round of `width` starts: fewer than 2 such, one more in flight; more than 4, so many less. A fault
+ * of the engine halves the width, once per round. README: why not plain AIMD, and why the quickest start is never
+ * forgotten but after an outage.
  */
 export class StartWidth {
   readonly #max: number;
   #width: number;
   #quickest = Infinity;
-  #quickestBefore = Infinity;
-  #seen = 0;
   #round: number[] = [];
   #roundWasFull = false;
   #sinceHalved = Infinity;
@@ -32,13 +28,13 @@ export class StartWidth {
 
   /** A start succeeded. `full`: it ran beside as many others as allowed, so that its latency says something about the width. */
   succeeded(latencyMs: number, full: boolean): void {
-    this.#remember(latencyMs);
+    this.#quickest = Math.min(this.#quickest, latencyMs);
     this.#sinceHalved += 1;
     this.#round.push(latencyMs);
     this.#roundWasFull ||= full;
     if (this.#round.length < this.#width) return;
     const mean = this.#round.reduce((sum, ms) => sum + ms, 0) / this.#round.length;
-    this.#adjust(this.#width * (1 - this.#base / Math.max(mean, this.#base)));
+    this.#adjust(this.#width * (1 - this.#quickest / mean));
     this.#round = [];
     this.#roundWasFull = false;
   }
@@ -54,24 +50,13 @@ export class StartWidth {
   /** After an outage: begin with one start at a time and grow again. */
   restart(): void {
     this.#width = 1;
+    this.#quickest = Infinity;
     this.#sinceHalved = 0;
     this.#round = [];
   }
 
-  get #base(): number {
-    return Math.min(this.#quickest, this.#quickestBefore);
-  }
-
   #adjust(queued: number): void {
     if (queued < LEAST_QUEUED && this.#roundWasFull) this.#width = Math.min(this.#max, this.#width + 1);
-    if (queued > MOST_QUEUED) this.#width = Math.max(1, this.#width - 1);
-  }
-
-  #remember(latencyMs: number): void {
-    this.#quickest = Math.min(this.#quickest, latencyMs);
-    this.#seen += 1;
-    if (this.#seen % BASE_WINDOW !== 0) return;
-    this.#quickestBefore = this.#quickest;
-    this.#quickest = Infinity;
+    if (queued > MOST_QUEUED) this.#width -= Math.ceil(Math.min(queued - MOST_QUEUED, this.#width / 2));
   }
 }

@@ -3,8 +3,6 @@ import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
 import type { CallLimits } from '../protocol/messages.ts';
 import { SandboxFault, type Sandbox } from '../sandbox/sandbox.ts';
 
-/** A number of the engine's own range (below `FIRST_CALL`), unused by its readiness check. Once per sandbox. */
-const CHECK_CALL = 3;
 const CHECK_MS = 2_000;
 const LIMITS: CallLimits = { timeoutMs: CHECK_MS, keepBytes: 64, outputBytes: 1_024 };
 
@@ -18,10 +16,11 @@ export class WarmCheck {
 
   /** `dead`: known not to work. `silent`: no word in time. */
   async of(sandbox: Sandbox): Promise<'answers' | 'dead' | 'silent'> {
+    const call = sandbox.lastCall + 1;
     const deadline = Deadline.after(this.#clock, 'agent_silence', CHECK_MS);
     try {
-      const report = await deadline.race(sandbox.run(CHECK_CALL, { kind: 'probe' }, LIMITS));
-      sandbox.acknowledge(CHECK_CALL);
+      const report = await deadline.race(sandbox.run(call, { kind: 'probe' }, LIMITS));
+      sandbox.acknowledge(call);
       return report.type === 'exited' && report.waitStatus === 0 ? 'answers' : 'dead';
     } catch (error) {
       if (error instanceof DeadlineExceeded) return 'silent';

@@ -107,11 +107,12 @@ export class WarmPool implements SandboxSupply {
 
   async take(request: SandboxRequest): Promise<Sandbox> {
     const pool = this.#classOf(request.spec);
+    pool.asked(this.#parts.clock.monotonic());
     const warm = await this.#takeWarm(pool);
     if (warm !== null) return warm;
     this.#makeRoom(pool);
     const sandbox = await this.#startOrRefill(pool, request);
-    pool.taken(this.#parts.clock.monotonic(), 'cold');
+    pool.coldTaken += 1;
     return sandbox;
   }
 
@@ -120,7 +121,7 @@ export class WarmPool implements SandboxSupply {
     for (let sandbox = pool.pop(); sandbox !== null; sandbox = pool.pop()) {
       const state = await this.#check.of(sandbox);
       if (state === 'answers') {
-        pool.taken(this.#parts.clock.monotonic(), 'warm');
+        pool.warmTaken += 1;
         this.#fit(pool);
         return sandbox;
       }
@@ -134,34 +135,29 @@ export class WarmPool implements SandboxSupply {
 
   /** The rollout's own start, or a refill that is ready first. What then comes too late goes into the pool. */
   async #startOrRefill(pool: PoolClass, request: SandboxRequest): Promise<Sandbox> {
+    const { promise, resolve, reject } = Promise.withResolvers<Sandbox>();
     const handedOver = new AbortController();
     const leave = AbortSignal.any([
       handedOver.signal,
       ...(request.leave === undefined ? [] : [request.leave]),
     ]);
-    const waiting = pool.wait();
-    const started = this.#parts.starts.take({ ...request, leave });
-    let won = false;
-    const refill = waiting.given.then((sandbox) => {
-      if (won) {
-        this.#keep(pool, sandbox);
-        return sandbox;
-      }
-      won = true;
+    let served = false;
+    const stopWaiting = pool.wait((sandbox) => {
+      served = true;
+      // At once, or the start that is not needed any more takes the place in flight that this one leaves.
       handedOver.abort();
-      return sandbox;
+      resolve(sandbox);
     });
-    const own = started.then((sandbox) => {
-      if (won) this.#keep(pool, sandbox);
-      won = true;
-      return sandbox;
-    });
+    const own = this.#parts.starts.take({ ...request, leave });
+    own.then((sandbox) => {
+      stopWaiting();
+      if (served) this.#keep(pool, sandbox);
+      else resolve(sandbox);
+    }, reject);
     try {
-      return await Promise.race([refill, own]);
+      return await promise;
     } finally {
-      waiting.leave();
-      won = true;
-      own.catch(() => undefined);
+      stopWaiting();
     }
   }
 
@@ -219,15 +215,13 @@ export class WarmPool implements SandboxSupply {
     pool.refills.add(refill);
     const deadline = Deadline.after(clock, 'queue_wait', REFILL_MS);
     const { spec } = pool;
-    try {
-      const sandbox = await starts.refill({
-        spec,
-        deadline,
-        leave: refill.leave.signal,
-        onFault: () => undefined,
-      });
+    const onStarted = (sandbox: Sandbox): void => {
       pool.refills.delete(refill);
       this.#keep(pool, sandbox);
+    };
+    try {
+      const { signal: leave } = refill.leave;
+      await starts.refill({ spec, deadline, leave, onFault: () => undefined, onStarted });
     } catch (error) {
       pool.refills.delete(refill);
       if (!(error instanceof SandboxFault || error instanceof DeadlineExceeded)) throw error;

@@ -3,6 +3,7 @@ import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fasti
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { GraderGate } from '../grading/gate.ts';
+import type { Admission } from '../admission/admission.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { RolloutId } from '../kernel/ids.ts';
@@ -47,6 +48,7 @@ export interface HttpParts {
   readonly rollouts: Rollouts;
   readonly sandboxes: Sandboxes;
   readonly calls: ToolCalls;
+  readonly admission: Pick<Admission, 'pool'>;
   readonly transfer: FileTransfer;
   /** Null where no grader is configured. */
   readonly gate: GraderGate | null;

@@ -91,6 +91,7 @@ function rolloutList(
 }
 
 function readRoutes(app: App, parts: HttpParts, known: (id: RolloutId) => Rollout): void {
+  const viewOf = (rollout: Rollout) => rolloutView(rollout, parts.sandboxes.place(rollout));
   app.get(
     '/rollouts/:rollout',
     {
@@ -102,7 +103,7 @@ function readRoutes(app: App, parts: HttpParts, known: (id: RolloutId) => Rollou
       },
     },
     ({ params }, reply) => {
-      void reply.code(200).send(rolloutView(known(params.rollout)));
+      void reply.code(200).send(viewOf(known(params.rollout)));
     },
   );
   app.get(

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { QueuePlace } from '../admission/sandbox-supply.ts';
 import type { CallRecord, Rollout } from '../rollouts/rollout.ts';
 import type { callViewSchema, rolloutSummarySchema, rolloutViewSchema, verdictSchema } from './wire.ts';
 
@@ -7,7 +8,7 @@ export function rolloutSummary(rollout: Rollout): z.output<typeof rolloutSummary
   return { rollout_id: id, state, task: task.name, image: task.image.name };
 }
 
-export function rolloutView(rollout: Rollout): z.output<typeof rolloutViewSchema> {
+export function rolloutView(rollout: Rollout, place: QueuePlace | null): z.output<typeof rolloutViewSchema> {
   const { verdict, reasons, counts } = rollout.verdict;
   return {
     ...rolloutSummary(rollout),
@@ -19,8 +20,13 @@ export function rolloutView(rollout: Rollout): z.output<typeof rolloutViewSchema
     verdict,
     reasons,
     counts,
+    queue: place === null ? null : queueView(place),
     calls: [...rollout.calls.values()].map(callView),
   };
+}
+
+function queueView({ position, expectedWaitMs }: QueuePlace) {
+  return { position, expected_wait_ms: Math.round(expectedWaitMs) };
 }
 
 export function callView(record: CallRecord): z.output<typeof callViewSchema> {

@@ -182,7 +182,26 @@ export const rolloutViewSchema = rolloutSummarySchema.extend({
   verdict: verdictSchema.shape.verdict,
   reasons: verdictSchema.shape.reasons,
   counts,
+  queue: z
+    .object({
+      position: z.int().min(0).describe('Starts that go before its own; 0: its own is under way.'),
+      expected_wait_ms: z.int().min(0),
+    })
+    .nullable()
+    .describe('Where it stands that waits for its sandbox; null where it waits for none.'),
   calls: z.array(callViewSchema),
+});
+
+export const prewarmSchema = z.strictObject({
+  count: z.int().min(0).max(10_000).describe('Rollouts that are about to arrive.'),
+  task: id(taskName, 'Their task; without it the default.').optional(),
+});
+
+export const poolViewSchema = z.object({
+  pool: z.string().describe('Image and policy.'),
+  target: z.int().min(0).describe('Sandboxes to be kept ready, within budget and policy.'),
+  ready: z.int().min(0),
+  filling: z.int().min(0),
 });
 
 export const rolloutListSchema = z.object({

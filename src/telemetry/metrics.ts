@@ -10,7 +10,9 @@ const DURATION_BUCKETS_S = [
 export interface MetricSources {
   readonly rollouts: () => Iterable<{ readonly state: string }>;
   readonly starts: () => { readonly waiting: number; readonly starting: number };
-  readonly removals: () => { readonly waiting: number; readonly abandoned: number };
+  readonly removals: () => Readonly<Record<'waiting' | 'removed' | 'abandoned', number>>;
+  readonly sandboxes: () => Readonly<Record<'live' | 'cap' | 'warm' | 'filling', number>>;
+  readonly startQueue: () => Readonly<Record<'width' | 'expected_wait_seconds' | 'circuit_open', number>>;
   readonly journalSkippedLines: () => number;
 }
 
@@ -71,9 +73,21 @@ export class Metrics {
   }
 
   /** Adds the gauges that are read elsewhere. Call once. */
-  watch({ rollouts, starts, removals, journalSkippedLines }: MetricSources): void {
+  watch({ rollouts, starts, removals, sandboxes, startQueue, journalSkippedLines }: MetricSources): void {
     this.#gauge('faultline_starts', 'Sandbox starts that wait or are under way.', 'phase', starts);
     this.#gauge('faultline_removals', 'Sandboxes to be removed, and those given up.', 'phase', removals);
+    this.#gauge(
+      'faultline_sandboxes',
+      'Sandboxes alive, how many may be, warm ones and refills.',
+      'kind',
+      sandboxes,
+    );
+    this.#gauge(
+      'faultline_start_queue',
+      'Starts in flight allowed, wait of a newcomer, circuit.',
+      'measure',
+      startQueue,
+    );
     this.#gauge('faultline_rollouts', 'Rollouts in memory.', 'state', () => rolloutsByState(rollouts()));
     this.#gauge('faultline_journal_lines', 'Journal lines that could not be read.', 'fate', () => ({
       skipped: journalSkippedLines(),

@@ -131,7 +131,7 @@ export class ToolCalls {
   /** Resolves when none of the rollout's calls that are under way now is any more. */
   async settled(rollout: Rollout): Promise<void> {
     const records = [...rollout.calls.values()];
-    await Promise.allSettled(records.map((record) => this.#running.get(record)));
+    await Promise.allSettled(records.flatMap((record) => this.#running.get(record) ?? []));
   }
 
   /** Resolves when no call is under way any more. */

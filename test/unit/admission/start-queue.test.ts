@@ -55,7 +55,7 @@ describe('the start queue', () => {
     const all = Promise.all([take(), take(), take(), take(), take()]);
     await settle();
     expect(starts.length).toBe(2);
-    expect(queue.load).toEqual({ waiting: 3, starting: 2 });
+    expect(queue.load).toMatchObject({ waiting: 3, starting: 2 });
     for (let served = 0; served < 5; served += 1) {
       starts[served]?.resolve(sandbox);
       await settle();

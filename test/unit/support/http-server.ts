@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openAdmission } from '../../../src/admission/admission.ts';
+import { admissionSources, openAdmission } from '../../../src/admission/admission.ts';
 import { liveCap } from '../../../src/admission/live-cap.ts';
 import { buildApp } from '../../../src/app.ts';
 import type { GateParts, GraderGate } from '../../../src/grading/gate.ts';
@@ -60,8 +60,7 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
   const metrics = new Metrics();
   metrics.watch({
     rollouts: () => rollouts.all(),
-    starts: () => supply.load,
-    removals: () => removals.load,
+    ...admissionSources(admission),
     journalSkippedLines: () => journal.skippedLines,
   });
   const calls = new ToolCalls({
@@ -81,6 +80,7 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
     rollouts,
     sandboxes,
     calls,
+    admission,
     transfer: options.transfer ?? noTransfer,
     engine,
     journal,

@@ -1,0 +1,163 @@
+import { describe, expect, it } from 'vitest';
+import { callId, jobId, rolloutId, type RolloutId } from '../../../src/kernel/ids.ts';
+import type { JournalEvent, NewEvent } from '../../../src/journal/event.ts';
+import type { Journal, Position } from '../../../src/journal/journal.ts';
+import { loadCatalog } from '../../../src/policy/load.ts';
+import { Rollouts } from '../../../src/rollouts/registry.ts';
+import { Sandboxes } from '../../../src/rollouts/sandboxes.ts';
+import { SandboxFault } from '../../../src/sandbox/sandbox.ts';
+import { ToolCalls, type CallAnswer } from '../../../src/tools/call.ts';
+import { settle } from '../support/manual-clock.ts';
+import { scene, type Scene } from './scripted-engine.ts';
+
+const MINUTE_MS = 60_000;
+
+/** Keeps events in memory; the tests look at what was recorded. */
+class MemoryJournal {
+  readonly events: JournalEvent[] = [];
+  append(event: NewEvent): Promise<Position> {
+    this.events.push({ ...event, at: '2026-01-01T00:00:00.000Z' });
+    return Promise.resolve({ file: 'memory', offset: this.events.length - 1, bytes: 1 });
+  }
+  read({ offset }: Position): Promise<JournalEvent> {
+    const event = this.events[offset];
+    return event === undefined ? Promise.reject(new Error('no such event')) : Promise.resolve(event);
+  }
+}
+
+interface Controller extends Scene {
+  readonly journal: MemoryJournal;
+  readonly rollouts: Rollouts;
+  readonly sandboxes: Sandboxes;
+  readonly call: (rollout: string, id: string, gone?: AbortSignal) => Promise<CallAnswer>;
+}
+
+function controller(): Controller {
+  const set = scene(new SandboxFault('engine_down', 'ECONNREFUSED'), { startsAtOnce: 1 });
+  const { clock, engine, pool: supply, removals } = set;
+  const memory = new MemoryJournal();
+  const journal = memory as unknown as Journal;
+  const catalog = loadCatalog({
+    policiesDir: 'policies',
+    imagesDir: 'images',
+    taskFile: 'policies/tasks.yaml',
+  });
+  const rollouts = new Rollouts({ catalog, journal, clock });
+  const sandboxes = new Sandboxes({ supply, removals, engine: engine as never, journal, clock });
+  const calls = new ToolCalls({ rollouts, sandboxes, journal, clock, onFinished: () => undefined });
+  const call: Controller['call'] = (rollout, id, gone) =>
+    calls.call({
+      opening: { id: rolloutId(rollout), job: jobId('job') },
+      callId: callId(id),
+      tool: 'shell',
+      arguments: { command: 'true' },
+      ...(gone === undefined ? {} : { gone }),
+    });
+  return { ...set, journal: memory, rollouts, sandboxes, call };
+}
+
+function positionOf(set: Controller, id: string): number | null {
+  return set.starts.place(id as RolloutId)?.position ?? null;
+}
+
+async function answered(call: Promise<CallAnswer>): Promise<[number, string]> {
+  const { status, outcome } = await call;
+  return [status, outcome.cause];
+}
+
+describe('a place in the start queue', () => {
+  it('is kept over the 503 of a hold that ran out, and the repetition finds it', async () => {
+    const set = controller();
+    set.engine.startMs = 50_000;
+    const first = Array.from({ length: 14 }, (_, nth) => set.call(`r-${String(nth)}`, 'c'));
+    await set.clock.advance(9.5 * MINUTE_MS + 1);
+    const endings = await Promise.all(first.map(answered));
+    const held = endings.flatMap(([status], nth) => (status === 503 ? [nth] : []));
+    expect(held).toEqual([11, 12, 13]);
+    expect(held.map((nth) => positionOf(set, `r-${String(nth)}`))).toEqual([0, 1, 2]);
+    expect((await first[13])?.retryAfterMs).toBeLessThanOrEqual(30_000);
+    const again = set.call('r-13', 'c');
+    await settle();
+    expect(positionOf(set, 'r-13')).toBe(2);
+    await set.clock.advance(5 * MINUTE_MS);
+    expect((await answered(again))[0]).toBe(200);
+    expect(
+      set.journal.events.filter((event) => event.type === 'call_intended' && event.rollout === 'r-13'),
+    ).toHaveLength(1);
+  });
+
+  it('is kept for a minute for a client that went away, then given up; nothing is started for it', async () => {
+    const set = controller();
+    set.engine.startMs = 200_000;
+    const gone = new AbortController();
+    const calls = [set.call('r-0', 'c'), set.call('r-1', 'c', gone.signal), set.call('r-2', 'c')];
+    await settle();
+    expect(positionOf(set, 'r-1')).toBe(1);
+    gone.abort();
+    await set.clock.advance(59_000);
+    expect(positionOf(set, 'r-1')).toBe(1);
+    await set.clock.advance(2_000);
+    expect(positionOf(set, 'r-1')).toBeNull();
+    expect(positionOf(set, 'r-2')).toBe(1);
+    await set.clock.advance(400_000);
+    expect((await Promise.all(calls.map(answered))).map(([status]) => status)).toEqual([200, 503, 200]);
+    expect(set.engine.starts).toBe(2);
+  });
+
+  it('is kept where the client comes back within the minute', async () => {
+    const set = controller();
+    set.engine.startMs = 100_000;
+    const gone = new AbortController();
+    const calls = [set.call('r-0', 'c'), set.call('r-1', 'c', gone.signal)];
+    await settle();
+    gone.abort();
+    await set.clock.advance(30_000);
+    const again = set.call('r-1', 'c');
+    await set.clock.advance(200_000);
+    expect((await answered(again))[0]).toBe(200);
+    await Promise.all(calls);
+    expect(set.engine.starts).toBe(2);
+  });
+
+  it('is had anew by a call that was sent away without having run', async () => {
+    const set = controller();
+    set.engine.startMs = 200_000;
+    const gone = new AbortController();
+    const calls = [set.call('r-0', 'c'), set.call('r-1', 'c', gone.signal)];
+    await settle();
+    gone.abort();
+    await set.clock.advance(61_000);
+    expect(await answered(calls[1] ?? Promise.reject(new Error('no call')))).toEqual([503, 'queue_wait']);
+    const again = set.call('r-1', 'c');
+    await set.clock.advance(400_000);
+    expect((await answered(again))[0]).toBe(200);
+    await Promise.all(calls);
+    expect(set.rollouts.get('r-1' as RolloutId)?.verdict.counts).toMatchObject({ calls: 1, infra: 0 });
+  });
+
+  it('is given up at once by a rollout that is ended', async () => {
+    const set = controller();
+    set.engine.startMs = 100_000;
+    const calls = [set.call('r-0', 'c'), set.call('r-1', 'c')];
+    await settle();
+    const rollout = set.rollouts.get('r-1' as RolloutId);
+    if (rollout !== undefined) await set.sandboxes.end(rollout, 'deleted');
+    await settle();
+    expect(positionOf(set, 'r-1')).toBeNull();
+    await set.clock.advance(200_000);
+    expect((await Promise.all(calls.map(answered))).map(([status]) => status)).toEqual([200, 410]);
+    expect(set.engine.starts).toBe(1);
+  });
+
+  it("never counts as the model's waiting for its turn", async () => {
+    const set = controller();
+    set.engine.startMs = 560_000;
+    const calls = [set.call('r-0', 'c-1'), set.call('r-1', 'c-1'), set.call('r-1', 'c-2')];
+    await set.clock.advance(9.5 * MINUTE_MS + 1);
+    const endings = await Promise.all(calls.map(answered));
+    expect(endings[2]).toEqual([503, 'queue_wait']);
+    const again = set.call('r-1', 'c-2');
+    await set.clock.advance(9.5 * MINUTE_MS + 1);
+    expect((await answered(again))[0]).toBe(200);
+  });
+});
