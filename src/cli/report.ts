@@ -1,43 +1,53 @@
 import { Command } from 'commander';
+import { diagnostics } from '../report/diagnostics.ts';
 import { Ledger } from '../report/ledger.ts';
-import { overview, type Overview } from '../report/overview.ts';
+import { overview } from '../report/overview.ts';
+import { risk } from '../report/risk.ts';
+import { riskSentences } from '../report/risk-words.ts';
 import type { Scope } from '../report/scope.ts';
 import { printJson, withData, withScope, type DataOptions } from './options.ts';
-import { percent, table } from './terminal.ts';
+import { diagnosticsText, overviewText, riskText } from './report-text.ts';
 
-interface ReportOptions extends DataOptions, Scope {}
+interface ReportOptions extends DataOptions, Scope {
+  readonly risk?: true;
+  readonly diagnostics?: true;
+  readonly between?: readonly [number, number];
+}
 
 export function reportCommand(): Command {
-  const command = new Command('report').description('What happened: verdicts, causes, rates, slow phases');
+  const command = new Command('report')
+    .description('What happened: verdicts, causes, rates, slow phases')
+    .option('--risk', 'is training in danger: does infrastructure fail some behaviours more than others')
+    .option('--diagnostics', 'scores against tool calls: rows, steps, and what changed between two steps')
+    .option('--between <from:to>', 'the two steps that --diagnostics compares; else first and last', twoSteps);
   return withScope(withData(command)).action(async (options: ReportOptions) => {
     using ledger = await Ledger.open(options.data, 'light');
-    const found = await overview(ledger, options);
-    if (options.json === true) printJson(found);
-    else console.log(overviewText(found));
+    if (options.risk === true) await printRisk(ledger, options);
+    else if (options.diagnostics === true) await printDiagnostics(ledger, options);
+    else await printOverview(ledger, options);
   });
 }
 
-export function overviewText(found: Overview): string {
-  const { rollouts, identity } = found;
-  const excluded = rollouts.total === 0 ? 0 : rollouts.exclude / rollouts.total;
-  return [
-    `Rollouts: ${String(rollouts.total)} - ${String(rollouts.valid)} valid, ${String(rollouts.exclude)} excluded (${percent(excluded)}), ${String(rollouts.pending)} pending`,
-    `Calls: ${String(identity.calls)} = sum over all attributions${identity.holds ? '' : ` ${String(identity.sum)}: THEY DIFFER, which is a bug`}; ${String(found.replayed)} took more than one attempt`,
-    section('Calls by attribution and cause', ['attribution', 'cause', 'calls'], found.calls.map((one) => [one.attribution, one.cause, one.calls])),
-    section('Infra rate over time (UTC)', ['from', 'calls', 'infra', 'rate', ''], found.over_time.map((one) => [one.from, one.calls, one.infra, percent(one.rate), bar(one.rate, found)])),
-    section('Slowest phases', ['phase', 'calls', 'p50 ms', 'p95 ms', 'p99 ms', 'max ms'], found.phases.map((one) => [one.phase, one.calls, one.p50_ms, one.p95_ms, one.p99_ms, one.max_ms])),
-    section('Top causes', ['cause', 'attribution', 'rollouts', 'first', 'last', 'images', 'examples'], found.top_causes.map((one) => [one.cause, one.attribution, one.rollouts, one.first.slice(0, 16), one.last.slice(0, 16), one.images, one.examples.join(' ')])),
-    section('Failed steps that were tried again', ['phase', 'code', 'attempts', 'rollouts'], found.retries.map((one) => [one.phase, one.code, one.attempts, one.rollouts])),
-  ].join('\n'); // prettier-ignore
+async function printOverview(ledger: Ledger, options: ReportOptions): Promise<void> {
+  const found = await overview(ledger, options);
+  if (options.json === true) printJson(found);
+  else console.log(overviewText(found));
 }
 
-const BAR = 20;
-
-function bar(rate: number, { over_time }: Overview): string {
-  const most = Math.max(...over_time.map((one) => one.rate));
-  return most === 0 ? '' : '█'.repeat(Math.round((rate / most) * BAR));
+async function printRisk(ledger: Ledger, options: ReportOptions): Promise<void> {
+  const found = await risk(ledger, options);
+  if (options.json === true) printJson({ ...found, sentences: riskSentences(found) });
+  else console.log(riskText(found));
 }
 
-export function section(title: string, columns: readonly string[], rows: readonly (readonly unknown[])[]): string {
-  return rows.length === 0 ? `\n${title}: none` : `\n${title}\n${table(columns, rows)}`;
+async function printDiagnostics(ledger: Ledger, options: ReportOptions): Promise<void> {
+  const found = await diagnostics(ledger, options, options.between ?? null);
+  if (options.json === true) printJson(found);
+  else console.log(diagnosticsText(found));
+}
+
+function twoSteps(text: string): [number, number] {
+  const match = /^(\d+):(\d+)$/.exec(text);
+  if (match === null) throw new RangeError(`not two steps: ${text} (expected such as 1:40)`);
+  return [Number(match[1]), Number(match[2])];
 }

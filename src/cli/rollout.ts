@@ -40,7 +40,7 @@ function tellCall(call: Row, index: number): string {
   const cause = call['cause'] as CauseCode;
   const judged = `  ${cell(call['duration_ms'])} ms, status ${cell(call['status'])}; ${cell(call['attribution'])}: ${cause}`;
   const why = cause === 'completed' ? '' : ` - ${causes[cause].sentence}\n  evidence: ${cell(call['evidence'])}`;
-  return `${head}${given}\n${shown(String(call['output'] ?? ''), width)}\n${judged}${why}`;
+  return `${head}${given}\n${shown(typeof call['output'] === 'string' ? call['output'] : '', width)}\n${judged}${why}`;
 }
 
 function shown(output: string, width: number): string {

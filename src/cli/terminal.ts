@@ -8,7 +8,6 @@ export function terminalWidth(stream: { columns?: number } = process.stdout): nu
   return Math.max(LEAST_WIDTH, stream.columns ?? 120);
 }
 
-// eslint-disable-next-line no-control-regex -- control characters are what it is about.
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;
 
 /** Text of a model's making, safe on a terminal: what could move the cursor or turn the writing is shown as `·`. */
