@@ -1,17 +1,16 @@
-import { MultiBar, Presets } from 'cli-progress';
 import { systemClock } from '../../kernel/clock.ts';
 import { LABELS } from '../../sandbox/docker/container-spec.ts';
 import { DockerConnection } from '../../sandbox/docker/docker-connection.ts';
 import { PLAIN_IMAGE, type Cases, type Trajectory } from './cases.ts';
 import { buildImages, taskName, writeConfiguration } from './images.ts';
-import { inParallel } from './in-parallel.ts';
 import { Platform } from './platform.ts';
-import { runPlain } from './plain-run.ts';
+import { Progress } from './progress.ts';
 import { runProblems } from './python-run.ts';
-import { DEMO_LABEL, Reference, removeLabelled, templateOf, type Template } from './reference.ts';
-import { compareAll, type PlainRuns, type Summary } from './report.ts';
+import { runReferences } from './reference-runs.ts';
+import { DEMO_LABEL, removeLabelled, templateOf, type Template } from './reference.ts';
+import { compareAll, type Summary } from './report.ts';
 import { Server } from './server.ts';
-import { COMMAND_LIMIT_MS, runTrajectories, type RunContext } from './shell-run.ts';
+import { runTrajectories, type RunContext } from './shell-run.ts';
 
 export interface DemoOptions {
   readonly run: string;
@@ -23,14 +22,11 @@ export interface DemoOptions {
   readonly stop: AbortSignal;
 }
 
-/** Plain containers at the same time: each exec costs the daemon far more than a call costs us. */
-const REFERENCE_WIDTH = 6;
-
 interface Stage {
   readonly connection: DockerConnection;
   readonly platform: Platform;
   readonly options: DemoOptions;
-  readonly bars: Pick<MultiBar, 'create' | 'stop'>;
+  readonly progress: Progress;
   /** Labels of what must be gone in the end. */
   readonly labels: Set<string>;
 }
@@ -40,7 +36,7 @@ export async function play(options: DemoOptions, cases: Cases): Promise<Summary>
   const connection = new DockerConnection(systemClock);
   await buildImages(connection, cases.trees);
   const configuration = await writeConfiguration(options.folder, cases.trees.keys());
-  // Undone from the end: the bars, the server, and then whatever its own clean stop left behind.
+  // Undone from the end: the bar, the server, and then whatever its own clean stop left behind.
   await using cleanup = new AsyncDisposableStack();
   const labels = new Set([`${DEMO_LABEL}=${options.run}`]);
   cleanup.defer(async () => {
@@ -48,14 +44,16 @@ export async function play(options: DemoOptions, cases: Cases): Promise<Summary>
   });
   const server = options.server ?? cleanup.use(await Server.start(options.folder, configuration));
   const platform = cleanup.use(new Platform(server.url, server.token));
-  const bars = new MultiBar(
-    { format: '{bar} {value}/{total} {label}', hideCursor: true },
-    Presets.shades_classic,
-  );
+  const progress = new Progress();
   cleanup.defer(() => {
-    bars.stop();
+    progress.stop();
   });
-  return await playOn({ connection, platform, options, bars, labels }, cases);
+  try {
+    return await playOn({ connection, platform, options, progress, labels }, cases);
+  } catch (error) {
+    if (server instanceof Server && !options.stop.aborted) console.error(await server.logTail());
+    throw error;
+  }
 }
 
 async function playOn(stage: Stage, { trajectories, problems }: Cases): Promise<Summary> {
@@ -64,7 +62,9 @@ async function playOn(stage: Stage, { trajectories, problems }: Cases): Promise<
   const calls = trajectories.reduce((sum, { steps }) => sum + steps.length, 0);
   const shell = await timed(runTrajectories(context(stage, calls, 'shell calls'), trajectories));
   const python = await timed(runProblems(context(stage, problems.length, 'Python problems'), problems));
-  const plain = await runReferences(stage, templates, trajectories, 2 * calls);
+  const onStep = stage.progress.phase(calls, 'commands by docker exec');
+  const references = { ...stage, run: options.run, stop: options.stop, onStep, templates };
+  const plain = await runReferences(references, trajectories, shell.value);
   return {
     steps: compareAll(trajectories, shell.value, plain),
     solved: python.value,
@@ -81,16 +81,9 @@ async function timed<T>(work: Promise<T>): Promise<{ value: T; durationMs: numbe
 }
 
 function context(stage: Stage, total: number, label: string): RunContext {
-  const { platform, options } = stage;
+  const { platform, options, progress } = stage;
   const { run, width, stop } = options;
-  return { platform, run, width, stop, onStep: progress(stage, total, label) };
-}
-
-function progress({ bars }: Stage, total: number, label: string): () => void {
-  const bar = total === 0 ? null : bars.create(total, 0, { label });
-  return () => {
-    bar?.increment();
-  };
+  return { platform, run, width, stop, onStep: progress.phase(total, label) };
 }
 
 /** Opens one rollout per file tree and looks at the container it got. */
@@ -118,26 +111,4 @@ async function readTemplate({ platform, connection, options, labels }: Stage, fs
   if (options.server === null) labels.add(`${LABELS.controller}=${template.controller}`);
   await platform.end(rollout);
   return template;
-}
-
-/** Every trajectory twice, in two fresh containers one after the other, so that their clocks differ as ours does. */
-async function runReferences(
-  stage: Stage,
-  templates: ReadonlyMap<number, Template>,
-  trajectories: readonly Trajectory[],
-  total: number,
-): Promise<ReadonlyMap<string, PlainRuns>> {
-  const { connection, options } = stage;
-  const onStep = progress(stage, total, 'commands by docker exec, twice each');
-  const runs = new Map<string, PlainRuns>();
-  const once = async (trajectory: Trajectory, template: Template) => {
-    await using reference = await Reference.start(connection, template, options.run);
-    return await runPlain(reference, trajectory, { limitMs: COMMAND_LIMIT_MS, stop: options.stop, onStep });
-  };
-  await inParallel(trajectories, REFERENCE_WIDTH, options.stop, async (trajectory) => {
-    const template = templates.get(trajectory.fs);
-    if (template === undefined) throw new Error(`no template for file tree ${String(trajectory.fs)}`);
-    runs.set(trajectory.id, [await once(trajectory, template), await once(trajectory, template)]);
-  });
-  return runs;
 }

@@ -62,7 +62,7 @@ export class Server implements AsyncDisposable {
     const deadline = Deadline.after(systemClock, 'engine_request', READY_MS);
     while (!(await platform.isReady())) {
       if (deadline.expired || this.#ended)
-        throw new Error(`the server did not become ready:\n${await this.#logTail()}`);
+        throw new Error(`the server did not become ready:\n${await this.logTail()}`);
       await pause(systemClock, 100);
     }
   }
@@ -71,7 +71,8 @@ export class Server implements AsyncDisposable {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
-  async #logTail(): Promise<string> {
+  /** The log's last lines, for who looks for the cause of a failure: the log goes with the demo's folder. */
+  async logTail(): Promise<string> {
     const text = await readFile(this.#log, 'utf8').catch(() => '');
     return text.trimEnd().split('\n').slice(-LOG_TAIL_LINES).join('\n');
   }
