@@ -7,7 +7,7 @@ import { CONFLICT_TEXT, ENDED_TEXT, RETRY_AFTER_S, UNAVAILABLE_TEXT } from '../o
 import { UnknownTask } from '../rollouts/registry.ts';
 import { SandboxFault } from '../sandbox/sandbox.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { ConflictingRepeat, type CallAnswer } from '../tools/call.ts';
+import { ConflictingRepeat, type CallAnswer } from '../tools/call-answer.ts';
 
 interface HttpErrorRow {
   readonly status: number;

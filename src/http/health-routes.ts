@@ -38,7 +38,7 @@ export function healthRoutes(app: App, parts: HttpParts): void {
     { schema: { tags, summary: 'Metrics in the form of Prometheus' } },
     async (_request, reply) => {
       const text = await parts.metrics.text();
-      return reply.type(parts.metrics.contentType).send(text as never);
+      return reply.type(parts.metrics.contentType).send(text);
     },
   );
 }

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { CallAnswer } from '../tools/call.ts';
+import type { CallAnswer } from '../tools/call-answer.ts';
 import { fitResult } from './answer-size.ts';
 import { clientGone } from './client-gone.ts';
 import { retryAfter } from './errors.ts';

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { CallAnswer, CallRequest } from '../tools/call.ts';
+import type { CallAnswer, CallRequest } from '../tools/call-answer.ts';
 import { fitOutput } from './answer-size.ts';
 import { clientGone } from './client-gone.ts';
 import { HttpError, retryAfter, sendError } from './errors.ts';

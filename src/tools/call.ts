@@ -2,61 +2,26 @@ import { randomUUID } from 'node:crypto';
 import type { Journal, Position } from '../journal/journal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
-import { callId as parseCallId, type CallId, type RolloutId } from '../kernel/ids.ts';
+import { callId as parseCallId } from '../kernel/ids.ts';
 import { attribute } from '../outcome/attribute.ts';
 import { causes, type Outcome } from '../outcome/causes.ts';
 import type { Evidence } from '../outcome/evidence.ts';
 import { render } from '../outcome/render.ts';
-import type { ToolResult } from '../outcome/result.ts';
 import { fitToBudget } from '../outcome/token-budget.ts';
 import type { CallLimits } from '../protocol/messages.ts';
-import type { Opening, Rollouts } from '../rollouts/registry.ts';
+import type { Rollouts } from '../rollouts/registry.ts';
 import type { CallRecord, Rollout } from '../rollouts/rollout.ts';
 import { SetupFailed, type Sandboxes } from '../rollouts/sandboxes.ts';
 import { SandboxFault, type Sandbox } from '../sandbox/sandbox.ts';
 import { argumentsDigest, parseArguments } from './arguments.ts';
+import { ConflictingRepeat, type CallAnswer, type CallRequest } from './call-answer.ts';
 import { evidenceOf, refusal, resultOf, type Finding } from './finding.ts';
-import { Presence } from './presence.ts';
+import { HeldRequests, HOLD_MS, PATIENCE_MS } from './held-requests.ts';
 import { callLimits, type Tool } from './tool.ts';
 import { toolbox } from './toolbox.ts';
 
-/** The platform waits 10 minutes; we answer before it stops listening. */
-const HOLD_MS = 570_000;
-/** A request and the platform's three repetitions of it: how long a place in the start queue is of use. */
-const PATIENCE_MS = 4 * HOLD_MS;
 /** Between the end of a command's own limit and the reply: kill, journal, network. */
 const REPLY_MARGIN_MS = 15_000;
-
-export interface CallRequest {
-  readonly opening: Opening;
-  /** The idempotency key within the rollout, or null: then every request is a new call. */
-  readonly callId: CallId | null;
-  readonly tool: string;
-  /** As it came: a JSON string or a value. */
-  readonly arguments: unknown;
-  /** Aborted when the requester has gone. The call goes on; only a place in the start queue is given up, a minute later. */
-  readonly gone?: AbortSignal;
-}
-
-export interface CallAnswer {
-  readonly rollout: RolloutId;
-  readonly callId: CallId;
-  readonly status: number;
-  /** The text for the model. */
-  readonly output: string;
-  /** Null where the tool never ran. */
-  readonly result: ToolResult | null;
-  readonly outcome: Outcome;
-  /** The stored answer of an earlier request with the same call id. */
-  readonly replayed: boolean;
-  /** When to repeat the request, where the start queue's speed says so. */
-  readonly retryAfterMs?: number;
-}
-
-/** The same call id came with another tool or other arguments. The first call is untouched. */
-export class ConflictingRepeat extends Error {
-  override readonly name = 'ConflictingRepeat';
-}
 
 export interface CallParts {
   readonly rollouts: Rollouts;
@@ -74,13 +39,11 @@ export interface CallParts {
 export class ToolCalls {
   readonly #parts: CallParts;
   readonly #running = new Map<CallRecord, Promise<CallAnswer>>();
-  readonly #requesters: Presence<Rollout>;
+  readonly #requests: HeldRequests;
 
   constructor(parts: CallParts) {
     this.#parts = parts;
-    this.#requesters = new Presence(parts.clock, (rollout) => {
-      parts.sandboxes.leave(rollout);
-    });
+    this.#requests = new HeldRequests(parts);
   }
 
   /** @throws UnknownTask, ConflictingRepeat: the caller's faults. Everything else is an answer. */
@@ -91,34 +54,12 @@ export class ToolCalls {
     const known = rollout.calls.get(callId);
     if (known !== undefined) return await this.#repeat(rollout, known, digest, request);
     const record = rollout.enter(callId, request.tool, digest, this.#parts.clock.now());
-    return await this.#hold(rollout, record, this.begin(rollout, record, request.arguments), request);
-  }
-
-  /**
-   * Keeps the requester while the platform listens. Where that isn't long enough, it is told to come again: the
-   * call keeps its place in the start queue, its turn or its command, and the repetition joins it there.
-   */
-  async #hold(
-    rollout: Rollout,
-    record: CallRecord,
-    walk: Promise<CallAnswer>,
-    { gone }: CallRequest,
-  ): Promise<CallAnswer> {
-    const { clock, sandboxes } = this.#parts;
-    const leave = this.#requesters.enter(rollout);
-    if (gone?.aborted === true) leave();
-    gone?.addEventListener('abort', leave, { once: true });
-    try {
-      const answer = await Deadline.after(clock, 'queue_wait', HOLD_MS).race(walk);
-      if (answer.outcome.cause !== 'queue_wait') return answer;
-      return { ...answer, retryAfterMs: sandboxes.retryAfterMs(rollout, PATIENCE_MS) };
-    } catch (error) {
-      if (!(error instanceof DeadlineExceeded)) throw error;
-      return unfinished(rollout, record, sandboxes.retryAfterMs(rollout, PATIENCE_MS));
-    } finally {
-      leave();
-      gone?.removeEventListener('abort', leave);
-    }
+    return await this.#requests.hold(
+      rollout,
+      record,
+      this.begin(rollout, record, request.arguments),
+      request.gone,
+    );
   }
 
   /** Starts the walk of a call, or continues it under its number where it was intended before. */
@@ -153,12 +94,17 @@ export class ToolCalls {
     }
     const running = this.#running.get(known);
     if (running !== undefined)
-      return { ...(await this.#hold(rollout, known, running, request)), replayed: true };
+      return { ...(await this.#requests.hold(rollout, known, running, request.gone)), replayed: true };
     if (known.outcome !== null && known.outcome.cause !== 'queue_wait')
       return await this.stored(rollout, known);
     // It had left the queue and never ran, or its result could not be recorded: it goes on, as the same call.
     known.outcome = null;
-    return await this.#hold(rollout, known, this.begin(rollout, known, request.arguments), request);
+    return await this.#requests.hold(
+      rollout,
+      known,
+      this.begin(rollout, known, request.arguments),
+      request.gone,
+    );
   }
 
   /** What a finished call answered, from the journal. */
@@ -304,22 +250,6 @@ function late(): Finding {
 /** Earlier calls, the command and the reply fit into one request. */
 function turnDeadline(clock: Clock, limits: CallLimits): Deadline {
   return Deadline.after(clock, 'turn_wait', HOLD_MS - limits.timeoutMs - REPLY_MARGIN_MS);
-}
-
-/** What a request is told whose call is still under way. Nothing is journaled: the call has no ending yet. */
-function unfinished(rollout: Rollout, { callId }: CallRecord, retryAfterMs: number): CallAnswer {
-  const outcome = attribute({ kind: 'queue_expired' });
-  const { status, output } = render(outcome, null);
-  return {
-    rollout: rollout.id,
-    callId,
-    status,
-    output,
-    result: null,
-    outcome,
-    replayed: false,
-    retryAfterMs,
-  };
 }
 
 function unknownTool(name: string, rollout: Rollout): string {

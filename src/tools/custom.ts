@@ -45,7 +45,7 @@ function parameterType(parameter: Parameter): z.ZodType {
 /** `{name}` becomes the argument's text; a missing optional one becomes the empty string. No shell reads the result. */
 function fillIn(template: string, input: Readonly<Record<string, unknown>>): string {
   return template.replace(/\{(\w+)\}/g, (_match, name: string) => {
-    const value = input[name];
+    const value = input[name] as string | number | boolean | undefined;
     return value === undefined ? '' : String(value);
   });
 }

@@ -1,0 +1,35 @@
+import type { CallId, RolloutId } from '../kernel/ids.ts';
+import type { Outcome } from '../outcome/causes.ts';
+import type { ToolResult } from '../outcome/result.ts';
+import type { Opening } from '../rollouts/registry.ts';
+
+export interface CallRequest {
+  readonly opening: Opening;
+  /** The idempotency key within the rollout, or null: then every request is a new call. */
+  readonly callId: CallId | null;
+  readonly tool: string;
+  /** As it came: a JSON string or a value. */
+  readonly arguments: unknown;
+  /** Aborted when the requester has gone. The call goes on; only a place in the start queue is given up, a minute later. */
+  readonly gone?: AbortSignal;
+}
+
+export interface CallAnswer {
+  readonly rollout: RolloutId;
+  readonly callId: CallId;
+  readonly status: number;
+  /** The text for the model. */
+  readonly output: string;
+  /** Null where the tool never ran. */
+  readonly result: ToolResult | null;
+  readonly outcome: Outcome;
+  /** The stored answer of an earlier request with the same call id. */
+  readonly replayed: boolean;
+  /** When to repeat the request, where the start queue's speed says so. */
+  readonly retryAfterMs?: number;
+}
+
+/** The same call id came with another tool or other arguments. The first call is untouched. */
+export class ConflictingRepeat extends Error {
+  override readonly name = 'ConflictingRepeat';
+}
