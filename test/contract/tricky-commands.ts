@@ -103,7 +103,7 @@ export const trickyCommands: readonly string[] = [
   'eval "foo"; eval "echo ("; echo end',
   'readonly R=1; R=2; echo no',
   'ulimit -n; umask',
-  'time true 2>/dev/null; echo timed',
+  'TIMEFORMAT=%0lR; time true 2>/dev/null; echo timed',
   'coproc cat; echo $?',
   '! true',
   '{ echo a; exit 5; } | cat; echo ${PIPESTATUS[0]}',
