@@ -16,7 +16,7 @@ export interface Rate extends Interval {
 
 /** A behaviour that infrastructure fails more often than the rest. */
 export interface Finding extends Comparison {
-  /** Corrected for all levels looked at in that round (Holm, Bonferroni for the first). */
+  /** Corrected for all levels looked at in that round (Bonferroni). */
   readonly adjustedP: number;
   readonly rate: Rate;
   readonly rest: Rate;
