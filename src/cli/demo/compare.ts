@@ -1,5 +1,5 @@
 import { formatBytes } from '../../outcome/text.ts';
-import { explain } from './reasons.ts';
+import { explain, NO_END, withoutProcesses } from './reasons.ts';
 
 /** What one command printed and how it ended, as seen by whoever ran it. */
 export interface Seen {
@@ -15,6 +15,8 @@ export interface Comparison {
   readonly reason: string;
 }
 
+const OMISSION = /\n\[([\d,]+) bytes omitted\]\n/;
+
 export const NOT_DETERMINISTIC = 'differs between two plain docker runs as well';
 
 /**
@@ -28,7 +30,7 @@ export function compare(command: string, ours: Seen, first: Seen, second: Seen):
   if (!same(first, second) && agreesWhereStable(ours, first, second)) {
     return { verdict: 'explained', reason: NOT_DETERMINISTIC };
   }
-  const reason = explain(command, ours, first);
+  const reason = bothEndless(ours, first) ? NO_END : explain(command, ours, first);
   if (reason !== null) return { verdict: 'explained', reason };
   return { verdict: 'different', reason: describe(ours, first) };
 }
@@ -38,10 +40,22 @@ export function same(a: Seen, b: Seen): boolean {
   return a.exitCode === b.exitCode && sameText(a.stdout, b.stdout) && sameText(a.stderr, b.stderr);
 }
 
+/** Neither ended by itself, and one printed the beginning of what the other did. */
+function bothEndless(ours: Seen, plain: Seen): boolean {
+  if (ours.exitCode !== null || plain.exitCode !== null) return false;
+  return isBeginning(ours.stdout, plain.stdout) && isBeginning(ours.stderr, plain.stderr);
+}
+
+function isBeginning(ours: string, plain: string): boolean {
+  const [mine = ''] = ours.split(OMISSION);
+  const [a, b] = [withoutProcesses(mine), withoutProcesses(plain)];
+  return a.startsWith(b) || b.startsWith(a);
+}
+
 /** `ours` may have its middle left out; then beginning, end and the number of bytes between must agree. */
 export function sameText(ours: string, whole: string): boolean {
   if (ours === whole) return true;
-  for (const marker of ours.matchAll(/\n\[([\d,]+) bytes omitted\]\n/g)) {
+  for (const marker of ours.matchAll(new RegExp(OMISSION, 'g'))) {
     const head = ours.slice(0, marker.index);
     const tail = ours.slice(marker.index + marker[0].length);
     const missing = Buffer.byteLength(whole) - Buffer.byteLength(head) - Buffer.byteLength(tail);

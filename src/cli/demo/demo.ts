@@ -6,7 +6,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { errorMessage } from '../../kernel/invariant.ts';
 import { ownCases, publicCases, type Cases } from './cases.ts';
 import { play, type DemoOptions } from './play.ts';
-import { isClean, renderReport } from './report.ts';
+import { forFile, isClean, renderReport } from './report.ts';
 
 const PUBLIC_SETS = `No --data: playing the project's own small set. The public sets are
   NL2Bash trajectories of InterCode (Princeton NLP)   https://github.com/princeton-nlp/intercode
@@ -31,7 +31,7 @@ const program = new Command('demo')
   .option('--token <token>', 'its token', process.env['FAULTLINE_TOKEN'])
   .addOption(new Option('--only <part>', 'one part alone').choices(['shell', 'python']))
   .option('--concurrency <n>', 'rollouts at the same time', positive, 40)
-  .option('--json <file>', 'also write everything that was seen to a file');
+  .option('--json <file>', 'also write figures and everything that differs to a file');
 
 function positive(text: string): number {
   const value = Number(text);
@@ -76,7 +76,7 @@ async function main(): Promise<number> {
   };
   const summary = await play(options, cases);
   console.log(renderReport(summary));
-  if (given.json !== undefined) await writeFile(given.json, JSON.stringify(summary, null, 2));
+  if (given.json !== undefined) await writeFile(given.json, JSON.stringify(forFile(summary), null, 2));
   return isClean(summary) ? 0 : 1;
 }
 

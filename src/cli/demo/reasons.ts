@@ -5,7 +5,11 @@ interface Reason {
   readonly text: string;
   readonly commands: RegExp;
   readonly mask: (output: string) => string;
+  /** The one other difference in the exit code that goes with it. */
+  readonly exitCode?: { readonly commands: RegExp; readonly ours: number; readonly plain: number };
 }
+
+export const NO_END = 'runs into the time limit in both; how far it came by then is a matter of speed';
 
 const MONTHS_AND_DAYS =
   /\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*\b/g;
@@ -13,6 +17,13 @@ const MONTHS_AND_DAYS =
 const numbers = (output: string): string => output.replace(/\d+/g, '#').replace(/[ \t]+/g, ' ');
 const clock = (output: string): string => numbers(output.replace(MONTHS_AND_DAYS, '@'));
 const nothing = (): string => '';
+
+/** Lines that name an entry of a process in /proc are left out. */
+export const withoutProcesses = (output: string): string =>
+  output
+    .split('\n')
+    .filter((line) => !/\bproc\/\d+/.test(line))
+    .join('\n');
 
 export const reasons: readonly Reason[] = [
   {
@@ -28,24 +39,19 @@ export const reasons: readonly Reason[] = [
   },
   {
     text: 'prints a process id',
-    commands: /\$\$|\bP?PID\b|\$!|BASHPID|\bp?pid\b|\b(?:pgrep|pidof|jobs|set)\b|&\s*$/,
+    commands: /\$\$|\bP?PID\b|\$!|BASHPID|\bp?pid\b|\b(?:pidof|jobs|set)\b|&\s*$/,
     mask: numbers,
   },
   {
-    text: 'lists processes: PID 1 is our agent, not sleep',
-    commands: /\b(?:ps|pstree|top|pgrep|lsof|fuser)\b|\/proc\b/,
+    text: 'lists processes: PID 1 is our agent, not sleep, and a parent is in the container',
+    commands: /\b(?:ps|pstree|top|pgrep|lsof|fuser)\b/,
     mask: nothing,
   },
   {
-    text: 'walks /proc, whose entries are the processes of the moment',
-    commands: /\b(?:find|ls|du|tree|grep)\b.*\s\/(?:\s|$|proc)/,
-    mask: (output) =>
-      clock(
-        output
-          .split('\n')
-          .filter((line) => !line.includes('/proc/'))
-          .join('\n'),
-      ),
+    text: 'walks /proc: the processes of the moment, and nobody may read those of our agent (find then returns 1)',
+    commands: /\b(?:find|grep|du|tree|ls)\b/,
+    mask: (output) => numbers(withoutProcesses(output)),
+    exitCode: { commands: /\bfind\s+(?:\/|\.|\$\w+)\s/, ours: 1, plain: 0 },
   },
   {
     text: 'prints how long it waited for a network that is not there',
@@ -54,14 +60,20 @@ export const reasons: readonly Reason[] = [
   },
 ];
 
-/** Why the two may differ, or null. The exit code has no excuse. */
+/** Why the two may differ, or null. */
 export function explain(command: string, ours: Seen, plain: Seen): string | null {
-  if (ours.exitCode !== plain.exitCode) return null;
   const found = reasons.find(
-    ({ commands, mask }) =>
-      commands.test(command) &&
-      mask(ours.stdout) === mask(plain.stdout) &&
-      mask(ours.stderr) === mask(plain.stderr),
+    (reason) =>
+      reason.commands.test(command) &&
+      reason.mask(ours.stdout) === reason.mask(plain.stdout) &&
+      reason.mask(ours.stderr) === reason.mask(plain.stderr) &&
+      exitCodesFit(reason, command, ours, plain),
   );
   return found?.text ?? null;
+}
+
+function exitCodesFit({ exitCode }: Reason, command: string, ours: Seen, plain: Seen): boolean {
+  if (ours.exitCode === plain.exitCode) return true;
+  if (exitCode === undefined || !exitCode.commands.test(command)) return false;
+  return ours.exitCode === exitCode.ours && plain.exitCode === exitCode.plain;
 }

@@ -1,12 +1,9 @@
-import type { Readable } from 'node:stream';
-import { PassThrough } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
-import { pause, systemClock } from '../../kernel/clock.ts';
-import { Deadline, DeadlineExceeded } from '../../kernel/deadline.ts';
-import { decodeOutput } from '../../outcome/text.ts';
+import { systemClock } from '../../kernel/clock.ts';
+import { Deadline } from '../../kernel/deadline.ts';
 import { LABELS } from '../../sandbox/docker/container-spec.ts';
 import type { DockerConnection } from '../../sandbox/docker/docker-connection.ts';
 import type { Seen } from './compare.ts';
+import { execIn } from './plain-exec.ts';
 import { imageReference } from './images.ts';
 
 const REQUEST_MS = 60_000;
@@ -19,6 +16,8 @@ export interface Template {
   /** The id of the controller whose sandbox it was. */
   readonly controller: string;
   readonly user: string;
+  /** The sandbox's /etc/hosts: without a network the engine leaves it empty, and our agent writes one. */
+  readonly hosts: string;
   readonly create: object;
 }
 
@@ -35,15 +34,23 @@ export async function templateOf(connection: DockerConnection, fs: number): Prom
   const [newest] = await within(docker.listContainers({ filters }));
   if (newest === undefined)
     throw new Error(`no sandbox of ${imageReference(fs)} on this engine: is it the server's?`);
-  return plainTwin(await within(docker.getContainer(newest.Id).inspect()));
+  const sandbox = docker.getContainer(newest.Id);
+  const { stdout: hosts } = await execIn(
+    connection,
+    sandbox.id,
+    { Cmd: ['cat', '/etc/hosts'], User: '0:0' },
+    REQUEST_MS,
+  );
+  return plainTwin(await within(sandbox.inspect()), hosts);
 }
 
 /** Pure, for tests. */
-export function plainTwin({ Config: config, HostConfig: hostConfig }: Inspection): Template {
+export function plainTwin({ Config: config, HostConfig: hostConfig }: Inspection, hosts: string): Template {
   const entrypoint = [config.Entrypoint ?? []].flat();
   return {
     controller: config.Labels[LABELS.controller] ?? '',
     user: entrypoint[entrypoint.indexOf('--user') + 1] ?? '0:0',
+    hosts,
     create: {
       Image: config.Image,
       Entrypoint: ['sleep'],
@@ -75,30 +82,16 @@ export class Reference implements AsyncDisposable {
     const container = await within(connection.docker.createContainer(options));
     const reference = new Reference(connection, template.user, container.id);
     await within(container.start());
+    const write = ['bash', '-c', 'printf %s "$1" > /etc/hosts', 'bash', template.hosts];
+    await execIn(connection, container.id, { Cmd: write, User: '0:0' }, REQUEST_MS);
     return reference;
   }
 
   /** What `docker exec --workdir DIR CONTAINER bash -c COMMAND` prints and returns. */
   async exec(command: string, workingDir: string, limitMs: number): Promise<Seen> {
-    const { docker } = this.#connection;
-    const exec = await within(
-      docker.getContainer(this.#id).exec({
-        Cmd: ['bash', '-c', command],
-        AttachStdout: true,
-        AttachStderr: true,
-        WorkingDir: workingDir,
-        User: this.#user,
-      }),
-    );
-    const stream = await within(exec.start({ hijack: true, stdin: false }));
-    const { stdout, stderr, ended } = split(docker.modem, stream);
-    const inTime = await endsWithin(ended, limitMs);
-    if (!inTime) stream.destroy();
-    return {
-      stdout: decodeOutput(await stdout),
-      stderr: decodeOutput(await stderr),
-      exitCode: inTime ? await exitCodeOf(exec) : await this.#killAll(),
-    };
+    const options = { Cmd: ['bash', '-c', command], WorkingDir: workingDir, User: this.#user };
+    const seen = await execIn(this.#connection, this.#id, options, limitMs);
+    return seen.exitCode === null ? { ...seen, exitCode: await this.#killAll() } : seen;
   }
 
   /** Everything but PID 1 and the killer; as the sandbox does with a command that ran out of time. */
@@ -109,45 +102,6 @@ export class Reference implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await within(this.#connection.docker.getContainer(this.#id).remove({ force: true }));
-  }
-}
-
-async function endsWithin(ended: Promise<void>, limitMs: number): Promise<boolean> {
-  try {
-    await within(ended, limitMs);
-    return true;
-  } catch (error) {
-    if (error instanceof DeadlineExceeded) return false;
-    throw error;
-  }
-}
-
-function split(
-  modem: { demuxStream(from: NodeJS.ReadableStream, out: PassThrough, err: PassThrough): void },
-  stream: Readable,
-) {
-  const [out, err] = [new PassThrough(), new PassThrough()];
-  modem.demuxStream(stream, out, err);
-  const ended = new Promise<void>((resolve) => {
-    stream.once('close', () => {
-      out.end();
-      err.end();
-      resolve();
-    });
-    stream.once('end', () => stream.destroy());
-    stream.on('error', () => undefined);
-  });
-  return { stdout: buffer(out), stderr: buffer(err), ended };
-}
-
-/** The stream may end a moment before the daemon knows the exit code. */
-async function exitCodeOf(exec: {
-  inspect(): Promise<{ ExitCode: number | null; Running: boolean }>;
-}): Promise<number> {
-  for (let pauseMs = 5; ; pauseMs = Math.min(pauseMs * 2, 200)) {
-    const { ExitCode: code, Running: running } = await within(exec.inspect());
-    if (!running && code !== null) return code;
-    await pause(systemClock, pauseMs);
   }
 }
 

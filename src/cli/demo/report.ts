@@ -56,6 +56,21 @@ export function isClean({ steps, solved }: Summary): boolean {
   return steps.every(({ verdict }) => verdict !== 'different') && solved.every(({ passed }) => passed);
 }
 
+const CLIPPED = 4000;
+
+/** Without what was equal, and with long output cut. */
+export function forFile(summary: Summary): object {
+  const clip = (seen: Seen): Seen => ({
+    stdout: seen.stdout.slice(0, CLIPPED),
+    stderr: seen.stderr.slice(0, CLIPPED),
+    exitCode: seen.exitCode,
+  });
+  const steps = summary.steps.map(({ ours, plain, ...step }) =>
+    step.verdict === 'equal' ? step : { ...step, ours: ours && clip(ours), plain: plain.map(clip) },
+  );
+  return { ...summary, steps };
+}
+
 /** The value below which a share of all lies; 0 for none. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);

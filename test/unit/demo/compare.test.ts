@@ -50,6 +50,16 @@ describe('a difference nobody may explain away', () => {
     expect(verdict('x', seen('same\n1\n', 0, 'noise'), first, second)).toBe('different');
   });
 
+  it('is the exit code of a find that did not walk /proc, or in the wrong direction', () => {
+    expect(verdict('find /srv -name x', seen('', 1), seen(''))).toBe('different');
+    expect(verdict('find / -name x', seen(''), seen('', 1))).toBe('different');
+  });
+
+  it('is a command that never ends, in one of the two, or with other beginnings', () => {
+    expect(verdict('cat', seen('a', null), seen('a'))).toBe('different');
+    expect(verdict('cat', seen('a', null), seen('b', null))).toBe('different');
+  });
+
   it('names the first line that differs', () => {
     expect(compare('x', seen('a\nb\n'), seen('a\nc\n'), seen('a\nc\n')).reason).toBe(
       'stdout: line 2 is "b" instead of "c"',
@@ -65,6 +75,13 @@ describe('a difference with a reason', () => {
 
   it('is a clock or a process id in a command that prints one', () => {
     expect(verdict('date', seen('Mon Jan  5 10:00:01\n'), seen('Tue Feb 16 11:10:00\n'))).toBe('explained');
+    expect(verdict('find / -name x', seen('', 1, "find: '/proc/1/fd': Permission denied\n"), seen(''))).toBe(
+      'explained',
+    );
+    expect(verdict('yes', seen('y\ny\n', null), seen('y\ny\ny\n', null))).toBe('explained');
+    expect(verdict('yes', seen('y\n\n[2,000 bytes omitted]\ny\n', null), seen('y\ny\ny\n', null))).toBe(
+      'explained',
+    );
     expect(verdict('echo $$', seen('12\n'), seen('7\n'))).toBe('explained');
   });
 });
