@@ -1,0 +1,124 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { Agent, request } from 'node:http';
+import { promisify } from 'node:util';
+import PQueue from 'p-queue';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { Deadline } from '../../src/kernel/deadline.ts';
+import type { Task } from '../../src/policy/schema.ts';
+import { AgentClient } from '../../src/sandbox/agent-client.ts';
+import { AgentVolume, BUILT_AGENT } from '../../src/sandbox/docker/agent-volume.ts';
+import { startContainer } from '../../src/sandbox/docker/container-start.ts';
+import { containerOptions, LABELS } from '../../src/sandbox/docker/container-spec.ts';
+import { DockerConnection } from '../../src/sandbox/docker/docker-connection.ts';
+import { frameWire } from '../../src/sandbox/frame-wire.ts';
+import { callLimits } from '../../src/tools/tool.ts';
+import { TOKEN, World } from '../docker/support/server.ts';
+import { measured, removeAll, type Burst } from './burst-meter.ts';
+
+const POLL_MS = 50;
+const LIMIT_MS = 600_000;
+const agent = new Agent({ keepAlive: true, maxSockets: Infinity });
+
+/** Ours through HTTP. Each burst has a server of its own, so that nothing is remembered from one to the next. */
+export async function ours(count: number, warm: boolean): Promise<{ burst: Burst; leaked: number }> {
+  await using world = new World();
+  const server = await world.start();
+  if (warm) {
+    const ready = async (): Promise<number> =>
+      ((await send(server.url, '/v1/prewarm', { count })) as { ready: number }).ready;
+    while ((await ready()) < count) await sleep(POLL_MS * 4);
+  }
+  const answers = Array.from(
+    { length: count },
+    (_, nth) => () => firstAnswer(server.url, `r-${String(nth)}`),
+  );
+  const burst = await measured(warm ? 'ours, warm' : 'ours, cold', answers, server.process.pid ?? null);
+  await server.stop();
+  const leaked = (await world.containers()).length;
+  return { burst, leaked };
+}
+
+async function firstAnswer(url: string, rollout: string): Promise<void> {
+  const call = { type: 'function_call', id: 'fc', call_id: 'call_1', name: 'shell', trace_id: rollout };
+  const reply = (await send(url, '/v1/tools/shell', { ...call, arguments: '{"command":"true"}' })) as {
+    output?: string;
+  };
+  if (reply.output !== '') throw new Error(`"true" was answered with ${JSON.stringify(reply)}`);
+}
+
+function send(url: string, path: string, body: unknown): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' };
+    const sent = request(url + path, { method: 'POST', agent, headers, timeout: LIMIT_MS }, (reply) => {
+      const chunks: Buffer[] = [];
+      reply.on('data', (chunk: Buffer) => chunks.push(chunk));
+      reply.on('end', () => {
+        resolve(JSON.parse(Buffer.concat(chunks).toString()));
+      });
+    });
+    sent.on('error', reject);
+    sent.end(JSON.stringify(body));
+  });
+}
+
+/** The best loop over dockerode: same options, same agent, so many starts at once; then the bare agents all at once. */
+export async function bare(task: Task, runtime: string, count: number, atOnce: number): Promise<Burst[]> {
+  const connection = new DockerConnection(systemClock);
+  const controllerId = `bench-${randomBytes(4).toString('hex')}`;
+  const volume = await AgentVolume.load(connection, controllerId, BUILT_AGENT);
+  await volume.fill(deadline());
+  const spec = { image: task.image, policy: task.policy, poolClass: 'bench' };
+  const options = containerOptions(spec, { controllerId, agentVolume: volume.name, runtime, seccomp: null });
+  const clients: AgentClient[] = [];
+  const queue = new PQueue({ concurrency: atOnce });
+  const limits = callLimits(task.policy, task.policy.times.call_default);
+  const start = async (): Promise<void> => {
+    const { id, attach } = await startContainer(connection, options, [], deadline());
+    const handle = { engine: 'docker', id, instance: null, poolClass: 'bench' };
+    const client = await AgentClient.open(
+      { attach, wire: frameWire, clock: systemClock, handle },
+      deadline(),
+    );
+    await client.run(1, { kind: 'shell', command: 'true' }, limits);
+    clients.push(client);
+  };
+  const call = async (client: AgentClient): Promise<void> =>
+    void (await client.run(2, { kind: 'shell', command: 'true' }, limits));
+  try {
+    const loop = await measured(
+      `dockerode loop, ${String(atOnce)} at once`,
+      Array.from({ length: count }, () => () => queue.add(start)),
+    );
+    const agents = await measured(
+      'bare agent',
+      clients.map((client) => () => call(client)),
+    );
+    return [loop, agents];
+  } finally {
+    for (const client of clients) client.detach();
+    await removeAll(`${LABELS.controller}=${controllerId}`);
+  }
+}
+
+/** What a user would write: `docker run` for each rollout, with the default network, all at once. */
+export async function dockerRun(image: string, count: number): Promise<Burst> {
+  const label = `faultline.bench=${randomBytes(4).toString('hex')}`;
+  const run = promisify(execFile);
+  const answers = Array.from({ length: count }, () => async () => {
+    await run('docker', ['run', '--label', label, image, 'sh', '-c', 'true'], { timeout: LIMIT_MS });
+  });
+  try {
+    return await measured('docker run', answers);
+  } finally {
+    await removeAll(label);
+  }
+}
+
+function deadline(): Deadline {
+  return Deadline.after(systemClock, 'engine_request', LIMIT_MS);
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
