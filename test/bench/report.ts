@@ -11,6 +11,9 @@ const CALLS_PER_ROLLOUT = 20;
 const FILE_BYTES = 64 * 2 ** 20;
 const GOAL_S = 5;
 
+const COUNTERS = { oomKills: 0, memoryPeakBytes: 12_345_678, memoryLimitBytes: 2 ** 29, pidsLimitHits: 0 };
+const OUTPUT = 'drwxr-xr-x 2 root root 4096 Jun  1 00:00 src\n'.repeat(3);
+
 const dataDir = mkdtempSync(join(tmpdir(), 'faultline-bench-'));
 try {
   const bytes = await generate();
@@ -46,9 +49,6 @@ async function generate(): Promise<number> {
   }
   return total;
 }
-
-const COUNTERS = { oomKills: 0, memoryPeakBytes: 12_345_678, memoryLimitBytes: 2 ** 29, pidsLimitHits: 0 };
-const OUTPUT = 'drwxr-xr-x 2 root root 4096 Jun  1 00:00 src\n'.repeat(3);
 
 /** The lines of one call as the server writes them. */
 function linesOf(index: number): string {
