@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ConfigurationError } from '../../../src/policy/configuration-error.ts';
 import { loadCatalog } from '../../../src/policy/load.ts';
+import { BUILT_IN_TOOLS } from '../../../src/policy/schema.ts';
 
 const POLICY = readFileSync('policies/default.yaml', 'utf8');
 const IMAGE = 'reference: faultline/base:1\n';
@@ -55,7 +56,7 @@ describe('what is right', () => {
     const { defaultTask } = load();
     expect(defaultTask.policy.times.call_max).toBe(300_000);
     expect(defaultTask.policy.limits.memory).toBe(512 * 2 ** 20);
-    expect(defaultTask).toMatchObject({ name: 'base', tools: ['shell', 'python'], setup: [], when: [] });
+    expect(defaultTask).toMatchObject({ name: 'base', tools: [...BUILT_IN_TOOLS], setup: [], when: [] });
   });
 
   test('nobody can change a loaded task by accident', () => {
@@ -230,7 +231,10 @@ describe('what is wrong in tasks and images', () => {
 
   test('Python tools in an image without Python', () => {
     write('images/base/image.yaml', `${IMAGE}python: false\n`);
-    expect(mistakes()).toEqual([expect.stringContaining('"python" needs Python')]);
+    expect(mistakes()).toEqual([
+      expect.stringContaining('"python" needs Python'),
+      expect.stringContaining('"code_interpreter" needs Python'),
+    ]);
   });
 
   test('a build folder without Dockerfile', () => {
