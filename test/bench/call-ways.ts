@@ -57,7 +57,6 @@ export class BareAgent implements Way {
   readonly #engine: DockerEngine;
   readonly #sandbox: Sandbox;
   readonly #task: Task;
-  #number = 0;
 
   private constructor(engine: DockerEngine, sandbox: Sandbox, task: Task) {
     this.#engine = engine;
@@ -81,7 +80,8 @@ export class BareAgent implements Way {
 
   async once(): Promise<void> {
     const { policy } = this.#task;
-    const number = ++this.#number;
+    // The readiness check has used numbers before us.
+    const number = this.#sandbox.lastCall + 1;
     const ending = await this.#sandbox.run(
       number,
       { kind: 'shell', command: 'true' },
