@@ -83,8 +83,9 @@ export async function bare(task: Task, runtime: string, count: number, atOnce: n
     await client.run(1, { kind: 'shell', command: 'true' }, limits);
     clients.push(client);
   };
-  const call = async (client: AgentClient): Promise<void> =>
-    void (await client.run(2, { kind: 'shell', command: 'true' }, limits));
+  const call = async (client: AgentClient): Promise<void> => {
+    await client.run(2, { kind: 'shell', command: 'true' }, limits);
+  };
   try {
     const loop = await measured(
       `dockerode loop, ${String(atOnce)} at once`,
