@@ -4,7 +4,7 @@ const WITH_SUBCOMMAND = ['git', 'pip', 'pip3', 'npm', 'apt', 'apt-get', 'cargo',
 /** Skips `cd … &&`, assignments, `sudo` and the like, and `python -m`. RE2 syntax; two groups: command, next word. */
 const PATTERN =
   String.raw`^\s*(?:cd\s+[^\s;&|]+\s*(?:&&|;)\s*)*(?:[A-Za-z_]\w*=\S*\s+)*(?:(?:sudo|time|nohup|env|exec|timeout\s+\S+)\s+)*` +
-  String.raw`(?:\S*python[\d.]*\s+-m\s+)?([\w./+-]+)(?:\s+([a-z][\w-]*))?`;
+  String.raw`(?:\S*python[\d.]*\s+-m\s+)?(?:[\w./+-]*/)?([\w.+-]+)(?:\s+([a-z][\w-]*))?`;
 
 /**
  * SQL for the family of a shell command: `git clone` of `cd /repo && git clone https://…`. A coarse sorting by the
@@ -12,9 +12,8 @@ const PATTERN =
  * so it is safe to print. NULL for no command.
  */
 export function commandFamily(command: string): string {
-  const parts = `regexp_extract(${command}, '${PATTERN}', ['command', 'next'])`;
-  const list = WITH_SUBCOMMAND.map((word) => `'${word}'`).join(', ');
-  return `(SELECT CASE WHEN ${command} IS NULL THEN NULL WHEN base = '' THEN 'other'
-    WHEN base IN (${list}) AND parts.next <> '' THEN base || ' ' || parts.next ELSE base END
-    FROM (SELECT parts, regexp_replace(parts.command, '^.*/', '') AS base FROM (SELECT ${parts} AS parts)))`;
+  const word = (group: number): string => `regexp_extract(${command}, '${PATTERN}', ${String(group)})`;
+  const list = WITH_SUBCOMMAND.map((one) => `'${one}'`).join(', ');
+  return `CASE WHEN ${command} IS NULL THEN NULL WHEN ${word(1)} = '' THEN 'other'
+    WHEN ${word(1)} IN (${list}) AND ${word(2)} <> '' THEN ${word(1)} || ' ' || ${word(2)} ELSE ${word(1)} END`;
 }
