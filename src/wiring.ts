@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { admissionSources, openAdmission, type Admission } from './admission/admission.ts';
+import type { BurstLog } from './admission/burst-log.ts';
 import { readHostFacts } from './admission/host-facts.ts';
 import { liveCap } from './admission/live-cap.ts';
 import type { Config } from './config.ts';
@@ -46,7 +47,13 @@ export async function wire(config: Config, log: Log) {
   const sandboxes = new Sandboxes({ supply, removals, engine, journal, clock });
   const rollouts = new Rollouts({ catalog, journal, clock });
   const metrics = wireMetrics({ rollouts, admission, journal });
-  const calls = new ToolCalls({ rollouts, sandboxes, journal, clock, onFinished: report(metrics, log) });
+  const calls = new ToolCalls({
+    rollouts,
+    sandboxes,
+    journal,
+    clock,
+    onFinished: report(metrics, admission.bursts, log),
+  });
   const transfer = new FileTransfer({ rollouts, sandboxes, journal, blobs, clock });
   const gate = wireGate(config.grader, { rollouts, sandboxes, calls, journal, clock });
   return {
@@ -88,12 +95,13 @@ function wireMetrics(parts: { rollouts: Rollouts; admission: Admission; journal:
 }
 
 /** One event line and one count per finished call. */
-function report(metrics: Metrics, log: Log): CallParts['onFinished'] {
+function report(metrics: Metrics, bursts: BurstLog, log: Log): CallParts['onFinished'] {
   return (rollout, { callId, tool, outcome, status, durationMs }) => {
     if (outcome === null || durationMs === null)
       throw new Error(`call ${callId} finished without an outcome`);
     metrics.callFinished({ tool, outcome, durationMs });
     const { attribution, cause } = outcome;
+    if (rollout.calls.keys().next().value === callId) bursts.firstAnswer(durationMs, status !== 503);
     const ms = Math.round(durationMs);
     log.info({ rollout: rollout.id, call: callId, tool, attribution, cause, status, ms }, 'call');
   };
@@ -126,6 +134,7 @@ export async function stop(controller: Controller, onStop: Config['onStop']): Pr
   const { calls, rollouts, sandboxes, admission, removals, journal, controllerId, engine } = controller;
   admission.starts.close();
   admission.pool.close();
+  admission.bursts.close();
   if (onStop === 'remove') {
     await Promise.all([...rollouts.all()].map((rollout) => sandboxes.end(rollout, 'stopped')));
     await calls.idle();

@@ -3,6 +3,7 @@ import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
 import type { Log } from '../kernel/log.ts';
 import { SandboxFault, type SandboxEngine } from '../sandbox/sandbox.ts';
 import { Breaker } from './breaker.ts';
+import { BurstLog } from './burst-log.ts';
 import { EngineQueue } from './engine-queue.ts';
 import type { LiveCap } from './live-cap.ts';
 import { LiveSandboxes } from './live-sandboxes.ts';
@@ -32,6 +33,7 @@ export interface Admission {
   readonly live: LiveSandboxes;
   readonly width: StartWidth;
   readonly breaker: Breaker;
+  readonly bursts: BurstLog;
 }
 
 /** Puts the parts of this folder together. Nothing runs until somebody asks, and no pool is filled until it is opened. */
@@ -53,7 +55,8 @@ export function openAdmission({ engine, clock, log, startsAtOnce, cap }: Admissi
   const starts = new StartQueue(parts);
   const removals = new RemovalQueue(parts);
   const pool = new WarmPool({ starts, removals, live, speed, clock, log, budget: cap.poolBudget });
-  return { starts, removals, pool, live, width, breaker };
+  const bursts = new BurstLog({ clock, log, totals: () => pool.load });
+  return { starts, removals, pool, live, width, breaker, bursts };
 }
 
 async function answers(engine: SandboxEngine, clock: Clock): Promise<boolean> {

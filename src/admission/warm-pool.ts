@@ -29,6 +29,14 @@ export interface PoolParts {
   readonly budget: number;
 }
 
+/** Over all classes; what was taken, since the start of this process. */
+export interface PoolLoad extends SupplyLoad {
+  readonly ready: number;
+  readonly filling: number;
+  readonly warmTaken: number;
+  readonly coldTaken: number;
+}
+
 export interface PoolView {
   readonly poolClass: string;
   readonly target: number;
@@ -55,15 +63,15 @@ export class WarmPool implements SandboxSupply {
     this.#check = new WarmCheck(parts.clock);
   }
 
-  get load(): SupplyLoad & { ready: number; filling: number } {
-    const views = this.view();
-    const sum = (pick: (view: PoolView) => number): number =>
-      views.reduce((total, view) => total + pick(view), 0);
-    return {
-      ...this.#parts.starts.load,
-      ready: sum((view) => view.ready),
-      filling: sum((view) => view.filling),
-    };
+  get load(): PoolLoad {
+    const load = { ready: 0, filling: 0, warmTaken: 0, coldTaken: 0 };
+    for (const pool of this.#classes.values()) {
+      load.ready += pool.ready;
+      load.filling += pool.refills.size;
+      load.warmTaken += pool.warmTaken;
+      load.coldTaken += pool.coldTaken;
+    }
+    return { ...this.#parts.starts.load, ...load };
   }
 
   place(rollout: RolloutId): QueuePlace | null {
