@@ -202,7 +202,7 @@ describe('a hostile model', () => {
       ['echo still here', /shell missing \(removed earlier in this rollout\)/],
     ];
     for (const [n, [command, expected]] of steps.entries()) {
-      const reply = await server.tool('shell', 'hostile', `c${String(n)}`, { command, timeout_ms: 20_000 });
+      const reply = await server.tool('shell', 'hostile', `c${String(n)}`, { command, timeout_ms: 60_000 });
       expect(reply.status, command).toBe(200);
       expect(reply.output, command).toMatch(expected);
     }
