@@ -84,6 +84,7 @@ struct launch {
   int inherited; /* given under INHERITED_FD, or -1 */
 };
 
+void spawn_prepare(void);
 /* 0, or errno of what kept it from being started. */
 int spawn(struct child *child, const struct launch *launch);
 /* Runs `work` in a child with the model's user and rights. It must not return. */

@@ -1,6 +1,7 @@
 /*
  * PID 1 of a sandbox. One thread, one loop: frames from standard input, frames to standard output, output pipes,
- * children, clocks. No signal has a handler: in its own pid namespace PID 1 can then be killed by nobody.
+ * children, clocks. All signals have their default disposition: for PID 1 the kernel then
+ * ignores them, SIGPIPE included, and nobody in its pid namespace can kill it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -143,7 +144,6 @@ static void open_events(void) {
   sigemptyset(&set);
   sigaddset(&set, SIGCHLD);
   sigprocmask(SIG_SETMASK, &set, NULL);
-  signal(SIGPIPE, SIG_IGN);
   signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   epoll_fd = epoll_create1(EPOLL_CLOEXEC);
   watch(signal_fd);
@@ -185,6 +185,7 @@ int main(int argc, char **argv) {
   if (getrandom(settings.instance, INSTANCE_BYTES, 0) != INSTANCE_BYTES) return 71;
   open_streams();
   open_events();
+  spawn_prepare();
   image_prepare();
   counters_open();
   loop();

@@ -36,11 +36,20 @@ static void say(int fd, int32_t what, int32_t value) {
   while (write(fd, &word, sizeof word) < 0 && errno == EINTR) continue;
 }
 
+/* Those in PID 1's bounding set that commands do not keep. PID 1 never changes its own. */
+static uint64_t bounding_excess;
+
+void spawn_prepare(void) {
+  struct sigaction action = {.sa_handler = SIG_DFL};
+  for (int cap = 0; cap < 64; cap++)
+    if (!(settings.keep_caps >> cap & 1) && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1) bounding_excess |= 1ull << cap;
+  /* Children inherit dispositions; default ones are also what makes PID 1 unkillable. */
+  for (int signal = 1; signal <= 64; signal++) sigaction(signal, &action, NULL);
+}
+
 static int drop_bounding(void) {
-  for (int cap = 0; cap < 64; cap++) {
-    if (settings.keep_caps >> cap & 1) continue;
-    if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1 && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0) return errno;
-  }
+  for (int cap = 0; cap < 64; cap++)
+    if (bounding_excess >> cap & 1 && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0) return errno;
   return 0;
 }
 
@@ -87,10 +96,8 @@ static void become_expendable(void) {
   close(fd);
 }
 
-static void reset_signals(void) {
-  struct sigaction action = {.sa_handler = SIG_DFL};
+static void unblock_signals(void) {
   sigset_t none;
-  for (int signal = 1; signal <= 64; signal++) sigaction(signal, &action, NULL);
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -108,8 +115,8 @@ static void enter_directory(const char *directory) {
 }
 
 static void inherit(int from, int to) {
-  if (dup2(from, to) < 0) return;
-  fcntl(to, F_SETFD, 0);
+  if (from == to) fcntl(to, F_SETFD, 0);
+  else dup2(from, to);
 }
 
 /* Between vfork and exec: no allocation, and only the stack and `*error` are written. */
@@ -162,7 +169,7 @@ static _Noreturn void reap_until_alone(pid_t main) {
 static _Noreturn void supervise(const struct launch *launch, int report) {
   volatile int error = 0;
   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-  reset_signals();
+  unblock_signals();
   become_expendable();
   pid_t pid = vfork();
   if (pid == 0) command(launch, report, &error);
@@ -202,7 +209,7 @@ int spawn_worker(struct child *child, void (*work)(void *), void *argument) {
   *child = (struct child){.report = -1, .start_ticks = ticks_now(), .direct = true};
   pid_t pid = fork();
   if (pid == 0) {
-    reset_signals();
+    unblock_signals();
     become_expendable();
     if (drop_rights() != 0) _exit(126);
     work(argument);

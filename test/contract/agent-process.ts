@@ -127,6 +127,10 @@ export class AgentProcess implements AsyncDisposable {
     this.child.stdout.pause();
   }
 
+  closeReading(): void {
+    this.child.stdout.destroy();
+  }
+
   readOn(): void {
     this.child.stdout.resume();
   }
