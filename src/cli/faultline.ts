@@ -16,12 +16,17 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 const program = new Command('faultline')
   .description('Sandbox backend for agent reinforcement fine-tuning: reports over its journal')
   .showHelpAfterError();
-for (const command of [reportCommand, rolloutCommand, tailCommand, sqlCommand, exportCommand]) program.addCommand(command());
+for (const command of [reportCommand, rolloutCommand, tailCommand, sqlCommand, exportCommand])
+  program.addCommand(command());
 
 try {
   await program.parseAsync();
 } catch (error) {
   const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-  console.error(missing ? 'No journal there: say where the server keeps its data with --data or FAULTLINE_DATA.' : errorMessage(error));
+  console.error(
+    missing
+      ? 'No journal there: say where the server keeps its data with --data or FAULTLINE_DATA.'
+      : errorMessage(error),
+  );
   process.exitCode = 1;
 }

@@ -8,7 +8,9 @@ export interface DataOptions {
 /** What all commands over the journal take. */
 export function withData(command: Command): Command {
   return command
-    .addOption(new Option('--data <folder>', 'data folder of the server').env('FAULTLINE_DATA').default('./data'))
+    .addOption(
+      new Option('--data <folder>', 'data folder of the server').env('FAULTLINE_DATA').default('./data'),
+    )
     .option('--json', 'JSON instead of tables');
 }
 

@@ -25,16 +25,30 @@ function bar(rate: number, { over_time }: Overview): string {
   return most === 0 ? '' : '█'.repeat(Math.round((rate / most) * BAR));
 }
 
-export function section(title: string, columns: readonly string[], rows: readonly (readonly unknown[])[]): string {
+export function section(
+  title: string,
+  columns: readonly string[],
+  rows: readonly (readonly unknown[])[],
+): string {
   return rows.length === 0 ? `\n${title}: none` : `\n${title}\n${table(columns, rows)}`;
 }
 
 export function riskText(found: Risk): string {
   const findings = found.findings.map((one) => [one.dimension, one.level, one.rate.hits, one.rate.of, percent(one.rate.hits / one.rate.of), percent(one.rest.hits / Math.max(1, one.rest.of)), one.ratio, one.interval.low, one.interval.high, one.adjustedP]); // prettier-ignore
-  const worst = found.worstSteps.map((one) => [one.job, one.step, one.rollouts, one.excluded, percent(one.excluded / one.rollouts)]);
+  const worst = found.worstSteps.map((one) => [
+    one.job,
+    one.step,
+    one.rollouts,
+    one.excluded,
+    percent(one.excluded / one.rollouts),
+  ]);
   return [
     ...riskSentences(found).map((sentence) => wrap(`* ${oneLine(sentence)}`)),
-    section('Found', ['by', 'level', 'failed', 'calls', 'rate', 'rest', 'ratio', 'low', 'high', 'p'], findings),
+    section(
+      'Found',
+      ['by', 'level', 'failed', 'calls', 'rate', 'rest', 'ratio', 'low', 'high', 'p'],
+      findings,
+    ),
     section('Steps with most excluded rollouts', ['job', 'step', 'rollouts', 'excluded', 'rate'], worst),
   ].join('\n');
 }
@@ -43,7 +57,10 @@ const ROWS_SHOWN = 10;
 
 export function diagnosticsText({ rows, steps, deltas }: Diagnostics): string {
   const quadrants = deltas === null ? [] : Object.entries(deltas.kept.quadrants).map(([name, count]) => [name, count, deltas.with_excluded.quadrants[name as keyof typeof deltas.kept.quadrants]]); // prettier-ignore
-  const between = deltas === null ? '' : ` (step ${String(deltas.from)} to ${String(deltas.to)}; "worse, more calls" should be empty)`;
+  const between =
+    deltas === null
+      ? ''
+      : ` (step ${String(deltas.from)} to ${String(deltas.to)}; "worse, more calls" should be empty)`;
   return [
     `Rows: ${String(rows.total)}; ${String(rows.without_spread)} have the same score every time, so nothing can be learned from them; ${String(rows.all_zero)} never scored above zero.`,
     section('Rows with the least spread', ['row', 'rollouts', 'mean', 'spread', 'best'], rows.list.slice(0, ROWS_SHOWN).map((one) => [one.row, one.rollouts, one.mean, one.spread, one.best])),
@@ -57,7 +74,9 @@ const STEPS_SHOWN = 20;
 /** Evenly chosen steps, first and last among them. */
 function spaced<Item>(all: readonly Item[]): readonly Item[] {
   if (all.length <= STEPS_SHOWN) return all;
-  const chosen = Array.from({ length: STEPS_SHOWN }, (_, index) => Math.round((index * (all.length - 1)) / (STEPS_SHOWN - 1)));
+  const chosen = Array.from({ length: STEPS_SHOWN }, (_, index) =>
+    Math.round((index * (all.length - 1)) / (STEPS_SHOWN - 1)),
+  );
   return all.filter((_item, index) => chosen.includes(index));
 }
 

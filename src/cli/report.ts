@@ -19,7 +19,11 @@ export function reportCommand(): Command {
     .description('What happened: verdicts, causes, rates, slow phases')
     .option('--risk', 'is training in danger: does infrastructure fail some behaviours more than others')
     .option('--diagnostics', 'scores against tool calls: rows, steps, and what changed between two steps')
-    .option('--between <from:to>', 'the two steps that --diagnostics compares; else first and last', twoSteps);
+    .option(
+      '--between <from:to>',
+      'the two steps that --diagnostics compares; else first and last',
+      twoSteps,
+    );
   return withScope(withData(command)).action(async (options: ReportOptions) => {
     using ledger = await Ledger.open(options.data, 'light');
     if (options.risk === true) await printRisk(ledger, options);

@@ -25,10 +25,16 @@ export function tell({ rollout, calls, attempts, gradings }: Story): string {
   return [
     `Rollout ${cell(rollout['rollout'])}: task ${cell(task)}, image ${cell(image)}, policy ${cell(policy)}, job ${cell(job)}, step ${cell(step)}`,
     `opened ${cell(rollout['opened_at'])} UTC`,
-    ...attempts.map((one) => `  unseen by the model: ${cell(one['phase'])} failed (${cell(one['code'])}): ${cell(one['message'])}`),
+    ...attempts.map(
+      (one) =>
+        `  unseen by the model: ${cell(one['phase'])} failed (${cell(one['code'])}): ${cell(one['message'])}`,
+    ),
     ...calls.map(tellCall),
     ending(rollout),
-    ...gradings.map((one) => `Graded ${cell(one['at'])}: ${cell(one['ending'])}${one['score'] === null ? '' : `, score ${cell(one['score'])}`}`),
+    ...gradings.map(
+      (one) =>
+        `Graded ${cell(one['at'])}: ${cell(one['ending'])}${one['score'] === null ? '' : `, score ${cell(one['score'])}`}`,
+    ),
   ].join('\n');
 }
 
@@ -39,7 +45,8 @@ function tellCall(call: Row, index: number): string {
   if (call['cause'] === null) return `${head}${given}\n  no ending is recorded`;
   const cause = call['cause'] as CauseCode;
   const judged = `  ${cell(call['duration_ms'])} ms, status ${cell(call['status'])}; ${cell(call['attribution'])}: ${cause}`;
-  const why = cause === 'completed' ? '' : ` - ${causes[cause].sentence}\n  evidence: ${cell(call['evidence'])}`;
+  const why =
+    cause === 'completed' ? '' : ` - ${causes[cause].sentence}\n  evidence: ${cell(call['evidence'])}`;
   return `${head}${given}\n${shown(typeof call['output'] === 'string' ? call['output'] : '', width)}\n${judged}${why}`;
 }
 
@@ -51,7 +58,10 @@ function shown(output: string, width: number): string {
 }
 
 function ending(rollout: Row): string {
-  const how = rollout['how'] === null ? 'not ended' : `ended ${cell(rollout['ended_at'])} UTC (${cell(rollout['how'])})`;
+  const how =
+    rollout['how'] === null
+      ? 'not ended'
+      : `ended ${cell(rollout['ended_at'])} UTC (${cell(rollout['how'])})`;
   const reason = rollout['verdict'] === 'exclude' ? ` because of ${cell(rollout['reason'])}` : '';
   return `\n${how}. Verdict: ${cell(rollout['verdict'])}${reason}.`;
 }

@@ -14,7 +14,12 @@ export function sqlCommand(): Command {
       printJson(rows);
       return;
     }
-    console.log(table(columns, rows.map((row) => columns.map((column) => row[column]))));
+    console.log(
+      table(
+        columns,
+        rows.map((row) => columns.map((column) => row[column])),
+      ),
+    );
     console.log(`${String(rows.length)} rows`);
   });
 }

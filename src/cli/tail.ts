@@ -22,7 +22,10 @@ export function tailCommand(): Command {
     .description('Follow the journal')
     .option('--rollout <id>', 'only this rollout')
     .option('--type <type>', 'only events of this type, such as call_finished')
-    .option('--attribution <attribution>', 'only calls that ended so: ok, model, infra, task, client, undetermined')
+    .option(
+      '--attribution <attribution>',
+      'only calls that ended so: ok, model, infra, task, client, undetermined',
+    )
     .option('--once', 'what is there now, from the beginning, and no waiting');
   return withData(command).action(async (options: TailOptions) => {
     const follower = new Follower(join(options.data, 'journal'));
@@ -34,10 +37,15 @@ export function tailCommand(): Command {
   });
 }
 
-export function wanted(event: JournalEvent, { rollout, type, attribution }: Omit<TailOptions, 'data'>): boolean {
+export function wanted(
+  event: JournalEvent,
+  { rollout, type, attribution }: Omit<TailOptions, 'data'>,
+): boolean {
   if (type !== undefined && event.type !== type) return false;
   if (rollout !== undefined && !('rollout' in event && event.rollout === rollout)) return false;
-  return attribution === undefined || (event.type === 'call_finished' && event.outcome.attribution === attribution);
+  return (
+    attribution === undefined || (event.type === 'call_finished' && event.outcome.attribution === attribution)
+  );
 }
 
 function print(event: JournalEvent, { json }: TailOptions): void {

@@ -22,15 +22,25 @@ export function oneLine(text: string): string {
 /** A value as a cell shows it. Numbers keep at most four digits after the point. */
 export function cell(value: unknown): string {
   if (value === null || value === undefined) return '';
-  if (typeof value === 'number') return Number.isInteger(value) ? value.toLocaleString('en-US') : value.toPrecision(4);
+  if (typeof value === 'number')
+    return Number.isInteger(value) ? value.toLocaleString('en-US') : value.toPrecision(4);
   return oneLine(typeof value === 'string' ? value : JSON.stringify(value));
 }
 
 /** Rows as a table that is no wider than the terminal: the widest columns give way first. */
-export function table(columns: readonly string[], rows: readonly (readonly unknown[])[], width = terminalWidth()): string {
+export function table(
+  columns: readonly string[],
+  rows: readonly (readonly unknown[])[],
+  width = terminalWidth(),
+): string {
   const cells = rows.map((row) => row.map(cell));
-  const widths = fit(columns.map((column, index) => naturalWidth(column, cells, index)), width);
-  const numeric = columns.map((_column, index) => rows.every((row) => typeof row[index] === 'number' || row[index] === null));
+  const widths = fit(
+    columns.map((column, index) => naturalWidth(column, cells, index)),
+    width,
+  );
+  const numeric = columns.map((_column, index) =>
+    rows.every((row) => typeof row[index] === 'number' || row[index] === null),
+  );
   const drawn = new Table({
     head: [...columns],
     colWidths: widths.map((one) => one + 2),

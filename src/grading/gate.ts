@@ -16,7 +16,9 @@ import { summaryOf, trajectoryOf } from './trajectory.ts';
 
 /** What happens to a rollout that must not be trained on. `withhold`: 503, so that the platform discards it. */
 export type ExcludedRule =
-  { readonly kind: 'withhold' } | { readonly kind: 'flag' } | { readonly kind: 'score'; readonly score: number };
+  | { readonly kind: 'withhold' }
+  | { readonly kind: 'flag' }
+  | { readonly kind: 'score'; readonly score: number };
 
 export interface GradeRequest {
   readonly id: RolloutId;
@@ -69,7 +71,9 @@ export class GraderGate {
 
   /** Every way it can go is an answer. @throws JournalError where the score can't be recorded; it then doesn't leave. */
   grade(request: GradeRequest): Promise<GradeAnswer> {
-    const key = createHash('sha256').update(JSON.stringify([request.id, request.body])).digest('hex');
+    const key = createHash('sha256')
+      .update(JSON.stringify([request.id, request.body]))
+      .digest('hex');
     return this.#flights.run(key, () => this.#grade(request));
   }
 
@@ -132,7 +136,18 @@ export class GraderGate {
     const row = rowOf(request.body['item']);
     const durationMs = Math.round(elapsedMs);
     await this.#parts.journal.append(
-      { type: 'graded', rollout: request.id, job, row, verdict, reasons, ending: code, score, tries, durationMs },
+      {
+        type: 'graded',
+        rollout: request.id,
+        job,
+        row,
+        verdict,
+        reasons,
+        ending: code,
+        score,
+        tries,
+        durationMs,
+      },
       { durable: true },
     );
   }

@@ -48,12 +48,19 @@ export class GraderClient {
         'content-type': 'application/json',
         ...(token !== null && { authorization: `Bearer ${token}` }),
       };
-      const response = await send(url, { method: 'POST', headers, body, signal: abort.signal, redirect: 'error' });
+      const response = await send(url, {
+        method: 'POST',
+        headers,
+        body,
+        signal: abort.signal,
+        redirect: 'error',
+      });
       const text = await readAtMost(response.body, ANSWER_BYTES);
       if (!response.ok) return without(statusCode(response.status), `status ${String(response.status)}`);
       return text === null ? without('no_score', 'the answer is larger than 1 MB') : scoreIn(text);
     } catch (error) {
-      if (abort.signal.aborted) return without('timed_out', `no answer within ${String(Math.round(withinMs))} ms`);
+      if (abort.signal.aborted)
+        return without('timed_out', `no answer within ${String(Math.round(withinMs))} ms`);
       return without('unreachable', reasonOf(error));
     } finally {
       cancel();

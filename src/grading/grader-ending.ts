@@ -13,7 +13,11 @@ export const graderEndings = {
   failed: { retry: true, status: 502, sentence: 'The grader failed (5xx), or was too busy (408, 429).' },
   timed_out: { retry: true, status: 504, sentence: 'The grader did not answer in time.' },
   unreachable: { retry: true, status: 502, sentence: 'The grader could not be reached, or broke off.' },
-  no_score: { retry: false, status: 502, sentence: 'The answer of the grader has no score that is a finite number.' },
+  no_score: {
+    retry: false,
+    status: 502,
+    sentence: 'The answer of the grader has no score that is a finite number.',
+  },
 } as const satisfies Record<string, EndingRow>;
 
 export type GraderEndingCode = keyof typeof graderEndings;

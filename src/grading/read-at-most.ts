@@ -1,5 +1,8 @@
 /** A body as text, or null as soon as it is longer than `limit` bytes; the rest is not read then. */
-export async function readAtMost(body: ReadableStream<Uint8Array> | null, limit: number): Promise<string | null> {
+export async function readAtMost(
+  body: ReadableStream<Uint8Array> | null,
+  limit: number,
+): Promise<string | null> {
   if (body === null) return '';
   const chunks: Uint8Array[] = [];
   let bytes = 0;

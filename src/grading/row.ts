@@ -9,9 +9,12 @@ export function rowOf(item: unknown): string {
   if (typeof item === 'object' && item !== null) {
     for (const field of ID_FIELDS) {
       const value = (item as Record<string, unknown>)[field];
-      if (typeof value === 'number' || (typeof value === 'string' && value !== '')) return String(value).slice(0, MAX_LENGTH);
+      if (typeof value === 'number' || (typeof value === 'string' && value !== ''))
+        return String(value).slice(0, MAX_LENGTH);
     }
   }
-  const digest = createHash('sha256').update(JSON.stringify(item ?? null)).digest('hex');
+  const digest = createHash('sha256')
+    .update(JSON.stringify(item ?? null))
+    .digest('hex');
   return `row-${digest.slice(0, 16)}`;
 }

@@ -40,12 +40,24 @@ export async function trajectoryOf(
 async function callOf(record: CallRecord, journal: Journal): Promise<TrajectoryCall | null> {
   if (record.position === null) return null;
   const event = await journal.read(record.position);
-  if (event.type !== 'call_finished') throw new Error(`journal holds a ${event.type} where a result should be`);
+  if (event.type !== 'call_finished')
+    throw new Error(`journal holds a ${event.type} where a result should be`);
   const { outcome, output, evidence, status, durationMs, tool } = event;
   const { attribution, cause } = outcome;
   const given = await argumentsOf(record, journal);
   const tokens = estimateTokens(output);
-  return { callId: record.callId, tool, arguments: given, output, status, attribution, cause, durationMs, tokens, evidence };
+  return {
+    callId: record.callId,
+    tool,
+    arguments: given,
+    output,
+    status,
+    attribution,
+    cause,
+    durationMs,
+    tokens,
+    evidence,
+  };
 }
 
 async function argumentsOf(record: CallRecord, journal: Journal): Promise<unknown> {

@@ -9,5 +9,3 @@ export { decodeReport, encodeReport } from './report-codec.ts';
 
 /** What a `resume` may carry in place of an instance that is not known yet. */
 export const UNKNOWN_INSTANCE = '00'.repeat(INSTANCE_BYTES);
-/** Room for the content of a `start`: command, code or data. Split larger files into several writes. */
-export const MAX_CONTENT_BYTES = MAX_FRAME_BYTES - 64 * 1024;

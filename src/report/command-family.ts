@@ -1,5 +1,18 @@
 /** Commands whose second word says what they do. */
-const WITH_SUBCOMMAND = ['git', 'pip', 'pip3', 'npm', 'apt', 'apt-get', 'cargo', 'go', 'docker', 'conda', 'uv', 'make'];
+const WITH_SUBCOMMAND = [
+  'git',
+  'pip',
+  'pip3',
+  'npm',
+  'apt',
+  'apt-get',
+  'cargo',
+  'go',
+  'docker',
+  'conda',
+  'uv',
+  'make',
+];
 
 /** Skips `cd … &&`, assignments, `sudo` and the like, and `python -m`. RE2 syntax; two groups: command, next word. */
 const PATTERN =

@@ -41,7 +41,9 @@ interface Part {
 
 function compareLevel(cells: readonly Cell[]): Comparison | null {
   const [first] = cells;
-  const parts = [...Map.groupBy(cells, ({ cluster }) => cluster).values()].map(partOf).filter((part) => part !== null);
+  const parts = [...Map.groupBy(cells, ({ cluster }) => cluster).values()]
+    .map(partOf)
+    .filter((part) => part !== null);
   const failed = cells.reduce((sum, cell) => sum + cell.failed, 0);
   if (first === undefined || failed < LEAST_FAILURES || parts.length < LEAST_CLUSTERS) return null;
   const expected = cells.reduce((sum, cell) => sum + expectation(cell), 0);

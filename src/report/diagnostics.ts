@@ -20,7 +20,13 @@ export interface StepFigures {
   readonly tool_errors: number;
 }
 
-export const QUADRANTS = ['better, fewer calls', 'better, more calls', 'worse, fewer calls', 'worse, more calls', 'unchanged'] as const;
+export const QUADRANTS = [
+  'better, fewer calls',
+  'better, more calls',
+  'worse, fewer calls',
+  'worse, more calls',
+  'unchanged',
+] as const;
 export type Quadrant = (typeof QUADRANTS)[number];
 
 export interface RowDelta {
@@ -32,9 +38,19 @@ export interface RowDelta {
 
 export interface Diagnostics {
   /** Rows without a spread give no signal to learn from. */
-  readonly rows: { readonly total: number; readonly without_spread: number; readonly all_zero: number; readonly list: readonly RowSignal[] };
+  readonly rows: {
+    readonly total: number;
+    readonly without_spread: number;
+    readonly all_zero: number;
+    readonly list: readonly RowSignal[];
+  };
   readonly steps: readonly StepFigures[];
-  readonly deltas: { readonly from: number; readonly to: number; readonly kept: Deltas; readonly with_excluded: Deltas } | null;
+  readonly deltas: {
+    readonly from: number;
+    readonly to: number;
+    readonly kept: Deltas;
+    readonly with_excluded: Deltas;
+  } | null;
 }
 
 interface Deltas {
@@ -47,7 +63,11 @@ const SCORED = `(SELECT rollout, arg_max(row, "at") AS row, arg_max(score, "at")
   WHERE score IS NOT NULL GROUP BY rollout)`;
 
 /** Scores against tool calls: is there a signal, and does the model get better or only busier? */
-export async function diagnostics(ledger: Ledger, scope: Scope, between: readonly [number, number] | null): Promise<Diagnostics> {
+export async function diagnostics(
+  ledger: Ledger,
+  scope: Scope,
+  between: readonly [number, number] | null,
+): Promise<Diagnostics> {
   await ledger.run(`CREATE OR REPLACE TEMP TABLE scored AS SELECT r.rollout, r.job, r.step, s.row, r.verdict, r.calls, s.score
     FROM rollouts r JOIN ${SCORED} s USING (rollout) WHERE ${condition(scope, 'opened_at')}`);
   const steps = await stepFigures(ledger, scope);
@@ -90,10 +110,14 @@ function stepFigures(ledger: Ledger, scope: Scope): Promise<StepFigures[]> {
 async function deltas(ledger: Ledger, from: number, to: number, which: string): Promise<Deltas> {
   const of = (step: number): string =>
     `(SELECT row, avg(score) AS score, avg(calls) AS calls FROM scored WHERE step = ${String(step)} AND ${which} GROUP BY row)`;
-  const found = await ledger.rows<Omit<RowDelta, 'quadrant'>>(`SELECT a.row, b.score - a.score AS reward_delta,
+  const found = await ledger.rows<
+    Omit<RowDelta, 'quadrant'>
+  >(`SELECT a.row, b.score - a.score AS reward_delta,
     b.calls - a.calls AS calls_delta FROM ${of(from)} a JOIN ${of(to)} b USING (row) ORDER BY reward_delta, row`);
   const rows = found.map((one) => ({ ...one, quadrant: quadrantOf(one.reward_delta, one.calls_delta) }));
-  const quadrants = Object.fromEntries(QUADRANTS.map((name) => [name, rows.filter((row) => row.quadrant === name).length]));
+  const quadrants = Object.fromEntries(
+    QUADRANTS.map((name) => [name, rows.filter((row) => row.quadrant === name).length]),
+  );
   return { quadrants: quadrants as Record<Quadrant, number>, rows };
 }
 

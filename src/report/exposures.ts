@@ -26,7 +26,8 @@ export async function createExposures(ledger: Ledger, scope: Scope): Promise<'st
     'SELECT count(*) AS steps FROM (SELECT DISTINCT job, step FROM ranked)',
   );
   const unit = steps >= LEAST_STEPS ? 'step' : 'window';
-  const cluster = unit === 'step' ? "job || '/' || step" : `(epoch(began_at) // ${String(WINDOW_S)})::VARCHAR`;
+  const cluster =
+    unit === 'step' ? "job || '/' || step" : `(epoch(began_at) // ${String(WINDOW_S)})::VARCHAR`;
   await ledger.run(`CREATE OR REPLACE TEMP TABLE exposures AS
     WITH hits AS (SELECT rollout, min(n - CASE WHEN evidence_kind = 'lost_before' AND n > 1 THEN 1 ELSE 0 END) AS hit
       FROM ranked WHERE attribution = 'infra' OR cause = 'blind' GROUP BY rollout)

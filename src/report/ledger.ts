@@ -1,4 +1,10 @@
-import { DuckDBInstance, DuckDBTypeId, type DuckDBConnection, type DuckDBResultReader, type Json } from '@duckdb/node-api';
+import {
+  DuckDBInstance,
+  DuckDBTypeId,
+  type DuckDBConnection,
+  type DuckDBResultReader,
+  type Json,
+} from '@duckdb/node-api';
 import { journalSource, type Depth } from './journal-source.ts';
 import { STORED, views } from './views.ts';
 
@@ -65,6 +71,7 @@ function plainRows(result: DuckDBResultReader): Row[] {
   const names = result.deduplicatedColumnNames();
   const integers = names.filter((_name, index) => INTEGERS.has(result.columnTypeId(index)));
   const rows = result.getRowObjectsJson();
-  for (const row of rows) for (const name of integers) if (typeof row[name] === 'string') row[name] = Number(row[name]);
+  for (const row of rows)
+    for (const name of integers) if (typeof row[name] === 'string') row[name] = Number(row[name]);
   return rows;
 }

@@ -2,14 +2,44 @@ import type { Ledger } from './ledger.ts';
 import { condition, type Scope } from './scope.ts';
 
 export interface Overview {
-  readonly rollouts: { readonly total: number; readonly valid: number; readonly exclude: number; readonly pending: number };
+  readonly rollouts: {
+    readonly total: number;
+    readonly valid: number;
+    readonly exclude: number;
+    readonly pending: number;
+  };
   readonly calls: readonly { readonly attribution: string; readonly cause: string; readonly calls: number }[];
   /** calls = ok + model + infra + task + client + undetermined + pending; what doesn't add up is a bug of ours. */
   readonly identity: { readonly calls: number; readonly sum: number; readonly holds: boolean };
-  readonly over_time: readonly { readonly from: string; readonly calls: number; readonly infra: number; readonly rate: number }[];
-  readonly phases: readonly { readonly phase: string; readonly calls: number; readonly p50_ms: number; readonly p95_ms: number; readonly p99_ms: number; readonly max_ms: number }[];
-  readonly top_causes: readonly { readonly cause: string; readonly attribution: string; readonly rollouts: number; readonly first: string; readonly last: string; readonly images: string; readonly examples: readonly string[] }[];
-  readonly retries: readonly { readonly phase: string; readonly code: string; readonly attempts: number; readonly rollouts: number }[];
+  readonly over_time: readonly {
+    readonly from: string;
+    readonly calls: number;
+    readonly infra: number;
+    readonly rate: number;
+  }[];
+  readonly phases: readonly {
+    readonly phase: string;
+    readonly calls: number;
+    readonly p50_ms: number;
+    readonly p95_ms: number;
+    readonly p99_ms: number;
+    readonly max_ms: number;
+  }[];
+  readonly top_causes: readonly {
+    readonly cause: string;
+    readonly attribution: string;
+    readonly rollouts: number;
+    readonly first: string;
+    readonly last: string;
+    readonly images: string;
+    readonly examples: readonly string[];
+  }[];
+  readonly retries: readonly {
+    readonly phase: string;
+    readonly code: string;
+    readonly attempts: number;
+    readonly rollouts: number;
+  }[];
   readonly replayed: number;
 }
 
@@ -22,9 +52,13 @@ export async function overview(ledger: Ledger, scope: Scope): Promise<Overview> 
   const [verdicts] = await ledger.rows<Overview['rollouts']>(`SELECT count(*) AS total,
     count(*) FILTER (verdict = 'valid') AS valid, count(*) FILTER (verdict = 'exclude') AS exclude,
     count(*) FILTER (verdict = 'pending') AS pending FROM ${rollouts}`);
-  const byCause = await ledger.rows<Overview['calls'][number]>(`SELECT coalesce(attribution, 'pending') AS attribution,
+  const byCause = await ledger.rows<
+    Overview['calls'][number]
+  >(`SELECT coalesce(attribution, 'pending') AS attribution,
     coalesce(cause, 'under way') AS cause, count(*) AS calls FROM ${calls} GROUP BY ALL ORDER BY calls DESC, cause`);
-  const [{ n } = { n: 0 }] = await ledger.rows<{ n: number }>(`SELECT count(*) AS n FROM (SELECT DISTINCT rollout, call FROM ${calls})`);
+  const [{ n } = { n: 0 }] = await ledger.rows<{ n: number }>(
+    `SELECT count(*) AS n FROM (SELECT DISTINCT rollout, call FROM ${calls})`,
+  );
   const sum = byCause.reduce((total, row) => total + row.calls, 0);
   return {
     rollouts: verdicts ?? { total: 0, valid: 0, exclude: 0, pending: 0 },
@@ -35,7 +69,8 @@ export async function overview(ledger: Ledger, scope: Scope): Promise<Overview> 
     top_causes: await topCauses(ledger, calls),
     retries: await ledger.rows(`SELECT phase, code, count(*) AS attempts, count(DISTINCT rollout) AS rollouts
       FROM attempts WHERE ${condition(scope, '"at"')} GROUP BY ALL ORDER BY attempts DESC LIMIT 10`),
-    replayed: (await ledger.rows<{ n: number }>(`SELECT count(*) AS n FROM ${calls} WHERE attempts > 1`))[0]?.n ?? 0,
+    replayed:
+      (await ledger.rows<{ n: number }>(`SELECT count(*) AS n FROM ${calls} WHERE attempts > 1`))[0]?.n ?? 0,
   };
 }
 
@@ -49,7 +84,9 @@ function overTime(ledger: Ledger, calls: string): Promise<Overview['over_time'][
 }
 
 function phases(ledger: Ledger, calls: string): Promise<Overview['phases'][number][]> {
-  const figures = (column: string): string => `count(*) AS calls, round(quantile_cont(${column}, 0.5)) AS p50_ms,
+  const figures = (
+    column: string,
+  ): string => `count(*) AS calls, round(quantile_cont(${column}, 0.5)) AS p50_ms,
     round(quantile_cont(${column}, 0.95)) AS p95_ms, round(quantile_cont(${column}, 0.99)) AS p99_ms, max(${column}) AS max_ms`;
   return ledger.rows(`SELECT * FROM (
       SELECT 'first call of a rollout' AS phase, ${figures('duration_ms')}

@@ -37,7 +37,8 @@ function sentence(finding: Finding): string {
 function usage({ usage: use }: Finding): string {
   if (use === null || Math.abs(use.trend.correlation) < 0.5) return '';
   const moves = `from ${percent(use.early)} of calls to ${percent(use.late)}`;
-  if (use.trend.correlation < 0) return `The model uses it less and less (${moves}): it may already be learning to avoid it. `;
+  if (use.trend.correlation < 0)
+    return `The model uses it less and less (${moves}): it may already be learning to avoid it. `;
   return `The model uses it more and more (${moves}). `;
 }
 
@@ -52,13 +53,18 @@ const RISING_P = 0.01;
 
 function rising(what: string, along: Trend | null, advice: string): string[] {
   if (along === null || along.p >= RISING_P) return [];
-  return [`${what} rise with the steps (rank correlation ${along.correlation.toFixed(2)}, p = ${along.p.toPrecision(1)}). ${advice}`];
+  return [
+    `${what} rise with the steps (rank correlation ${along.correlation.toFixed(2)}, p = ${along.p.toPrecision(1)}). ${advice}`,
+  ];
 }
 
 function caution({ unit, failures }: Risk): string[] {
   const few = failures < 20 ? ['With so few failures only a gross difference could have been seen.'] : [];
   if (unit === 'step') return few;
-  return [...few, 'There are few steps, so five-minute windows stand for them: this is less sure, since one incident may span several.'];
+  return [
+    ...few,
+    'There are few steps, so five-minute windows stand for them: this is less sure, since one incident may span several.',
+  ];
 }
 
 const share = (rate: Rate): string =>

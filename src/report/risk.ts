@@ -55,7 +55,11 @@ export async function risk(ledger: Ledger, scope: Scope): Promise<Risk> {
   const unit = await createExposures(ledger, scope);
   const { findings, compared } = await search(ledger);
   const steps = await stepRates(ledger, scope);
-  const [total] = await ledger.rows<{ calls: number; failures: number; undetermined: number }>(`SELECT count(*) AS calls,
+  const [total] = await ledger.rows<{
+    calls: number;
+    failures: number;
+    undetermined: number;
+  }>(`SELECT count(*) AS calls,
     count(*) FILTER (failed) AS failures, count(*) FILTER (attribution = 'undetermined') AS undetermined FROM exposures`);
   const { calls, failures, undetermined } = total ?? { calls: 0, failures: 0, undetermined: 0 };
   const sum = (pick: (step: StepRate) => number): number => steps.reduce((all, step) => all + pick(step), 0);
@@ -65,11 +69,17 @@ export async function risk(ledger: Ledger, scope: Scope): Promise<Risk> {
     failures,
     compared,
     findings,
-    excluded: rate(sum((step) => step.excluded), sum((step) => step.rollouts)),
+    excluded: rate(
+      sum((step) => step.excluded),
+      sum((step) => step.rollouts),
+    ),
     undetermined: rate(undetermined, calls),
     excludedTrend: trend(steps.map((step) => step.excluded / step.rollouts)),
     undeterminedTrend: trend(steps.map((step) => step.undetermined / step.rollouts)),
-    worstSteps: steps.toSorted((a, b) => b.excluded / b.rollouts - a.excluded / a.rollouts).slice(0, 5).filter((step) => step.excluded > 0),
+    worstSteps: steps
+      .toSorted((a, b) => b.excluded / b.rollouts - a.excluded / a.rollouts)
+      .slice(0, 5)
+      .filter((step) => step.excluded > 0),
   };
 }
 
@@ -94,13 +104,20 @@ const isLevel = ({ dimension, level }: { dimension: Dimension; level: string }):
 async function detail(ledger: Ledger, best: Comparison, compared: number, dropped: string): Promise<Finding> {
   const is = isLevel(best);
   const from = `FROM exposures WHERE NOT (${dropped})`;
-  const [counts] = await ledger.rows<{ hits: number; calls: number; rest_hits: number; rest_calls: number }>(`SELECT
+  const [counts] = await ledger.rows<{
+    hits: number;
+    calls: number;
+    rest_hits: number;
+    rest_calls: number;
+  }>(`SELECT
     count(*) FILTER (failed AND ${is}) AS hits, count(*) FILTER (${is}) AS calls,
     count(*) FILTER (failed AND NOT (${is})) AS rest_hits, count(*) FILTER (NOT (${is})) AS rest_calls ${from}`);
   const shares = await ledger.rows<{ share: number }>(
     `SELECT count(*) FILTER (${is}) / count(*) AS share ${from} GROUP BY cluster ORDER BY min(began_at)`,
   );
-  const examples = await ledger.rows<{ rollout: string }>(`SELECT rollout ${from} AND failed AND ${is} ORDER BY began_at DESC LIMIT 3`);
+  const examples = await ledger.rows<{ rollout: string }>(
+    `SELECT rollout ${from} AND failed AND ${is} ORDER BY began_at DESC LIMIT 3`,
+  );
   const { hits, calls, rest_hits, rest_calls } = counts ?? { hits: 0, calls: 0, rest_hits: 0, rest_calls: 0 };
   return {
     ...best,

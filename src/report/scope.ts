@@ -27,7 +27,9 @@ const SPAN_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 /** An ISO time, or a span back from now such as `2h` or `7d`, as ISO time in UTC. @throws RangeError */
 export function instant(text: string, now = Date.now()): string {
   const span = SPAN.exec(text);
-  const time = span === null ? Date.parse(text) : now - Number(span[1]) * SPAN_MS[span[2] as keyof typeof SPAN_MS];
-  if (Number.isNaN(time)) throw new RangeError(`not a time: "${text}" (expected 2026-07-31T10:00Z, or a span such as 2h)`);
+  const time =
+    span === null ? Date.parse(text) : now - Number(span[1]) * SPAN_MS[span[2] as keyof typeof SPAN_MS];
+  if (Number.isNaN(time))
+    throw new RangeError(`not a time: "${text}" (expected 2026-07-31T10:00Z, or a span such as 2h)`);
   return new Date(time).toISOString();
 }

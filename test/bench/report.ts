@@ -17,7 +17,9 @@ const OUTPUT = 'drwxr-xr-x 2 root root 4096 Jun  1 00:00 src\n'.repeat(3);
 const dataDir = mkdtempSync(join(tmpdir(), 'faultline-bench-'));
 try {
   const bytes = await generate();
-  console.log(`${CALLS.toLocaleString('en-US')} calls, ${(bytes / 2 ** 20).toFixed(0)} MiB of journal; ${String(cpus().length)} cores, load ${loadavg()[0]?.toFixed(1) ?? '?'}`);
+  console.log(
+    `${CALLS.toLocaleString('en-US')} calls, ${(bytes / 2 ** 20).toFixed(0)} MiB of journal; ${String(cpus().length)} cores, load ${loadavg()[0]?.toFixed(1) ?? '?'}`,
+  );
   const began = performance.now();
   const usage = process.cpuUsage();
   using ledger = await Ledger.open(dataDir, 'light');
@@ -25,9 +27,12 @@ try {
   const { identity } = await overview(ledger, {});
   const all = (performance.now() - began) / 1000;
   const { user, system } = process.cpuUsage(usage);
-  console.log(`read ${read.toFixed(2)} s, whole report ${all.toFixed(2)} s, CPU ${((user + system) / 1e6).toFixed(2)} s, peak ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB`);
+  console.log(
+    `read ${read.toFixed(2)} s, whole report ${all.toFixed(2)} s, CPU ${((user + system) / 1e6).toFixed(2)} s, peak ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MiB`,
+  );
   console.log(`goal ${String(GOAL_S)} s: ${all <= GOAL_S ? 'held' : 'missed'}`);
-  if (identity.calls !== CALLS || !identity.holds) throw new Error(`${String(identity.calls)} calls reported`);
+  if (identity.calls !== CALLS || !identity.holds)
+    throw new Error(`${String(identity.calls)} calls reported`);
 } finally {
   rmSync(dataDir, { recursive: true });
 }
@@ -37,7 +42,9 @@ async function generate(): Promise<number> {
   let total = 0;
   let index = 0;
   for (let number = 1; index < CALLS; number += 1) {
-    const file = createWriteStream(join(dataDir, 'journal', `20260601T000000000Z-${String(number).padStart(6, '0')}.jsonl`));
+    const file = createWriteStream(
+      join(dataDir, 'journal', `20260601T000000000Z-${String(number).padStart(6, '0')}.jsonl`),
+    );
     let bytes = 0;
     for (; index < CALLS && bytes < FILE_BYTES; index += 1) {
       const lines = linesOf(index);
@@ -54,10 +61,31 @@ async function generate(): Promise<number> {
 function linesOf(index: number): string {
   const at = new Date(Date.parse('2026-06-01T00:00:00Z') + index * 100).toISOString();
   const rollout = `trace_${String(Math.floor(index / CALLS_PER_ROLLOUT))}`;
-  const call = { rollout, call: `call_${String(index)}`, number: (index % CALLS_PER_ROLLOUT) + 1, tool: 'shell', argumentsSha256: 'a'.repeat(64) };
+  const call = {
+    rollout,
+    call: `call_${String(index)}`,
+    number: (index % CALLS_PER_ROLLOUT) + 1,
+    tool: 'shell',
+    argumentsSha256: 'a'.repeat(64),
+  };
   const infra = index % 1000 === 999;
-  const opened = { at, type: 'rollout_opened', rollout, task: 'swe', image: 'base', policy: 'default', job: 'job-1', item: { id: `row-${String(index % 64)}`, question: 'x'.repeat(100) } };
-  const intended = { at, type: 'call_intended', ...call, sandbox: 'c'.repeat(64), arguments: JSON.stringify({ command: `ls -la /tmp/${String(index)}` }) };
+  const opened = {
+    at,
+    type: 'rollout_opened',
+    rollout,
+    task: 'swe',
+    image: 'base',
+    policy: 'default',
+    job: 'job-1',
+    item: { id: `row-${String(index % 64)}`, question: 'x'.repeat(100) },
+  };
+  const intended = {
+    at,
+    type: 'call_intended',
+    ...call,
+    sandbox: 'c'.repeat(64),
+    arguments: JSON.stringify({ command: `ls -la /tmp/${String(index)}` }),
+  };
   const finished = {
     at, type: 'call_finished', ...call, durationMs: 13 + (index % 50), status: infra ? 503 : 200, output: OUTPUT,
     outcome: infra ? { attribution: 'infra', cause: 'sandbox_killed', executed: 'unknown' } : { attribution: 'ok', cause: 'completed', executed: 'yes' },

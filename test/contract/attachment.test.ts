@@ -60,6 +60,18 @@ describe('an attachment', () => {
     expect(settled.length).toBeGreaterThan(0);
   });
 
+  it('whose reading end is gone (EPIPE) ends nothing: the agent lives, and work goes on', async () => {
+    await using agent = await AgentProcess.start();
+    const { hostPid } = agent;
+    agent.closeReading();
+    for (let i = 0; i < 5; i++)
+      agent.send({ type: 'start', call: i + 1, limits, work: exec('touch', `ran-${String(i)}`) });
+    const deadline = Date.now() + 20_000;
+    while (!existsSync(join(agent.folder, 'ran-4')) && Date.now() < deadline) await new Promise(setImmediate);
+    expect(existsSync(join(agent.folder, 'ran-4'))).toBe(true);
+    expect(() => process.kill(hostPid, 0)).not.toThrow();
+  });
+
   it.each([1, 5, 30, 80])(
     'that starts with half a frame of %i bytes is understood all the same',
     async (length) => {

@@ -4,7 +4,7 @@ import { pause, systemClock } from '../../kernel/clock.ts';
 import { Deadline, DeadlineExceeded } from '../../kernel/deadline.ts';
 import { decodeOutput } from '../../outcome/text.ts';
 import type { DockerConnection } from '../../sandbox/docker/docker-connection.ts';
-import type { Seen } from './compare.ts';
+import type { Seen } from './seen.ts';
 
 const REQUEST_MS = 60_000;
 /** A command that prints without end would fill our memory; the rest of its stream is read and dropped. */

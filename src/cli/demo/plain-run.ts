@@ -1,5 +1,5 @@
 import type { Step, Trajectory } from './cases.ts';
-import type { Seen } from './compare.ts';
+import type { Seen } from './seen.ts';
 import type { Reference } from './reference.ts';
 
 /** Runs a whole trajectory. A bare `cd` moves the commands after it, as it does in a shell that stays. */

@@ -1,4 +1,4 @@
-import type { Seen } from './compare.ts';
+import type { Seen } from './seen.ts';
 
 /** A difference that two kinds of container have by nature. It counts only if nothing differs once `mask` is applied. */
 interface Reason {

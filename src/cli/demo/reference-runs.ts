@@ -1,6 +1,7 @@
 import type { DockerConnection } from '../../sandbox/docker/docker-connection.ts';
 import type { Trajectory } from './cases.ts';
-import { same, type Seen } from './compare.ts';
+import { same } from './compare.ts';
+import type { Seen } from './seen.ts';
 import { inParallel } from './in-parallel.ts';
 import { runPlain } from './plain-run.ts';
 import { Reference, type Template } from './reference.ts';

@@ -2,7 +2,7 @@ import { systemClock } from '../../kernel/clock.ts';
 import { Deadline } from '../../kernel/deadline.ts';
 import { LABELS } from '../../sandbox/docker/container-spec.ts';
 import type { DockerConnection } from '../../sandbox/docker/docker-connection.ts';
-import type { Seen } from './compare.ts';
+import type { Seen } from './seen.ts';
 import { execIn } from './plain-exec.ts';
 import { imageReference } from './images.ts';
 

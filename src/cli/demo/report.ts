@@ -1,5 +1,6 @@
 import type { Trajectory } from './cases.ts';
-import { compare, type Comparison, type Seen } from './compare.ts';
+import { compare, type Comparison } from './compare.ts';
+import type { Seen } from './seen.ts';
 import type { Solved } from './python-run.ts';
 import type { OurStep } from './shell-run.ts';
 

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import type { Trajectory } from './cases.ts';
-import type { Seen } from './compare.ts';
+import type { Seen } from './seen.ts';
 import type { ModelCall, NativeAnswer, Platform } from './platform.ts';
 import { inParallel } from './in-parallel.ts';
 

@@ -70,5 +70,7 @@ test.each([
 
 test('one line per event', () => {
   expect(line(event)).toBe('10:11:12.131 call_finished    r c shell infra/engine_down 5 ms');
-  expect(line({ at: event.at, type: 'controller_stopped', controller: 'a\nb' })).toBe('10:11:12.131 controller_stopped controller=a⏎b');
+  expect(line({ at: event.at, type: 'controller_stopped', controller: 'a\nb' })).toBe(
+    '10:11:12.131 controller_stopped controller=a⏎b',
+  );
 });

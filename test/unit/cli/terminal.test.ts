@@ -22,7 +22,8 @@ describe('a table', () => {
     ['b', 'y'.repeat(80), 12_345],
   ];
   test.each([60, 80, 120, 200])('fits %i columns', (width) => {
-    for (const line of table(['one', 'two', 'three'], rows, width).split('\n')) expect(line.length).toBeLessThanOrEqual(width);
+    for (const line of table(['one', 'two', 'three'], rows, width).split('\n'))
+      expect(line.length).toBeLessThanOrEqual(width);
   });
 
   test('shows values in full where there is room, and escapes what they hold', () => {
@@ -37,6 +38,12 @@ describe('a table', () => {
 });
 
 test('cells and percents', () => {
-  expect([cell(null), cell(undefined), cell(0.123456), cell(3), cell({ a: 1 })]).toEqual(['', '', '0.1235', '3', '{"a":1}']);
+  expect([cell(null), cell(undefined), cell(0.123456), cell(3), cell({ a: 1 })]).toEqual([
+    '',
+    '',
+    '0.1235',
+    '3',
+    '{"a":1}',
+  ]);
   expect([percent(0), percent(0.001), percent(0.5)]).toEqual(['0.0 %', '0.10 %', '50.0 %']);
 });

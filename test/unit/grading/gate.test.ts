@@ -85,7 +85,14 @@ describe('a rollout that may be graded', () => {
       },
     });
     expect(await gradings(made)).toMatchObject([
-      { rollout: 'trace_1', row: 'row-7', verdict: 'valid', ending: 'scored', score: 0.30000000000000004, tries: 1 },
+      {
+        rollout: 'trace_1',
+        row: 'row-7',
+        verdict: 'valid',
+        ending: 'scored',
+        score: 0.30000000000000004,
+        tries: 1,
+      },
     ]);
   });
 
@@ -93,7 +100,9 @@ describe('a rollout that may be graded', () => {
     const made = await bench([answers(200, '{"score": 0}')]);
     const reply = await grade(made, REQUEST, { 'x-job-id': 'job-9' });
     expect(reply.json()).toEqual({ score: 0 });
-    expect(made.grader.asked[0]?.body).toMatchObject({ faultline: { verdict: 'valid', counts: { calls: 0 } } });
+    expect(made.grader.asked[0]?.body).toMatchObject({
+      faultline: { verdict: 'valid', counts: { calls: 0 } },
+    });
     expect(await gradings(made)).toMatchObject([{ job: 'job-9', score: 0 }]);
   });
 

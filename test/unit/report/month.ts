@@ -54,13 +54,24 @@ export async function writeMonth(dataDir: string, month: Month): Promise<{ calls
   const chance = random(month.seed);
   const incidents: Incident[] = Array.from({ length: 6 }, (_, index) => {
     const fromS = Math.floor(chance() * 200);
-    return { step: Math.floor(chance() * month.steps), fromS, toS: fromS + 60, image: index === 0 ? 'data' : null };
+    return {
+      step: Math.floor(chance() * month.steps),
+      fromS,
+      toS: fromS + 60,
+      image: index === 0 ? 'data' : null,
+    };
   });
   let calls = 0;
   for (let step = 0; step < month.steps; step += 1) {
     const lines: string[] = [];
     for (let index = 0; index < month.rollouts; index += 1) {
-      const rollout = new GeneratedRollout(month, incidents.filter((one) => one.step === step), chance, step, index);
+      const rollout = new GeneratedRollout(
+        month,
+        incidents.filter((one) => one.step === step),
+        chance,
+        step,
+        index,
+      );
       calls += rollout.write(lines);
     }
     if (!file.write(`${lines.join('\n')}\n`)) await once(file, 'drain');
@@ -79,7 +90,13 @@ class GeneratedRollout {
   readonly chance: () => number;
   readonly step: number;
 
-  constructor(month: Month, incidents: readonly Incident[], chance: () => number, step: number, index: number) {
+  constructor(
+    month: Month,
+    incidents: readonly Incident[],
+    chance: () => number,
+    step: number,
+    index: number,
+  ) {
     this.month = month;
     this.incidents = incidents;
     this.chance = chance;
@@ -93,8 +110,17 @@ class GeneratedRollout {
     const began = START + this.step * STEP_MS + Math.floor(this.chance() * 1500);
     const job = 'ftjob-1';
     const row = `row-${String(this.row)}`;
-    const event = (at: number, fields: object): number => lines.push(JSON.stringify({ at: new Date(at).toISOString(), ...fields }));
-    event(began, { type: 'rollout_opened', rollout: this.id, task: this.task, image: this.task, policy: 'default', job, item: { id: row } });
+    const event = (at: number, fields: object): number =>
+      lines.push(JSON.stringify({ at: new Date(at).toISOString(), ...fields }));
+    event(began, {
+      type: 'rollout_opened',
+      rollout: this.id,
+      task: this.task,
+      image: this.task,
+      policy: 'default',
+      job,
+      item: { id: row },
+    });
     const count = 3 + Math.floor(this.chance() * 5);
     let at = began;
     let lost = false;
@@ -103,19 +129,45 @@ class GeneratedRollout {
       lost = this.#call(event, n, at, began, lost);
     }
     const verdict = lost ? 'exclude' : 'valid';
-    const score = lost ? null : Math.min(1, Math.max(0, this.row / 60 + this.step / 400 + (this.chance() - 0.5) / 2));
-    event(at + 5000, { type: 'graded', rollout: this.id, job, row, verdict, reasons: [], ending: lost ? 'withheld' : 'scored', score, tries: 1, durationMs: 900 });
+    const score = lost
+      ? null
+      : Math.min(1, Math.max(0, this.row / 60 + this.step / 400 + (this.chance() - 0.5) / 2));
+    event(at + 5000, {
+      type: 'graded',
+      rollout: this.id,
+      job,
+      row,
+      verdict,
+      reasons: [],
+      ending: lost ? 'withheld' : 'scored',
+      score,
+      tries: 1,
+      durationMs: 900,
+    });
     return count;
   }
 
   /** Returns whether the sandbox is lost now. */
-  #call(event: (at: number, fields: object) => number, n: number, at: number, began: number, lost: boolean): boolean {
+  #call(
+    event: (at: number, fields: object) => number,
+    n: number,
+    at: number,
+    began: number,
+    lost: boolean,
+  ): boolean {
     const [family, command] = this.#choose();
     const call = `call_${String(n)}`;
     const tool = this.chance() < 0.3 ? 'python' : 'shell';
     const fails = lost || this.chance() < this.#hazard(tool === 'shell' ? family : null, (at - began) / 1000);
     const base = { rollout: this.id, call, tool, argumentsSha256: 'f'.repeat(64) };
-    if (!lost) event(at, { type: 'call_intended', ...base, number: n, sandbox: 's', arguments: JSON.stringify(tool === 'shell' ? { command } : { code: 'print(1)' }) });
+    if (!lost)
+      event(at, {
+        type: 'call_intended',
+        ...base,
+        number: n,
+        sandbox: 's',
+        arguments: JSON.stringify(tool === 'shell' ? { command } : { code: 'print(1)' }),
+      });
     const outcome = fails
       ? { attribution: 'infra', cause: 'sandbox_killed', executed: 'unknown' }
       : this.chance() < 0.03
@@ -125,7 +177,17 @@ class GeneratedRollout {
           : { attribution: 'ok', cause: 'completed', executed: 'yes' };
     const evidence = { kind: lost ? 'lost_before' : fails ? 'sandbox_lost' : 'ended' };
     const durationMs = 20 + Math.floor(this.chance() * 400);
-    event(at + durationMs, { type: 'call_finished', ...base, number: lost ? null : n, outcome, evidence, status: fails ? 503 : 200, output: fails ? '' : 'some output\n', result: null, durationMs });
+    event(at + durationMs, {
+      type: 'call_finished',
+      ...base,
+      number: lost ? null : n,
+      outcome,
+      evidence,
+      status: fails ? 503 : 200,
+      output: fails ? '' : 'some output\n',
+      result: null,
+      durationMs,
+    });
     return fails;
   }
 
@@ -133,7 +195,10 @@ class GeneratedRollout {
   #choose(): readonly [string, string] {
     const all = COMMANDS[this.task];
     const progress = this.step / this.month.steps;
-    const weights = all.map(([family, , weight]) => weight * (family === 'git clone' ? 1 - 0.5 * progress : family === 'pytest' ? 1 + progress : 1));
+    const weights = all.map(
+      ([family, , weight]) =>
+        weight * (family === 'git clone' ? 1 - 0.5 * progress : family === 'pytest' ? 1 + progress : 1),
+    );
     let left = this.chance() * weights.reduce((sum, one) => sum + one, 0);
     const index = weights.findIndex((weight) => (left -= weight) < 0);
     const [family, command] = all[index] ?? all[0];
@@ -142,7 +207,13 @@ class GeneratedRollout {
 
   #hazard(family: string | null, sinceS: number): number {
     const { planted } = this.month;
-    const inIncident = this.incidents.some((one) => sinceS >= one.fromS && sinceS < one.toS && (one.image === null || one.image === this.task));
-    return BASE_HAZARD + (inIncident ? 0.3 : 0) + (planted !== null && family === planted.family ? planted.hazard : 0);
+    const inIncident = this.incidents.some(
+      (one) => sinceS >= one.fromS && sinceS < one.toS && (one.image === null || one.image === this.task),
+    );
+    return (
+      BASE_HAZARD +
+      (inIncident ? 0.3 : 0) +
+      (planted !== null && family === planted.family ? planted.hazard : 0)
+    );
   }
 }

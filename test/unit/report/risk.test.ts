@@ -22,13 +22,19 @@ async function inMonth<Result>(month: Month, look: (ledger: Ledger) => Promise<R
 }
 
 const riskOf = (month: Month): Promise<Risk> => inMonth(month, (ledger) => risk(ledger, {}));
-const found = ({ findings }: Risk): string[] => findings.map(({ dimension, level }) => `${dimension} ${level}`);
+const found = ({ findings }: Risk): string[] =>
+  findings.map(({ dimension, level }) => `${dimension} ${level}`);
 
 describe('a month of training with six incidents', () => {
   test(
     'and a fault that one command brings about: that command is found, and nothing else',
     async () => {
-      const report = await riskOf({ seed: 1, steps: 100, rollouts: 300, planted: { family: 'git clone', hazard: 0.02 } });
+      const report = await riskOf({
+        seed: 1,
+        steps: 100,
+        rollouts: 300,
+        planted: { family: 'git clone', hazard: 0.02 },
+      });
       expect(found(report)).toEqual(['family git clone']);
       const [finding] = report.findings;
       // The truth: 0.0205 against 0.0005 outside of incidents, 0.32 against 0.3 in them.
@@ -73,7 +79,9 @@ test('scores against calls: every row once, deltas between two steps, excluded r
   );
   expect(figures.rows.total).toBe(60);
   expect(figures.steps.map(({ step }) => step)).toEqual(Array.from({ length: 12 }, (_, index) => index + 1));
-  expect(figures.steps.every(({ calls_per_rollout }) => calls_per_rollout > 3 && calls_per_rollout < 7)).toBe(true);
+  expect(figures.steps.every(({ calls_per_rollout }) => calls_per_rollout > 3 && calls_per_rollout < 7)).toBe(
+    true,
+  );
   const { kept } = figures.deltas ?? {};
   expect(Object.values(kept?.quadrants ?? {}).reduce((sum, one) => sum + one, 0)).toBe(kept?.rows.length);
 });

@@ -55,7 +55,10 @@ describe('a level against the rest', () => {
   });
 
   test('that failed a hundred times in one incident does not', () => {
-    const [found] = compare([step(0, 49, 50), ...Array.from({ length: 29 }, (_, index) => step(index + 1, 0, 1))]);
+    const [found] = compare([
+      step(0, 49, 50),
+      ...Array.from({ length: 29 }, (_, index) => step(index + 1, 0, 1)),
+    ]);
     expect(found?.p).toBeGreaterThan(0.1);
   });
 
@@ -80,5 +83,6 @@ test('times', () => {
   const now = Date.parse('2026-06-02T00:00:00Z');
   expect(instant('2h', now)).toBe('2026-06-01T22:00:00.000Z');
   expect(instant('2026-06-01T10:00Z', now)).toBe('2026-06-01T10:00:00.000Z');
-  for (const wrong of ['', 'yesterday', '2w', "'; DROP TABLE calls"]) expect(() => instant(wrong, now)).toThrow(RangeError);
+  for (const wrong of ['', 'yesterday', '2w', "'; DROP TABLE calls"])
+    expect(() => instant(wrong, now)).toThrow(RangeError);
 });

@@ -19,7 +19,8 @@ afterEach(() => {
   rmSync(dataDir, { recursive: true });
 });
 
-const at = (second: number): string => new Date(Date.parse('2026-06-01T00:00:00Z') + second * 1000).toISOString();
+const at = (second: number): string =>
+  new Date(Date.parse('2026-06-01T00:00:00Z') + second * 1000).toISOString();
 const opened = (rollout: string, second = 0, job = 'j') => ({
   at: at(second), type: 'rollout_opened', rollout, task: 'swe', image: 'base', policy: 'default', job, item: { id: 'row-1' },
 }); // prettier-ignore
@@ -53,8 +54,22 @@ describe('calls', () => {
   });
 
   test('arguments in any form, valid or not, spoil nothing', async () => {
-    const given = ['{"command":"ls"}', { command: 'ls' }, '{"command":', 'text', '', 7, null, [], { command: 5 }, '{"command":null}'];
-    write(opened('r'), ...given.flatMap((one, index) => [intended('r', String(index), one), finished('r', String(index))]));
+    const given = [
+      '{"command":"ls"}',
+      { command: 'ls' },
+      '{"command":',
+      'text',
+      '',
+      7,
+      null,
+      [],
+      { command: 5 },
+      '{"command":null}',
+    ];
+    write(
+      opened('r'),
+      ...given.flatMap((one, index) => [intended('r', String(index), one), finished('r', String(index))]),
+    );
     const found = await rows('SELECT family FROM calls ORDER BY call::INTEGER');
     expect(found).toHaveLength(given.length);
     expect(found.slice(0, 3)).toEqual([{ family: 'ls' }, { family: 'ls' }, { family: null }]);
@@ -66,20 +81,45 @@ describe('calls', () => {
       { call: 'refused', cause: 'bad_arguments' },
       { call: 'under way', cause: null },
     ]);
-    expect(await rows('SELECT verdict, calls, pending_calls FROM rollouts')).toEqual([{ verdict: 'pending', calls: 2, pending_calls: 1 }]);
+    expect(await rows('SELECT verdict, calls, pending_calls FROM rollouts')).toEqual([
+      { verdict: 'pending', calls: 2, pending_calls: 1 },
+    ]);
   });
 });
 
 describe('verdicts', () => {
-  const ended = { at: at(9), type: 'rollout_ended', rollout: 'r', how: 'deleted', verdict: 'exclude', reasons: ['conflicting_repeat'], counts: {} };
+  const ended = {
+    at: at(9),
+    type: 'rollout_ended',
+    rollout: 'r',
+    how: 'deleted',
+    verdict: 'exclude',
+    reasons: ['conflicting_repeat'],
+    counts: {},
+  };
   const lost = { at: at(9), type: 'rollout_lost', rollout: 'r', evidence: {} };
   test.each<[string, object[], string, string | null]>([
     ['no call', [], 'valid', null],
     ['ordinary', [finished('r', 'c')], 'valid', null],
-    ['the model broke it', [finished('r', 'c', 'model', 'sandbox_broken'), { ...lost, cause: 'sandbox_broken' }], 'valid', 'sandbox_broken'],
+    [
+      'the model broke it',
+      [finished('r', 'c', 'model', 'sandbox_broken'), { ...lost, cause: 'sandbox_broken' }],
+      'valid',
+      'sandbox_broken',
+    ],
     ['infrastructure', [finished('r', 'c', 'infra', 'engine_down')], 'exclude', 'engine_down'],
-    ['lost between calls', [finished('r', 'c'), { ...lost, cause: 'sandbox_killed' }], 'exclude', 'sandbox_killed'],
-    ['a fault of the caller that only the end tells', [finished('r', 'c'), ended], 'exclude', 'conflicting_repeat'],
+    [
+      'lost between calls',
+      [finished('r', 'c'), { ...lost, cause: 'sandbox_killed' }],
+      'exclude',
+      'sandbox_killed',
+    ],
+    [
+      'a fault of the caller that only the end tells',
+      [finished('r', 'c'), ended],
+      'exclude',
+      'conflicting_repeat',
+    ],
   ])('%s', async (_what, events, verdict, reason) => {
     write(opened('r'), ...events);
     expect(await rows('SELECT verdict, reason FROM rollouts')).toEqual([{ verdict, reason }]);
@@ -87,7 +127,14 @@ describe('verdicts', () => {
 });
 
 test('rollouts that open together are one step, per job', async () => {
-  write(opened('a', 0), opened('b', 30), opened('x', 40, 'other'), opened('c', 89), opened('d', 150), opened('e', 151));
+  write(
+    opened('a', 0),
+    opened('b', 30),
+    opened('x', 40, 'other'),
+    opened('c', 89),
+    opened('d', 150),
+    opened('e', 151),
+  );
   expect(await rows('SELECT job, step, rollouts FROM bursts ORDER BY job, step')).toEqual([
     { job: 'j', step: 1, rollouts: 3 },
     { job: 'j', step: 2, rollouts: 2 },
@@ -105,12 +152,22 @@ test('torn, foreign and unreadable lines hide nothing', async () => {
 test('an empty journal, and none', async () => {
   expect(await rows('SELECT * FROM calls')).toEqual([]);
   using ledger = await Ledger.open(dataDir, 'light');
-  expect(await overview(ledger, {})).toMatchObject({ rollouts: { total: 0 }, identity: { calls: 0, holds: true } });
+  expect(await overview(ledger, {})).toMatchObject({
+    rollouts: { total: 0 },
+    identity: { calls: 0, holds: true },
+  });
   await expect(Ledger.open(join(dataDir, 'nowhere'), 'light')).rejects.toMatchObject({ code: 'ENOENT' });
 });
 
 test('the overview adds up and names examples', async () => {
-  write(opened('r'), opened('s'), intended('r', 'c'), finished('r', 'c'), finished('s', 'c', 'infra', 'engine_down'), intended('s', 'd'));
+  write(
+    opened('r'),
+    opened('s'),
+    intended('r', 'c'),
+    finished('r', 'c'),
+    finished('s', 'c', 'infra', 'engine_down'),
+    intended('s', 'd'),
+  );
   using ledger = await Ledger.open(dataDir, 'light');
   expect(await overview(ledger, {})).toMatchObject({
     rollouts: { total: 2, valid: 1, exclude: 1, pending: 0 },
@@ -118,7 +175,10 @@ test('the overview adds up and names examples', async () => {
     top_causes: [{ cause: 'engine_down', rollouts: 1, examples: ['s'] }],
   });
   expect(await overview(ledger, { job: "no'body" })).toMatchObject({ rollouts: { total: 0 } });
-  expect(await storyOf(ledger, 's')).toMatchObject({ rollout: { verdict: 'exclude' }, calls: [{ call: 'c' }, { call: 'd' }] });
+  expect(await storyOf(ledger, 's')).toMatchObject({
+    rollout: { verdict: 'exclude' },
+    calls: [{ call: 'c' }, { call: 'd' }],
+  });
   expect(await storyOf(ledger, "'")).toBeNull();
 });
 
