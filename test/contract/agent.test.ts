@@ -32,6 +32,42 @@ describe('commands', () => {
     expect(rooted.match(/0000000000000401/g)).toHaveLength(3);
   });
 
+  it.each([31_000, 0])(
+    'run where PID 1 holds four capabilities, no new privileges and a read-only root, as uid %i',
+    async (uid) => {
+      const rights = '--bounding-set=-all,+setuid,+setgid,+setpcap,+kill --inh-caps=-all --no-new-privs';
+      const prepare = `mount --make-rprivate /; mount -o bind /tmp /tmp; mount -o remount,bind,ro /; exec setpriv ${rights} env -i "$@"`;
+      await using agent = await AgentProcess.start({ uid, prepare });
+      const text = await out(
+        agent,
+        exec(
+          'sh',
+          '-c',
+          'id -u; grep -E "^(Cap(Prm|Eff|Bnd|Amb)|NoNewPrivs)" /proc/self/status; touch /etc/x 2>&1',
+        ),
+      );
+      expect(text).toContain(`${String(uid)}\n`);
+      expect(text.match(/0000000000000000/g)).toHaveLength(4);
+      expect(text).toContain('NoNewPrivs:\t1');
+      expect(text).toContain('Read-only file system');
+      expect(await agent.call({ kind: 'probe' })).toMatchObject({ type: 'exited', waitStatus: 0 });
+      expect(await out(agent, shell('cd /usr; pwd'))).toBe('/usr\n');
+      expect(await out(agent, shell('pwd'))).toBe('/usr\n');
+      expect(await out(agent, python('1 + 1'))).toBe('2\n');
+      expect(ending(await agent.call(shell('sleep 99'), { timeoutMs: 300 }))).toMatchObject({
+        killReason: 'timeout',
+        killReach: 'tree',
+      });
+      expect(ending(await agent.call(python('while True: pass'), { timeoutMs: 500 }))).toMatchObject({
+        interpreter: 'kept',
+        raised: true,
+      });
+      expect(
+        ending(await agent.call({ kind: 'read-file', path: '/etc/shadow', offset: 0, length: 9 })).errno,
+      ).toBe(uid === 0 ? 0 : 13);
+    },
+  );
+
   it('get HOME, their variables, directory and input', async () => {
     await using agent = await AgentProcess.start();
     const work: Work = {
