@@ -5,6 +5,7 @@ export const WAYS = {
   http: 'shell through HTTP, evidence and flushed journal',
   agent: 'bare agent call',
   exec: "docker exec (the engine's API)",
+  bash: 'fork and exec of bash alone, no container',
 } as const;
 
 type WayName = keyof typeof WAYS;
@@ -32,7 +33,12 @@ export interface Figures {
 }
 
 export function summary(durations: Readonly<Record<WayName, readonly number[]>>, load: Load): Figures {
-  const ways = { http: spread(durations.http), agent: spread(durations.agent), exec: spread(durations.exec) };
+  const ways = {
+    http: spread(durations.http),
+    agent: spread(durations.agent),
+    exec: spread(durations.exec),
+    bash: spread(durations.bash),
+  };
   const [overAgent, underExec] = [ways.http.p50Ms / ways.agent.p50Ms, ways.exec.p50Ms / ways.http.p50Ms];
   const p99Ms = percentile(load.durations, 0.99);
   const { sandboxes, callsPerSecond } = load;

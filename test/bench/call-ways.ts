@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { PLAIN_IMAGE } from '../../src/cli/demo/cases.ts';
 import type { Platform } from '../../src/cli/demo/platform.ts';
 import { DEMO_LABEL, removeLabelled, templateOf } from '../../src/cli/demo/reference.ts';
@@ -95,6 +97,26 @@ export class BareAgent implements Way {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#engine.remove(this.#sandbox.handle, Deadline.after(systemClock, 'engine_request', 60_000));
     await this.#engine[Symbol.asyncDispose]();
+  }
+}
+
+/**
+ * What no way can do without: a fork and an exec of bash, seen by a shell on this machine. The figures of a day
+ * hang on it, above all where a virtual machine makes page tables expensive.
+ */
+export class BashAlone implements Way {
+  readonly #shell = spawn('bash', [], { stdio: ['pipe', 'pipe', 'inherit'] });
+
+  async once(): Promise<void> {
+    const answered = once(this.#shell.stdout, 'data');
+    this.#shell.stdin.write('bash -c true; echo\n');
+    await within(answered);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const exit = once(this.#shell, 'exit');
+    this.#shell.stdin.end();
+    await within(exit);
   }
 }
 

@@ -8,14 +8,14 @@ import { Server } from '../../src/cli/demo/server.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { loadCatalog } from '../../src/policy/load.ts';
 import { DockerConnection } from '../../src/sandbox/docker/docker-connection.ts';
-import { BareAgent, DockerExec, HttpCalls } from './call-ways.ts';
+import { BareAgent, BashAlone, DockerExec, HttpCalls } from './call-ways.ts';
 import { renderTable, summary } from './call-table.ts';
 import { interleaved } from './interleaved.ts';
 import { underLoad } from './load.ts';
 
 /**
  * What a call costs: through HTTP with evidence and flushed journal, by the agent alone, and by the engine's exec,
- * all three in turn in one run; then how many calls a second 100 sandboxes take together.
+ * and by bash alone on this machine, all in turn in one run; then how many calls a second 100 sandboxes take together.
  */
 
 interface Arguments {
@@ -50,7 +50,8 @@ async function main(): Promise<void> {
   const http = cleanup.use(await HttpCalls.open(platform));
   const agent = cleanup.use(await BareAgent.start(defaultTask));
   const exec = cleanup.use(await DockerExec.start(connection));
-  const ways = await interleaved({ http, agent, exec }, Number(given.rounds));
+  const bash = cleanup.use(new BashAlone());
+  const ways = await interleaved({ http, agent, exec, bash }, Number(given.rounds));
   const load = await underLoad(platform, Number(given.sandboxes), Number(given.seconds) * 1000);
   const figures = summary(ways, load);
   console.log(renderTable(figures));
