@@ -49,13 +49,12 @@ describe('a rollout', () => {
   });
 
   it('opens one container for many first calls at once', async () => {
-    const before = (await world.containers()).length;
     const calls = [1, 2, 3, 4, 5].map((n) =>
       server.tool('shell', 'single', `c${String(n)}`, { command: 'hostname' }),
     );
     const names = new Set((await Promise.all(calls)).map(({ output }) => output));
     expect(names.size).toBe(1);
-    expect((await world.containers()).length).toBe(before + 1);
+    expect(world.claims('single')).toHaveLength(1);
   });
 
   it('never runs a repeated call twice, and answers it with the same bytes', async () => {
@@ -92,11 +91,13 @@ describe('a rollout', () => {
 
   it('ends with DELETE: its container goes, its calls stay readable, later ones get 410', async () => {
     await server.tool('shell', 'ended', '1', { command: 'echo kept' });
-    const before = (await world.containers()).length;
+    const [container] = world.claims('ended');
     expect((await server.request('DELETE', '/v1/rollouts/ended')).status).toBe(200);
     expect((await server.tool('shell', 'ended', '2', { command: 'true' })).status).toBe(410);
     expect((await server.tool('shell', 'ended', '1', { command: 'echo kept' })).output).toBe('kept\n');
-    await vi.waitUntil(async () => (await world.containers()).length < before, { timeout: 20_000 });
+    await vi.waitUntil(async () => !(await world.containers()).includes(String(container)), {
+      timeout: 20_000,
+    });
     expect(await server.verdict('ended')).toMatchObject({ verdict: 'valid' });
   });
 
@@ -221,9 +222,8 @@ describe('a hostile model', () => {
 
 describe('infrastructure', () => {
   it("a container killed from outside is not the model's doing, and stays so", async () => {
-    const before = new Set(await world.containers());
     await server.tool('shell', 'killed', '1', { command: 'true' });
-    const [container] = (await world.containers()).filter((id) => !before.has(id));
+    const [container] = world.claims('killed');
     await promisify(execFile)('docker', ['kill', String(container)], { timeout: 20_000 });
     const reply = await server.tool('shell', 'killed', '2', { command: 'true' });
     expect([reply.status, reply.output]).toEqual([503, null]);

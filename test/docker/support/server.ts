@@ -1,6 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -64,6 +64,14 @@ export class World implements AsyncDisposable {
 
   get controllerId(): string {
     return readFileSync(join(this.folder, 'data/controller-id'), 'utf8').trim();
+  }
+
+  /** The containers that a rollout was ever given, as the journal tells it. */
+  claims(rollout: string): string[] {
+    const folder = join(this.folder, 'data/journal');
+    const lines = readdirSync(folder).flatMap((file) => readFileSync(join(folder, file), 'utf8').split('\n'));
+    const claims = lines.filter((line) => line.includes(`"sandbox_claimed","rollout":"${rollout}"`));
+    return claims.map((line) => (JSON.parse(line) as { handle: { id: string } }).handle.id);
   }
 
   /** Containers that carry this world's label, running or not. */
