@@ -25,6 +25,8 @@ async function main(): Promise<void> {
   stopping.abort();
   const closed = app.close();
   await stop(controller, config.onStop);
+  // Answers are on their way; what is left are connections that clients keep for later.
+  app.server.closeIdleConnections();
   await closed;
   await limits;
 }

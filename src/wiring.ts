@@ -140,6 +140,7 @@ export async function stop(controller: Controller, onStop: Config['onStop']): Pr
     await calls.idle();
   }
   await removals.idle();
+  calls[Symbol.dispose]();
   await journal.append({ type: 'controller_stopped', controller: controllerId }, { durable: true });
   await engine[Symbol.asyncDispose]();
   await journal[Symbol.asyncDispose]();

@@ -36,7 +36,7 @@ export interface CallParts {
  * The conductor: one call from request to answer, in this order and nowhere else. A call goes on when its
  * requester is gone; who repeats it joins it, or gets the stored answer.
  */
-export class ToolCalls {
+export class ToolCalls implements Disposable {
   readonly #parts: CallParts;
   readonly #running = new Map<CallRecord, Promise<CallAnswer>>();
   readonly #requests: HeldRequests;
@@ -78,6 +78,11 @@ export class ToolCalls {
   /** Resolves when no call is under way any more. */
   async idle(): Promise<void> {
     while (this.#running.size > 0) await Promise.allSettled(this.#running.values());
+  }
+
+  /** At the end of the server: nothing waits for requesters any more. */
+  [Symbol.dispose](): void {
+    this.#requests[Symbol.dispose]();
   }
 
   async #repeat(

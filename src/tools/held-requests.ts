@@ -13,7 +13,7 @@ export const HOLD_MS = 570_000;
 export const PATIENCE_MS = 4 * HOLD_MS;
 
 /** Requests whose call is under way. A call goes on when its requester is gone, so the two have lives of their own. */
-export class HeldRequests {
+export class HeldRequests implements Disposable {
   readonly #clock: Clock;
   readonly #sandboxes: Sandboxes;
   readonly #requesters: Presence<Rollout>;
@@ -50,6 +50,10 @@ export class HeldRequests {
       leave();
       gone?.removeEventListener('abort', leave);
     }
+  }
+
+  [Symbol.dispose](): void {
+    this.#requesters[Symbol.dispose]();
   }
 }
 

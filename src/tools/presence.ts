@@ -4,11 +4,12 @@ import type { Clock } from '../kernel/clock.ts';
 const KEEP_MS = 60_000;
 
 /** Who waits for answers of one thing, such as a rollout. Tells when nobody has for a minute. */
-export class Presence<Key> {
+export class Presence<Key> implements Disposable {
   readonly #clock: Clock;
   readonly #onDeserted: (key: Key) => void;
   readonly #present = new Map<Key, number>();
   readonly #alarms = new Map<Key, () => void>();
+  #closed = false;
 
   constructor(clock: Clock, onDeserted: (key: Key) => void) {
     this.#clock = clock;
@@ -28,6 +29,13 @@ export class Presence<Key> {
     };
   }
 
+  /** Tells nobody any more; what is left of a minute must not keep the process. */
+  [Symbol.dispose](): void {
+    this.#closed = true;
+    for (const cancel of this.#alarms.values()) cancel();
+    this.#alarms.clear();
+  }
+
   #left(key: Key): void {
     const others = (this.#present.get(key) ?? 1) - 1;
     if (others > 0) {
@@ -35,6 +43,7 @@ export class Presence<Key> {
       return;
     }
     this.#present.delete(key);
+    if (this.#closed) return;
     const cancel = this.#clock.alarm(KEEP_MS, () => {
       this.#alarms.delete(key);
       this.#onDeserted(key);

@@ -16,6 +16,7 @@ import { underLoad } from './load.ts';
 /**
  * What a call costs: through HTTP with evidence and flushed journal, by the agent alone, and by the engine's exec,
  * and by bash alone on this machine, all in turn in one run; then how many calls a second 100 sandboxes take together.
+ * Without a warm pool: it would be filled again during the measurement, with both cores.
  */
 
 interface Arguments {
@@ -39,7 +40,7 @@ async function main(): Promise<void> {
   cleanup.defer(() => rm(folder, { recursive: true, force: true }));
   const connection = new DockerConnection(systemClock);
   await buildImages(connection, new Map());
-  const configuration = await writeConfiguration(folder, []);
+  const configuration = await writeConfiguration(folder, [], { pool: { min: 0, max: 0 } });
   const server = cleanup.use(await Server.start(folder, configuration));
   const platform = cleanup.use(new Platform(server.url, server.token));
   const { defaultTask } = loadCatalog({

@@ -1,9 +1,9 @@
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { systemClock } from '../../kernel/clock.ts';
 import { Deadline } from '../../kernel/deadline.ts';
 import type { DockerConnection } from '../../sandbox/docker/docker-connection.ts';
@@ -54,10 +54,11 @@ export interface ConfigurationFolders {
   readonly imagesDir: string;
 }
 
-/** Writes what a server needs to know the demo's tasks: a row `{"fs": n}` chooses file tree n. Limits are the default ones. */
+/** Writes what a server needs to know the demo's tasks: a row `{"fs": n}` chooses file tree n. Limits are the default ones but for `changes`. */
 export async function writeConfiguration(
   folder: string,
   trees: Iterable<number>,
+  changes: object = {},
 ): Promise<ConfigurationFolders> {
   const [imagesDir, policiesDir] = [join(folder, 'images'), join(folder, 'policies')];
   const tasks: Record<string, object> = {};
@@ -68,7 +69,8 @@ export async function writeConfiguration(
     tasks[name] = { image: name, tools: ['shell', 'python'], when: [{ pointer: '/fs', equals: fs }] };
   }
   await mkdir(policiesDir, { recursive: true });
-  await copyFile(POLICY, join(policiesDir, 'default.yaml'));
+  const policy = { ...(parse(await readFile(POLICY, 'utf8')) as object), ...changes };
+  await writeFile(join(policiesDir, 'default.yaml'), stringify(policy));
   await writeFile(join(policiesDir, 'tasks.yaml'), stringify({ default: taskName(PLAIN_IMAGE), tasks }));
   return { imagesDir, policiesDir };
 }
