@@ -80,8 +80,8 @@ export const policySchema = z.strictObject({
   }),
   /** Tokens (o200k) of a tool answer that the model sees. */
   answer_tokens: z.int().min(50).default(4000),
-  /** Calls of one rollout at the same time. Above 1, verified replay is not possible. */
-  parallel_calls: z.int().min(1).max(64).default(1),
+  /** Calls of one rollout at the same time, at most what the agent holds. Above 1, verified replay is not possible. */
+  parallel_calls: z.int().min(1).max(8).default(1),
   recovery: z.enum(['replay', 'none']).optional(),
   /** Sandboxes kept started ahead of need. Absent: none, but as many as bursts that are announced or remembered. */
   pool: z

@@ -210,7 +210,7 @@ test('the README documents exactly the columns that the views have', async () =>
   const documented: Readonly<Record<string, unknown>> = Object.fromEntries(
     [...readme.matchAll(/^### `(\w+)`\n([^#]*)/gm)].map(([, view, text]) => [
       view ?? '',
-      [...(text ?? '').matchAll(/^\| `(\w+)` \|/gm)].map((row) => row[1]),
+      [...(text ?? '').matchAll(/^\| `(\w+)` *\|/gm)].map((row) => row[1]),
     ]),
   );
   using ledger = await Ledger.open(dataDir, 'whole');
