@@ -21,15 +21,10 @@ export interface Way extends AsyncDisposable {
 const within = <T>(work: Promise<T>): Promise<T> =>
   Deadline.after(systemClock, 'engine_request', 60_000).race(work);
 
-/** The least that each tool can do: a process for the shell, none for the resident interpreter. */
-const CALLS = {
-  shell: { tool: 'shell', arguments: { command: 'true' } },
-  python: { tool: 'python', arguments: { code: 'pass' } },
-} as const;
-
 /** The platform's form of a call: HTTP, evidence, judgement and flushed journal included. */
 export class HttpCalls implements Way {
-  tool: keyof typeof CALLS = 'shell';
+  /** Python: no process to start, the interpreter is resident. */
+  tool: 'shell' | 'python' = 'shell';
   readonly rollout = `trace_bench_${randomBytes(4).toString('hex')}`;
   readonly #platform: Platform;
   #calls = 0;
