@@ -21,10 +21,15 @@ export interface Way extends AsyncDisposable {
 const within = <T>(work: Promise<T>): Promise<T> =>
   Deadline.after(systemClock, 'engine_request', 60_000).race(work);
 
+/** The least that each tool can do: a process for the shell, none for the resident interpreter. */
+const CALLS = {
+  shell: { tool: 'shell', arguments: { command: 'true' } },
+  python: { tool: 'python', arguments: { code: 'pass' } },
+} as const;
+
 /** The platform's form of a call: HTTP, evidence, judgement and flushed journal included. */
 export class HttpCalls implements Way {
-  /** Python: no process to start, the interpreter is resident. */
-  tool: 'shell' | 'python' = 'shell';
+  tool: keyof typeof CALLS = 'shell';
   readonly rollout = `trace_bench_${randomBytes(4).toString('hex')}`;
   readonly #platform: Platform;
   #calls = 0;
@@ -43,12 +48,11 @@ export class HttpCalls implements Way {
     const { status, output } = await this.#platform.tool({
       rollout: this.rollout,
       callId: `call_${String(this.#calls++)}`,
-      tool: 'shell',
-      arguments: { command: 'true' },
+      ...CALLS[this.tool],
       item: { fs: PLAIN_IMAGE },
     });
     if (status !== 200 || output !== '')
-      throw new Error(`"true" was answered with ${String(status)}: ${output}`);
+      throw new Error(`${this.tool} was answered with ${String(status)}: ${output}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
