@@ -14,7 +14,7 @@ import { interleaved } from './interleaved.ts';
 import { underLoad } from './load.ts';
 
 /**
- * What a call costs: through HTTP with evidence and flushed journal, by the agent alone, and by the engine's exec,
+ * What a call costs: through HTTP with evidence and flushed journal, by the agent alone, by the engine's exec
  * and by bash alone on this machine, all in turn in one run; then how many calls a second 100 sandboxes take together.
  * Without a warm pool: it would be filled again during the measurement, with both cores.
  */
@@ -27,9 +27,9 @@ interface Arguments {
 }
 
 const given = new Command('bench:calls')
-  .option('--rounds <n>', 'calls of each way', '300')
+  .option('--rounds <n>', 'calls of each way', '150')
   .option('--sandboxes <n>', 'sandboxes under load, one call at a time each', '100')
-  .option('--seconds <n>', 'time under load', '10')
+  .option('--seconds <n>', 'time under load', '6')
   .option('--json <file>', 'also write the figures to a file')
   .parse()
   .opts<Arguments>();

@@ -1,5 +1,5 @@
 import { formatBytes } from '../../outcome/text.ts';
-import { explain, NO_END, withoutProcesses } from './reasons.ts';
+import { explain, NO_END, PAGE_MAPS, READS_ALL_OF_PROC, withoutProcesses } from './reasons.ts';
 import type { Seen } from './seen.ts';
 
 export interface Comparison {
@@ -23,7 +23,7 @@ export function compare(command: string, ours: Seen, first: Seen, second: Seen):
   if (!same(first, second) && agreesWhereStable(ours, first, second)) {
     return { verdict: 'explained', reason: NOT_DETERMINISTIC };
   }
-  const reason = bothEndless(ours, first) ? NO_END : explain(command, ours, first);
+  const reason = endlessReason(command, ours, first) ?? explain(command, ours, first);
   if (reason !== null) return { verdict: 'explained', reason };
   return { verdict: 'different', reason: describe(ours, first) };
 }
@@ -33,10 +33,12 @@ export function same(a: Seen, b: Seen): boolean {
   return a.exitCode === b.exitCode && sameText(a.stdout, b.stdout) && sameText(a.stderr, b.stderr);
 }
 
-/** Neither ended by itself, and one printed the beginning of what the other did. */
-function bothEndless(ours: Seen, plain: Seen): boolean {
-  if (ours.exitCode !== null || plain.exitCode !== null) return false;
-  return isBeginning(ours.stdout, plain.stdout) && isBeginning(ours.stderr, plain.stderr);
+/** Why one or both did not end by themselves, provided that one printed the beginning of what the other did. */
+function endlessReason(command: string, ours: Seen, plain: Seen): string | null {
+  const endless = [ours, plain].filter(({ exitCode }) => exitCode === null).length;
+  if (!isBeginning(ours.stdout, plain.stdout) || !isBeginning(ours.stderr, plain.stderr)) return null;
+  if (endless === 2) return NO_END;
+  return endless === 1 && READS_ALL_OF_PROC.test(command) ? PAGE_MAPS : null;
 }
 
 function isBeginning(ours: string, plain: string): boolean {

@@ -9,6 +9,10 @@ interface Reason {
   readonly exitCode?: { readonly commands: RegExp; readonly ours: number; readonly plain: number };
 }
 
+/** A recursive search of the file contents below `.` or `/`. */
+export const READS_ALL_OF_PROC = /\bgrep\s+-\w*r\w*\s+\S+\s+[./](?:\s|$)|\bfind\s+[./]\s.*-exec\s+z?grep\b/;
+export const PAGE_MAPS =
+  'reads the page maps in /proc, which take for ever; those of our agent may not be read';
 export const NO_END = 'runs into the time limit in both; how far it came by then is a matter of speed';
 
 const MONTHS_AND_DAYS =

@@ -59,6 +59,8 @@ describe('a difference nobody may explain away', () => {
   it('is a command that never ends, in one of the two, or with other beginnings', () => {
     expect(verdict('cat', seen('a', null), seen('a'))).toBe('different');
     expect(verdict('cat', seen('a', null), seen('b', null))).toBe('different');
+    expect(verdict('grep -r x /srv', seen('', 0), seen('', null))).toBe('different');
+    expect(verdict('grep -r x /', seen('/etc/x\n', 0), seen('/etc/y\n', null))).toBe('different');
   });
 
   it('names the first line that differs', () => {
@@ -81,6 +83,9 @@ describe('a difference with a reason', () => {
     );
     expect(verdict('yes', seen('y\ny\n', null), seen('y\ny\ny\n', null))).toBe('explained');
     expect(verdict('yes', seen('y\n\n[2,000 bytes omitted]\ny\n', null), seen('y\ny\ny\n', null))).toBe(
+      'explained',
+    );
+    expect(verdict('grep -rl "x" . | xargs', seen('', 127, 'xargs\n'), seen('', null, 'xargs\n'))).toBe(
       'explained',
     );
     expect(verdict('echo $$', seen('12\n'), seen('7\n'))).toBe('explained');
