@@ -4,8 +4,8 @@ import type { Seen } from './seen.ts';
 import type { ModelCall, NativeAnswer, Platform } from './platform.ts';
 import { inParallel } from './in-parallel.ts';
 
-/** What a command gets in both, as the policy's default has it; beyond it, it is ended. */
-export const COMMAND_LIMIT_MS = 60_000;
+/** What a command gets in both; beyond it, it is ended. Some of the public set never end, the others need a second at most. */
+export const COMMAND_LIMIT_MS = 30_000;
 
 export interface OurStep {
   /** Null where the server had no result to give: its status and text are in `problem`. */
