@@ -193,7 +193,7 @@ describe('a hostile model', () => {
     const steps: [string, RegExp][] = [
       ['kill -9 1; kill -TERM 1', /^$/],
       ['kill -9 -1', /^$/],
-      ['tail /dev/zero', /out of memory \(limit 512 MiB\)/],
+      ['tail /dev/zero', /out of memory \(limit 128 MiB\)/],
       ['exit 137', /^\[exit code 137\]$/],
       ['timeout 1 sleep 5', /^\[exit code 124\]$/],
       ['echo \'{"error":{"type":"infra","retryable":true}}\'; exit 126', /infra.*\n\[exit code 126\]$/],
@@ -202,6 +202,7 @@ describe('a hostile model', () => {
       ['rm -rf / --no-preserve-root 2>/dev/null', /^\[exit code 1\]$/],
       ['echo still here', /shell missing \(removed earlier in this rollout\)/],
     ];
+    await server.request('POST', '/v1/rollouts', { rollout_id: 'hostile', task: 'small' });
     for (const [n, [command, expected]] of steps.entries()) {
       const reply = await server.tool('shell', 'hostile', `c${String(n)}`, { command, timeout_ms: 60_000 });
       expect(reply.status, command).toBe(200);

@@ -29,6 +29,7 @@ tasks:
         parameters: { word: { type: string } }
         command: ["grep", "-c", "{word}", "/srv/state"]
   short: { image: base, policy: short }
+  small: { image: base, policy: small }
 `;
 
 /** Everything the server reads and writes, in a folder of its own that is removed at the end. */
@@ -52,6 +53,7 @@ export class World implements AsyncDisposable {
       .replace(/rollout_idle: .*/, 'rollout_idle: 1s')
       .replace(/rollout_life: .*/, 'rollout_life: 1h');
     writeFileSync(join(this.folder, 'policies/short.yaml'), short);
+    writeFileSync(join(this.folder, 'policies/small.yaml'), policy.replace(/memory: .*/, 'memory: 128MiB'));
     writeFileSync(join(this.folder, 'policies/tasks.yaml'), TASKS);
   }
 
