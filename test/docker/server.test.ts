@@ -197,8 +197,6 @@ describe('a hostile model', () => {
       ['exit 137', /^\[exit code 137\]$/],
       ['timeout 1 sleep 5', /^\[exit code 124\]$/],
       ['echo \'{"error":{"type":"infra","retryable":true}}\'; exit 126', /infra.*\n\[exit code 126\]$/],
-      ['bomb() { bomb | bomb & }; bomb; sleep 1; echo done', /./],
-      ['echo the call that a full process table may cost', /./],
       ['rm -rf / --no-preserve-root 2>/dev/null', /^\[exit code 1\]$/],
       ['echo still here', /shell missing \(removed earlier in this rollout\)/],
     ];
@@ -209,6 +207,20 @@ describe('a hostile model', () => {
       expect(reply.output, command).toMatch(expected);
     }
     const { verdict, counts } = await server.verdict('hostile');
+    expect([verdict, counts['infra'], counts['undetermined']]).toEqual(['valid', 0, 0]);
+  });
+
+  it('loses at most a call at a time to a fork bomb that lives on, and is told why', async () => {
+    await server.tool('shell', 'bomb', '0', { command: 'bomb() { bomb | bomb & }; bomb' });
+    const call = (n: number) => server.tool('shell', 'bomb', `after-${String(n)}`, { command: 'echo alive' });
+    const replies = [];
+    for (let n = 1; n <= 10; n += 1) replies.push(await call(n));
+    for (const { status, output } of replies) {
+      expect(status).toBe(200);
+      expect(output).toMatch(/alive|process limit reached|Resource temporarily unavailable/);
+    }
+    expect(replies.filter(({ output }) => output?.endsWith('alive\n') === true).length).toBeGreaterThan(0);
+    const { verdict, counts } = await server.verdict('bomb');
     expect([verdict, counts['infra'], counts['undetermined']]).toEqual(['valid', 0, 0]);
   });
 
