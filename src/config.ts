@@ -36,6 +36,8 @@ const variables = z.object({
     .regex(/^(withhold|flag|score:-?\d+(\.\d+)?)$/, 'expected withhold, flag or score:<number>')
     .transform(excludedRule)
     .default({ kind: 'withhold' }),
+  /** What becomes of a rollout that is valid after a replay. */
+  FAULTLINE_GRADE_RECOVERED: z.enum(['forward', 'exclude']).default('forward'),
   DOCKER_HOST: z.string().optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
@@ -51,6 +53,7 @@ export interface GraderConfig {
   readonly requestMs: number;
   readonly pendingMs: number;
   readonly excluded: ExcludedRule;
+  readonly recovered: 'forward' | 'exclude';
 }
 
 export interface Config {
@@ -107,6 +110,7 @@ function graderOf(values: z.output<typeof variables>): GraderConfig | null {
     requestMs: values.FAULTLINE_GRADER_TIMEOUT_MS,
     pendingMs: values.FAULTLINE_GRADE_PENDING_MS,
     excluded: values.FAULTLINE_GRADE_EXCLUDED,
+    recovered: values.FAULTLINE_GRADE_RECOVERED,
   };
 }
 

@@ -14,13 +14,16 @@ import { systemClock } from './kernel/clock.ts';
 import type { Log } from './kernel/log.ts';
 import { loadCatalog } from './policy/load.ts';
 import { reap } from './rollouts/reaper.ts';
+import { Recovery } from './rollouts/recovery.ts';
 import { Rollouts } from './rollouts/registry.ts';
+import { Replay } from './rollouts/replay.ts';
 import { restore } from './rollouts/restore.ts';
 import { Sandboxes, specOf } from './rollouts/sandboxes.ts';
 import { BUILT_AGENT } from './sandbox/docker/agent-volume.ts';
 import { DockerEngine } from './sandbox/docker/docker-engine.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { ToolCalls, type CallParts } from './tools/call.ts';
+import { redo } from './tools/prepared-call.ts';
 import { FileTransfer } from './tools/transfer.ts';
 
 export type Controller = Awaited<ReturnType<typeof wire>>;
@@ -44,7 +47,9 @@ export async function wire(config: Config, log: Log) {
   log.info({ ...cap }, 'sandboxes that may live at once');
   const admission = openAdmission({ engine, clock, log, startsAtOnce: config.startsAtOnce, cap });
   const { removals, pool: supply } = admission;
-  const sandboxes = new Sandboxes({ supply, removals, engine, journal, clock });
+  const replay = new Replay({ journal, blobs, redo });
+  const recovery = new Recovery({ engine, removals, retries: admission.retries, replay, journal, clock });
+  const sandboxes = new Sandboxes({ supply, removals, engine, recovery, journal, clock });
   const rollouts = new Rollouts({ catalog, journal, clock });
   const metrics = wireMetrics({ rollouts, admission, journal });
   const calls = new ToolCalls({
@@ -76,7 +81,7 @@ export async function wire(config: Config, log: Log) {
 
 function wireGate(
   grader: Config['grader'],
-  parts: Omit<GateParts, 'grader' | 'excluded' | 'pendingMs'>,
+  parts: Omit<GateParts, 'grader' | 'excluded' | 'recovered' | 'pendingMs'>,
 ): GraderGate | null {
   if (grader === null) return null;
   const client = new GraderClient({ ...grader, clock: parts.clock });

@@ -9,6 +9,7 @@ import type { LiveCap } from './live-cap.ts';
 import { LiveSandboxes } from './live-sandboxes.ts';
 import { QueueSpeed } from './queue-speed.ts';
 import { RemovalQueue } from './removal-queue.ts';
+import { RetryBudget } from './retry-budget.ts';
 import { StartQueue } from './start-queue.ts';
 import { StartWidth } from './start-width.ts';
 import { WarmPool } from './warm-pool.ts';
@@ -34,6 +35,7 @@ export interface Admission {
   readonly width: StartWidth;
   readonly breaker: Breaker;
   readonly bursts: BurstLog;
+  readonly retries: RetryBudget;
 }
 
 /** Puts the parts of this folder together. Nothing runs until somebody asks, and no pool is filled until it is opened. */
@@ -51,12 +53,13 @@ export function openAdmission({ engine, clock, log, startsAtOnce, cap }: Admissi
     },
   });
   const queue = new EngineQueue({ clock, width, breaker, live });
-  const parts = { engine, clock, log, queue, width, breaker, live, speed };
+  const retries = new RetryBudget(clock);
+  const parts = { engine, clock, log, queue, width, breaker, live, speed, retries };
   const starts = new StartQueue(parts);
   const removals = new RemovalQueue(parts);
   const pool = new WarmPool({ starts, removals, live, speed, clock, log, budget: cap.poolBudget });
   const bursts = new BurstLog({ clock, log, totals: () => pool.load });
-  return { starts, removals, pool, live, width, breaker, bursts };
+  return { starts, removals, pool, live, width, breaker, bursts, retries };
 }
 
 async function answers(engine: SandboxEngine, clock: Clock): Promise<boolean> {

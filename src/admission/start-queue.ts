@@ -4,6 +4,7 @@ import type { RolloutId } from '../kernel/ids.ts';
 import { SandboxFault, type Sandbox, type SandboxEngine, type SandboxHandle } from '../sandbox/sandbox.ts';
 import type { EngineQueue, Place, QueueParts } from './engine-queue.ts';
 import type { QueueSpeed } from './queue-speed.ts';
+import type { RetryBudget } from './retry-budget.ts';
 import type { QueuePlace, SandboxRequest, SandboxSupply, SupplyLoad } from './sandbox-supply.ts';
 
 /** Back-off between tries of one start: doubles from the first to the last, with up to half of it random. */
@@ -22,6 +23,7 @@ export interface StartParts extends QueueParts {
   readonly engine: SandboxEngine;
   readonly queue: EngineQueue;
   readonly speed: QueueSpeed;
+  readonly retries: RetryBudget;
 }
 
 interface Wish extends Omit<SandboxRequest, 'job' | 'rollout'>, Partial<Pick<RefillRequest, 'onStarted'>> {
@@ -102,8 +104,9 @@ export class StartQueue implements SandboxSupply {
       const fault = await this.#attempt(wish, failures > 0);
       if (!(fault instanceof SandboxFault)) return fault;
       wish.onFault(fault);
-      const wait = backOffMs(failures);
-      if (isTheTasks(fault) || wish.deadline.remainingMs <= wait) throw fault;
+      if (isTheTasks(fault)) throw fault;
+      const wait = Math.max(backOffMs(failures), this.#parts.retries.spend());
+      if (wish.deadline.remainingMs <= wait) throw fault;
       await pause(this.#clock, wait, this.#closing.signal);
       if (this.#closing.signal.aborted || wish.leave?.aborted === true) throw fault;
     }

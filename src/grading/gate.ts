@@ -42,6 +42,8 @@ export interface GateParts {
   readonly clock: Clock;
   readonly grader: Pick<GraderClient, 'ask'>;
   readonly excluded: ExcludedRule;
+  /** What becomes of a rollout that is valid after a replay. */
+  readonly recovered: 'forward' | 'exclude';
   /** How long calls under way are awaited before the rollout is graded without them. */
   readonly pendingMs: number;
 }
@@ -83,7 +85,7 @@ export class GraderGate {
     const deadline = Deadline.after(clock, 'grading', HOLD_MS);
     const rollout = rollouts.get(request.id);
     if (rollout !== undefined) await this.#seal(rollout);
-    const verdict = rollout?.verdict ?? verdictOf([], null);
+    const verdict = this.#strict(rollout?.verdict ?? verdictOf([], null, 0));
     const record = (ending: Ending): Promise<void> =>
       this.#record(request, rollout?.job ?? request.job, verdict, ending, clock.monotonic() - began);
 
@@ -99,6 +101,11 @@ export class GraderGate {
     const { ending, tries } = await this.#parts.grader.ask(body, deadline);
     await record({ code: ending.code, score: ending.code === 'scored' ? ending.score : null, tries });
     return answerOf(ending);
+  }
+
+  #strict(verdict: Verdict): Verdict {
+    const strict = this.#parts.recovered === 'exclude' && verdict.recovered !== null;
+    return strict && verdict.verdict === 'valid' ? { ...verdict, verdict: 'exclude' } : verdict;
   }
 
   /** No call is taken from now on; those under way may finish, and what doesn't in time is ended. */
@@ -121,8 +128,8 @@ export class GraderGate {
   /** The platform's own body with what we know added, under one name that no platform uses. */
   async #bodyFor(request: GradeRequest, rollout: Rollout | undefined, verdict: Verdict): Promise<string> {
     const calls = rollout === undefined ? [] : await trajectoryOf(rollout, this.#parts.journal);
-    const { reasons, counts } = verdict;
-    const faultline = { verdict: verdict.verdict, reasons, counts, trajectory: summaryOf(calls) };
+    const { reasons, recovered, counts } = verdict;
+    const faultline = { verdict: verdict.verdict, reasons, recovered, counts, trajectory: summaryOf(calls) };
     return JSON.stringify({ ...request.body, faultline });
   }
 

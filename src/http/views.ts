@@ -9,7 +9,7 @@ export function rolloutSummary(rollout: Rollout): z.output<typeof rolloutSummary
 }
 
 export function rolloutView(rollout: Rollout, place: QueuePlace | null): z.output<typeof rolloutViewSchema> {
-  const { verdict, reasons, counts } = rollout.verdict;
+  const { verdict, reasons, recovered, counts } = rollout.verdict;
   return {
     ...rolloutSummary(rollout),
     policy: rollout.task.policy.name,
@@ -19,6 +19,7 @@ export function rolloutView(rollout: Rollout, place: QueuePlace | null): z.outpu
     end_reason: rollout.endReason,
     verdict,
     reasons,
+    recovered,
     counts,
     queue: place === null ? null : queueView(place),
     calls: [...rollout.calls.values()].map(callView),

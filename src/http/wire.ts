@@ -89,6 +89,7 @@ const counts = z.object({
   pending: count,
   ok: count,
   model: count,
+  recovered: count.describe('Hit by infrastructure and answered all the same, after a replay.'),
   infra: count,
   task: count,
   client: count,
@@ -99,6 +100,10 @@ export const verdictSchema = z.object({
   rollout_id: z.string(),
   verdict: z.enum(['valid', 'exclude', 'pending']),
   reasons: z.array(cause).readonly(),
+  recovered: z
+    .literal('replay')
+    .nullable()
+    .describe('Whether its sandbox was lost to infrastructure and rebuilt by running its calls again.'),
   counts,
 });
 
@@ -155,7 +160,7 @@ export const gradeRequestSchema = z.looseObject({
 });
 export const gradeAnswerSchema = z.looseObject({ score: z.number() });
 
-export const rolloutStateSchema = z.enum(['opened', 'live', 'lost', 'ended']);
+export const rolloutStateSchema = z.enum(['opened', 'live', 'displaced', 'lost', 'ended']);
 
 export const rolloutSummarySchema = z.object({
   rollout_id: z.string(),
@@ -181,6 +186,7 @@ export const rolloutViewSchema = rolloutSummarySchema.extend({
   end_reason: z.enum(['deleted', 'graded', 'idle', 'life', 'stopped']).nullable(),
   verdict: verdictSchema.shape.verdict,
   reasons: verdictSchema.shape.reasons,
+  recovered: verdictSchema.shape.recovered,
   counts,
   queue: z
     .object({

@@ -17,6 +17,12 @@ export interface SandboxHandle {
   readonly poolClass: string;
 }
 
+/** Length and SHA-256 (hex) of a call's whole output streams, dropped bytes included; counted by the agent. */
+export interface StreamDigests {
+  readonly stdout: { readonly bytes: number; readonly sha256: string };
+  readonly stderr: { readonly bytes: number; readonly sha256: string };
+}
+
 interface EventFields {
   controller_started: { readonly controller: string; readonly version: string; readonly pid: number };
   controller_stopped: { readonly controller: string };
@@ -62,8 +68,10 @@ interface EventFields {
     readonly durationMs: number;
     /** Part of the duration spent waiting for a sandbox or for earlier calls. */
     readonly queuedMs?: number;
-    /** How many sandboxes or connections it took. */
+    /** How many sandboxes it took, where it was more than one. */
     readonly attempts?: number;
+    /** Of the whole streams, for comparison with a replay. Absent where no tool ran. */
+    readonly streams?: StreamDigests;
   };
   /** A step that failed and may be tried again, unseen by the model. */
   attempt_failed: {
@@ -81,6 +89,20 @@ interface EventFields {
     readonly path: string;
     readonly sha256: string;
     readonly bytes: number;
+    /** The number in the sandbox of its last piece: its place among the calls. */
+    readonly place?: number;
+  };
+  /** Its sandbox is gone and not by the model's doing; the next call rebuilds it by replay. Never twice in one sandbox. */
+  rollout_displaced: { readonly rollout: string; readonly cause: CauseCode; readonly evidence: Evidence };
+  /** How an attempt to rebuild a sandbox ended. After `replayed` a `sandbox_claimed` follows. */
+  recovery_ended: {
+    readonly rollout: string;
+    readonly how: 'replayed' | 'mismatch' | 'over_budget' | 'not_fenced' | 'failed';
+    /** Calls that were run again. */
+    readonly calls: number;
+    readonly durationMs: number;
+    /** Where the first difference was, or why it failed; for operators. */
+    readonly detail: string | null;
   };
   /** Its sandbox can't go on; the first cause sticks. */
   rollout_lost: { readonly rollout: string; readonly cause: CauseCode; readonly evidence: Evidence };
@@ -126,7 +148,7 @@ export type NewEvent = { [Type in EventType]: { readonly type: Type } & EventFie
 type FieldKind =
   'text' | 'number' | 'object' | 'list' | 'any' | 'text or null' | 'number or null' | 'object or null';
 
-type Optional = 'item' | 'queuedMs' | 'attempts';
+type Optional = 'item' | 'queuedMs' | 'attempts' | 'streams' | 'place';
 
 /** Of each event the fields it can't be without. */
 const required = {
@@ -159,6 +181,14 @@ const required = {
   attempt_failed: { rollout: 'text', call: 'text or null', step: 'text', code: 'text', message: 'text' },
   kill_intended: { handle: 'object', rollout: 'text or null', reason: 'text' },
   file_uploaded: { rollout: 'text', path: 'text', sha256: 'text', bytes: 'number' },
+  rollout_displaced: { rollout: 'text', cause: 'text', evidence: 'object' },
+  recovery_ended: {
+    rollout: 'text',
+    how: 'text',
+    calls: 'number',
+    durationMs: 'number',
+    detail: 'text or null',
+  },
   rollout_lost: { rollout: 'text', cause: 'text', evidence: 'object' },
   sandbox_removed: { handle: 'object' },
   rollout_ended: { rollout: 'text', how: 'text', verdict: 'text', reasons: 'list', counts: 'object' },

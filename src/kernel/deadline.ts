@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts';
 
-/** The six clocks that a call can run out of, plus those of our own requests to the engine and of a grading. */
+/** The six clocks that a call can run out of, plus those of our own requests to the engine, of a replay and of a grading. */
 export type ClockName =
   | 'queue_wait'
   | 'sandbox_start'
@@ -9,6 +9,7 @@ export type ClockName =
   | 'agent_silence'
   | 'rollout_life'
   | 'engine_request'
+  | 'replay'
   | 'grading';
 
 /** Thrown by `Deadline.race` alone. Says which clock ran out. */

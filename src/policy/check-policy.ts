@@ -25,6 +25,12 @@ export function checkPolicy(policy: Policy, file: YamlFile): void {
   if (policy.parallel_calls > 1 && policy.recovery === 'replay') {
     file.add(['recovery'], 'replay needs parallel_calls: 1, because parallel calls have no order to repeat');
   }
+  if (policy.network !== 'none' && policy.recovery === 'replay') {
+    file.add(
+      ['recovery'],
+      'replay needs network: none, because what went out over a network cannot be taken back',
+    );
+  }
   if (policy.seccomp !== 'engine') checkSeccomp(policy.seccomp, file);
 }
 

@@ -82,7 +82,12 @@ export const policySchema = z.strictObject({
   answer_tokens: z.int().min(50).default(4000),
   /** Calls of one rollout at the same time, at most what the agent holds. Above 1, verified replay is not possible. */
   parallel_calls: z.int().min(1).max(8).default(1),
+  /** What becomes of a rollout whose sandbox was lost to infrastructure. Absent: `replay` where `replays` allows it. */
   recovery: z.enum(['replay', 'none']).optional(),
+  /** Beyond either of these a replay is given up and the rollout is lost. */
+  replay_budget: z
+    .strictObject({ calls: z.int().min(0).default(200), time: duration.prefault('240s') })
+    .prefault({}),
   /** Sandboxes kept started ahead of need. Absent: none, but as many as bursts that are announced or remembered. */
   pool: z
     .strictObject({
@@ -160,6 +165,15 @@ export interface Policy extends z.output<typeof policySchema> {
 export interface Image extends z.output<typeof imageSchema> {
   readonly name: string;
 }
+
+/**
+ * Whether a lost sandbox may be rebuilt from the journal: only where everything that its calls did died with it, and
+ * where they have an order to be repeated in.
+ */
+export function replays(policy: Policy): boolean {
+  return policy.recovery !== 'none' && policy.network === 'none' && policy.parallel_calls === 1;
+}
+
 export type Rule = z.output<typeof ruleSchema>;
 export type CustomTool = z.output<typeof customToolSchema>;
 export type TaskDefinition = z.output<typeof taskSchema>;

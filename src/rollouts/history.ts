@@ -2,7 +2,7 @@ import type { JournalEvent } from '../journal/event.ts';
 import type { Position } from '../journal/journal.ts';
 import type { CauseCode, Outcome } from '../outcome/causes.ts';
 import type { SandboxHandle } from '../sandbox/sandbox.ts';
-import type { EndReason } from './rollout.ts';
+import type { Displacement, EndReason, Upload } from './rollout.ts';
 
 /** A call as the journal tells it. Without an outcome it was intended and its result never became durable. */
 export interface PastCall {
@@ -11,6 +11,8 @@ export interface PastCall {
   readonly arguments: unknown;
   readonly argumentsSha256: string;
   readonly number: number | null;
+  readonly sandbox: string | null;
+  readonly attempts: number;
   readonly at: number;
   readonly intent: Position | null;
   ending: { outcome: Outcome; status: number; durationMs: number; position: Position } | null;
@@ -23,6 +25,9 @@ export interface PastRollout {
   readonly job: string;
   readonly openedAt: number;
   handle: SandboxHandle | null;
+  displacement: Displacement | null;
+  recoveries: number;
+  readonly uploads: Upload[];
   lossCause: CauseCode | null;
   endReason: EndReason | null;
   lastNumber: number;
@@ -43,7 +48,17 @@ export class History {
         this.#opened(event, at);
         return;
       case 'sandbox_claimed':
-        this.#with(event.rollout, (rollout) => (rollout.handle = event.handle));
+        this.#with(event.rollout, (rollout) => {
+          claimed(rollout, event);
+        });
+        return;
+      case 'rollout_displaced':
+        this.#with(event.rollout, (rollout) => (rollout.displacement = event));
+        return;
+      case 'file_uploaded':
+        this.#with(event.rollout, (rollout) => {
+          uploaded(rollout, event);
+        });
         return;
       case 'call_intended':
         this.#with(event.rollout, (rollout) => intended(rollout, event, position, at));
@@ -64,8 +79,21 @@ export class History {
 
   #opened(event: EventOf<'rollout_opened'>, at: number): void {
     const { rollout: id, task, job } = event;
-    const fresh = { handle: null, lossCause: null, endReason: null, lastNumber: 0, lastActivityAt: at };
-    this.rollouts.set(id, { id, task, job, openedAt: at, ...fresh, calls: new Map() });
+    this.rollouts.set(id, {
+      id,
+      task,
+      job,
+      openedAt: at,
+      handle: null,
+      displacement: null,
+      recoveries: 0,
+      uploads: [],
+      lossCause: null,
+      endReason: null,
+      lastNumber: 0,
+      lastActivityAt: at,
+      calls: new Map(),
+    });
   }
 
   #with(id: string, change: (rollout: PastRollout) => unknown): void {
@@ -74,15 +102,29 @@ export class History {
   }
 }
 
+function claimed(rollout: PastRollout, event: EventOf<'sandbox_claimed'>): void {
+  rollout.handle = event.handle;
+  if (rollout.displacement !== null) rollout.recoveries += 1;
+  rollout.displacement = null;
+}
+
+function uploaded(rollout: PastRollout, { path, sha256, place = 0 }: EventOf<'file_uploaded'>): void {
+  rollout.uploads.push({ number: place, path, sha256 });
+  rollout.lastNumber = Math.max(rollout.lastNumber, place);
+}
+
 function intended(rollout: PastRollout, event: EventOf<'call_intended'>, intent: Position, at: number): void {
-  const { call: callId, tool, argumentsSha256, number } = event;
+  const { call: callId, tool, argumentsSha256, number, sandbox } = event;
+  const before = rollout.calls.get(callId);
   rollout.calls.set(callId, {
     callId,
     tool,
     arguments: event.arguments,
     argumentsSha256,
     number,
-    at,
+    sandbox,
+    attempts: (before?.attempts ?? 0) + (before?.sandbox === sandbox ? 0 : 1),
+    at: before?.at ?? at,
     intent,
     ending: null,
   });
@@ -104,6 +146,8 @@ function finished(
     arguments: null,
     argumentsSha256,
     number,
+    sandbox: null,
+    attempts: 0,
     at,
     intent: null,
     ending: null,

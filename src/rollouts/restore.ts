@@ -77,6 +77,9 @@ function revive({ catalog, rollouts, log }: RestoreParts, past: PastRollout): Ro
   });
   rollout.lastActivityAt = past.lastActivityAt;
   rollout.skipNumbers(past.lastNumber);
+  rollout.skipRecoveries(past.recoveries);
+  rollout.uploads.push(...past.uploads);
+  if (past.handle !== null) rollout.hadSandbox(past.handle);
   rollouts.add(rollout);
   return rollout;
 }
@@ -89,25 +92,29 @@ function reviveCalls(rollout: Rollout, past: PastRollout): InterruptedCall[] {
     const record = rollout.enter(callId(call.callId), call.tool, call.argumentsSha256, call.at);
     record.intent = call.intent;
     record.number = call.number;
+    record.sandbox = call.sandbox;
+    record.attempts = call.attempts;
     if (call.ending !== null) rollout.settle(record, call.ending, past.lastActivityAt);
     else if (call.number !== null) open.push({ rollout, record, arguments: call.arguments });
   }
   return open;
 }
 
-/** Without a sandbox the rollout is lost, and its open calls, when continued, end as that. */
+/** Without a sandbox the rollout is displaced or lost; its open calls, when continued, rebuild it or end as that. */
 async function adopt(
   parts: RestoreParts,
   rollout: Rollout,
   past: PastRollout,
   found: Map<string, SandboxHandle>,
 ): Promise<void> {
-  if (past.lossCause !== null) rollout.lose(past.lossCause, past.handle);
+  if (past.lossCause !== null) rollout.lose(past.lossCause);
+  else if (past.displacement !== null) rollout.displace(past.displacement);
   if (past.endReason !== null) rollout.end(past.endReason);
   if (past.handle === null || rollout.state !== 'opened') return;
   const sandbox = found.has(past.handle.id) ? await attach(parts, past.handle) : null;
   if (sandbox === null) {
-    await parts.sandboxes.giveUp(rollout, { kind: 'controller_restarted' });
+    const evidence = { kind: 'controller_restarted' } as const;
+    if (!(await parts.sandboxes.displace(rollout, evidence))) await parts.sandboxes.giveUp(rollout, evidence);
     return;
   }
   found.delete(past.handle.id);

@@ -2,9 +2,12 @@ import type { CallId, JobId, RolloutId } from '../kernel/ids.ts';
 import type { Journal, Position } from '../journal/journal.ts';
 import type { CauseCode, Outcome } from '../outcome/causes.ts';
 import type { Task } from '../policy/schema.ts';
+import type { Evidence } from '../outcome/evidence.ts';
 import type { Sandbox, SandboxHandle } from '../sandbox/sandbox.ts';
 import { TurnLine } from './turn-line.ts';
 import { verdictOf, type Verdict } from './verdict.ts';
+
+export type RolloutState = 'opened' | 'live' | 'displaced' | 'lost' | 'ended';
 
 /** How a rollout came to its end. */
 export type EndReason = 'deleted' | 'graded' | 'idle' | 'life' | 'stopped';
@@ -19,8 +22,12 @@ export interface CallRecord {
   status: number | null;
   durationMs: number | null;
   position: Position | null;
-  /** In its sandbox, from the intent on: the frame may have been sent. */
+  /** In `sandbox`, from the intent on: the frame may have been sent. */
   number: number | null;
+  /** The engine's id of the sandbox that `number` counts in. */
+  sandbox: string | null;
+  /** Sandboxes it was sent to. More than one: infrastructure took the earlier ones, and a replay made up for it. */
+  attempts: number;
   /** Where its arguments stand; null for a call that never reached a sandbox. */
   intent: Position | null;
 }
@@ -33,14 +40,28 @@ export interface SettledCall {
   readonly position: Position;
 }
 
+/** A file that a caller put into the sandbox; `number` is its place among the calls. */
+export interface Upload {
+  readonly number: number;
+  readonly path: string;
+  readonly sha256: string;
+}
+
+/** How the sandbox was lost that is to be rebuilt. */
+export interface Displacement {
+  readonly cause: CauseCode;
+  readonly evidence: Evidence;
+}
+
 /**
  * One rollout: its task, its calls, and the sandbox they run in.
  *
- * States. `opened`: no sandbox yet. `live`: it has one; from the first claim on. `lost`: the sandbox is gone for
- * a cause that sticks, and every further call gets that cause. `ended`: by request, limit or shutdown; calls and
- * verdict stay readable. Before its end by a grader it is sealed: calls under way go on, later ones are late.
- * Transitions: opened → live → lost → ended, each step at most once, some may be skipped;
- * never backwards. There is never a second sandbox in silence.
+ * States. `opened`: no sandbox yet. `live`: it has one. `displaced`: infrastructure took it, and the next call gets
+ * one in which all earlier calls were run again with the same results. `lost`: the sandbox is gone for a cause that
+ * sticks, and every further call gets that cause. `ended`: by request, limit or shutdown; calls and verdict stay
+ * readable. Before its end by a grader it is sealed: calls under way go on, later ones are late.
+ * Transitions: opened → live ⇄ displaced, from each of them → lost → ended; never otherwise backwards.
+ * There is never a second sandbox in silence: the verdict names every replay.
  */
 export class Rollout {
   readonly id: RolloutId;
@@ -51,9 +72,13 @@ export class Rollout {
   readonly calls = new Map<CallId, CallRecord>();
   lastActivityAt: number;
 
-  #state: 'opened' | 'live' | 'lost' | 'ended' = 'opened';
+  readonly uploads: Upload[] = [];
+
+  #state: RolloutState = 'opened';
   #sandbox: Sandbox | null = null;
   #handle: SandboxHandle | null = null;
+  #displacement: Displacement | null = null;
+  #recoveries = 0;
   #lossCause: CauseCode | null = null;
   #endReason: EndReason | null = null;
   readonly #clientFaults: CauseCode[] = [];
@@ -70,7 +95,7 @@ export class Rollout {
     this.turns = new TurnLine(options.task.policy.parallel_calls);
   }
 
-  get state(): 'opened' | 'live' | 'lost' | 'ended' {
+  get state(): RolloutState {
     return this.#state;
   }
   get sandbox(): Sandbox | null {
@@ -80,18 +105,34 @@ export class Rollout {
   get handle(): SandboxHandle | null {
     return this.#handle;
   }
+  /** Set exactly while `displaced`. */
+  get displacement(): Displacement | null {
+    return this.#displacement;
+  }
+  /** Sandboxes rebuilt so far. */
+  get recoveries(): number {
+    return this.#recoveries;
+  }
   get lossCause(): CauseCode | null {
     return this.#lossCause;
   }
   get endReason(): EndReason | null {
     return this.#endReason;
   }
+  /** Whether a command of the model may have run in its sandbox. */
+  get hasRun(): boolean {
+    return this.calls.values().some(({ outcome }) => outcome !== null && outcome.executed !== 'no');
+  }
   get busy(): boolean {
     return this.calls.values().some((call) => call.outcome === null);
   }
   get verdict(): Verdict {
-    const endings = this.calls.values().map((call) => call.outcome?.cause ?? null);
-    return verdictOf([...endings, ...this.#clientFaults], this.#lossCause);
+    const calls = this.calls.values().map(({ outcome, attempts }) => ({
+      cause: outcome?.cause ?? null,
+      recovered: attempts > 1,
+    }));
+    const refused = this.#clientFaults.map((cause) => ({ cause, recovered: false }));
+    return verdictOf([...calls, ...refused], this.#lossCause, this.#recoveries);
   }
 
   /** A request that the caller got wrong. It counts: the model saw an error that wasn't its own. */
@@ -111,6 +152,8 @@ export class Rollout {
       durationMs: null,
       position: null,
       number: null,
+      sandbox: null,
+      attempts: 0,
       intent: null,
     };
     this.calls.set(callId, record);
@@ -146,18 +189,39 @@ export class Rollout {
 
   /** The sandbox is this rollout's from now on. Call after the claim is durable. */
   claim(sandbox: Sandbox): void {
-    if (this.#state !== 'opened')
+    if (this.#state !== 'opened' && this.#state !== 'displaced')
       throw new Error(`rollout ${this.id} is ${this.#state} and can't claim a sandbox`);
+    if (this.#state === 'displaced') this.#recoveries += 1;
+    this.#displacement = null;
     this.#state = 'live';
     this.#sandbox = sandbox;
     this.#handle = sandbox.handle;
   }
 
-  /** The sandbox can't be used any more. The first cause sticks. */
-  lose(cause: CauseCode, handle: SandboxHandle | null = this.#handle): void {
+  /** Infrastructure took the sandbox, and it may be rebuilt. */
+  displace(displacement: Displacement): void {
+    if (this.#state !== 'opened' && this.#state !== 'live')
+      throw new Error(`rollout ${this.id} is ${this.#state} and can't be displaced`);
+    this.#state = 'displaced';
+    this.#displacement = displacement;
+    this.#sandbox = null;
+  }
+
+  /** The sandbox of before the controller's restart, not attached yet. */
+  hadSandbox(handle: SandboxHandle): void {
     this.#handle = handle;
+  }
+
+  /** Sandboxes that were rebuilt before the controller's restart. */
+  skipRecoveries(earlier: number): void {
+    this.#recoveries = earlier;
+  }
+
+  /** The sandbox can't be used any more. The first cause sticks. */
+  lose(cause: CauseCode): void {
     if (this.#state === 'ended' || this.#state === 'lost') return;
     this.#state = 'lost';
+    this.#displacement = null;
     this.#lossCause = cause;
     this.#sandbox = null;
   }
@@ -166,6 +230,7 @@ export class Rollout {
   end(reason: EndReason): boolean {
     if (this.#state === 'ended') return false;
     this.#state = 'ended';
+    this.#displacement = null;
     this.#endReason = reason;
     this.#sandbox = null;
     return true;

@@ -5,13 +5,17 @@ import type { Clock } from '../kernel/clock.ts';
 import { Deadline } from '../kernel/deadline.ts';
 import { SingleFlight } from '../kernel/single-flight.ts';
 import { attribute } from '../outcome/attribute.ts';
+import { causes } from '../outcome/causes.ts';
 import type { Evidence } from '../outcome/evidence.ts';
-import type { Task } from '../policy/schema.ts';
+import { replays, type Task } from '../policy/schema.ts';
 import type { CallLimits } from '../protocol/messages.ts';
 import type { PostMortem, Sandbox, SandboxEngine, SandboxFault, SandboxSpec } from '../sandbox/sandbox.ts';
+import type { Recovery } from './recovery.ts';
 import type { EndReason, Rollout } from './rollout.ts';
 
 const POST_MORTEM_MS = 10_000;
+/** A rollout whose sandboxes keep being lost is told so rather than replayed for ever. */
+const MOST_RECOVERIES = 5;
 /** Bounds of what a requester is told to wait before it asks again. */
 const SHORTEST_AWAY_MS = 5_000;
 const LONGEST_AWAY_MS = 30_000;
@@ -28,6 +32,7 @@ export class Sandboxes {
   readonly #supply: SandboxSupply;
   readonly #removals: RemovalQueue;
   readonly #engine: SandboxEngine;
+  readonly #recovery: Recovery;
   readonly #journal: Journal;
   readonly #clock: Clock;
   readonly #claims = new SingleFlight<Rollout, Sandbox>();
@@ -39,40 +44,58 @@ export class Sandboxes {
     supply: SandboxSupply;
     removals: RemovalQueue;
     engine: SandboxEngine;
+    recovery: Recovery;
     journal: Journal;
     clock: Clock;
   }) {
     this.#supply = parts.supply;
     this.#removals = parts.removals;
     this.#engine = parts.engine;
+    this.#recovery = parts.recovery;
     this.#journal = parts.journal;
     this.#clock = parts.clock;
   }
 
   /**
-   * The rollout's sandbox, claimed on first use.
+   * The rollout's sandbox, claimed on first use and rebuilt on the first use after a displacement. A rebuild needs
+   * the rollout's turn, so that no other call's ending is on its way into the journal.
    *
-   * @throws SandboxFault or DeadlineExceeded as `SandboxSupply.take`; SetupFailed.
+   * @throws SandboxFault or DeadlineExceeded as `SandboxSupply.take`; SetupFailed; NotRecovered.
    */
   async of(rollout: Rollout, deadline: Deadline): Promise<Sandbox> {
     return rollout.sandbox ?? (await this.#claims.run(rollout, () => this.#claim(rollout, deadline)));
   }
 
   async #claim(rollout: Rollout, deadline: Deadline): Promise<Sandbox> {
+    const fresh = (): Promise<Sandbox> => this.#fresh(rollout, deadline);
+    const sandbox =
+      rollout.displacement === null ? await fresh() : await this.#recovery.rebuild(rollout, fresh, deadline);
+    const attempt = 1 + rollout.recoveries + (rollout.displacement === null ? 0 : 1);
+    await this.#orRemove(sandbox, () =>
+      this.#journal.append(
+        { type: 'sandbox_claimed', rollout: rollout.id, handle: sandbox.handle, attempt },
+        { durable: true },
+      ),
+    );
+    this.adopt(rollout, sandbox);
+    return sandbox;
+  }
+
+  /** A sandbox in which the task's set-up has run, and nothing else. */
+  async #fresh(rollout: Rollout, deadline: Deadline): Promise<Sandbox> {
     const sandbox = await this.#take(rollout, deadline);
     rollout.skipNumbers(sandbox.lastCall);
+    await this.#orRemove(sandbox, () => this.#setUp(rollout, sandbox));
+    return sandbox;
+  }
+
+  async #orRemove(sandbox: Sandbox, step: () => Promise<unknown>): Promise<void> {
     try {
-      await this.#setUp(rollout, sandbox);
-      await this.#journal.append(
-        { type: 'sandbox_claimed', rollout: rollout.id, handle: sandbox.handle, attempt: 1 },
-        { durable: true },
-      );
+      await step();
     } catch (error) {
       void this.#removals.add(sandbox.handle);
       throw error;
     }
-    this.adopt(rollout, sandbox);
-    return sandbox;
   }
 
   async #take(rollout: Rollout, deadline: Deadline): Promise<Sandbox> {
@@ -121,7 +144,9 @@ export class Sandboxes {
     }
     rollout.claim(sandbox);
     void sandbox.lost.then(async (fault) => {
-      if (rollout.state === 'live') await this.giveUp(rollout, await this.lossEvidence(rollout, fault));
+      if (rollout.sandbox !== sandbox) return;
+      const evidence = await this.lossEvidence(rollout, fault);
+      if (!(await this.displace(rollout, evidence))) await this.giveUp(rollout, evidence);
     });
   }
 
@@ -152,11 +177,30 @@ export class Sandboxes {
   /** What is known about the loss, from engine and host. Asked once per rollout. */
   async lossEvidence(rollout: Rollout, fault: SandboxFault): Promise<Evidence> {
     if (rollout.state === 'ended') return { kind: 'rollout_over', how: rollout.endReason ?? 'stopped' };
+    if (rollout.displacement !== null) return rollout.displacement.evidence;
     const { handle } = rollout;
     if (handle === null) return { kind: 'no_sandbox', fault: fault.code };
     const deadline = Deadline.after(this.#clock, 'engine_request', POST_MORTEM_MS);
     const postMortem = await this.#autopsies.run(rollout, () => this.#engine.postMortem(handle, deadline));
     return { kind: 'sandbox_lost', fault: fault.code, executed: fault.executed, postMortem };
+  }
+
+  /**
+   * Whether the rollout may go on in another sandbox, since this one was lost to infrastructure. From then on it is
+   * displaced, and its next use of a sandbox rebuilds it. Asked again about the same loss, says so again.
+   */
+  async displace(rollout: Rollout, evidence: Evidence): Promise<boolean> {
+    if (rollout.handle === null || rollout.state === 'lost' || rollout.state === 'ended') return false;
+    if (!mayRecover(rollout, evidence)) return false;
+    if (rollout.displacement !== null) return true;
+    rollout.sandbox?.detach();
+    const { cause } = attribute(evidence);
+    rollout.displace({ cause, evidence });
+    await this.#journal.append(
+      { type: 'rollout_displaced', rollout: rollout.id, cause, evidence },
+      { durable: true },
+    );
+    return true;
   }
 
   /** The rollout can't go on; its sandbox, or what is left of it, is removed. The first cause sticks. */
@@ -175,7 +219,7 @@ export class Sandboxes {
   /** Ends a rollout in order: no further calls, the end recorded, the kill recorded before it happens. */
   async end(rollout: Rollout, reason: EndReason): Promise<void> {
     const { sandbox, handle } = rollout;
-    const had = rollout.state === 'live';
+    const had = rollout.state === 'live' || rollout.state === 'displaced';
     if (!rollout.end(reason)) return;
     this.leave(rollout);
     await rollout.recordEnd(this.#journal);
@@ -187,6 +231,29 @@ export class Sandboxes {
     sandbox?.detach();
     void this.#removals.add(handle);
   }
+}
+
+/** Evidence of how a sandbox was lost, rather than of why there is none. */
+const aboutASandbox: ReadonlySet<Evidence['kind']> = new Set([
+  'sandbox_lost',
+  'ended',
+  'controller_restarted',
+]);
+
+/**
+ * Only what infrastructure took, or what nobody can tell because our own evidence was down; and only where a replay
+ * is possible, or where there is nothing to replay.
+ */
+function mayRecover(rollout: Rollout, evidence: Evidence): boolean {
+  if (!aboutASandbox.has(evidence.kind) || rollout.recoveries >= MOST_RECOVERIES) return false;
+  const { cause, executed } = attribute(evidence);
+  const { attribution, endsRollout } = causes[cause];
+  const untouched = executed === 'no' && rollout.uploads.length === 0 && !rollout.hasRun;
+  return (
+    endsRollout &&
+    (attribution === 'infra' || cause === 'blind') &&
+    (replays(rollout.task.policy) || untouched)
+  );
 }
 
 export function specOf(task: Task): SandboxSpec {

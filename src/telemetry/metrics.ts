@@ -118,7 +118,7 @@ function toolLabel(name: string, cause: CauseCode): string {
 }
 
 function rolloutsByState(rollouts: Iterable<{ readonly state: string }>): Record<string, number> {
-  const counts: Record<string, number> = { opened: 0, live: 0, lost: 0, ended: 0 };
+  const counts: Record<string, number> = { opened: 0, live: 0, displaced: 0, lost: 0, ended: 0 };
   for (const { state } of rollouts) counts[state] = (counts[state] ?? 0) + 1;
   return counts;
 }

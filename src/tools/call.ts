@@ -11,14 +11,15 @@ import { fitToBudget } from '../outcome/token-budget.ts';
 import type { CallLimits } from '../protocol/messages.ts';
 import type { Rollouts } from '../rollouts/registry.ts';
 import type { CallRecord, Rollout } from '../rollouts/rollout.ts';
+import { NotRecovered } from '../rollouts/recovery.ts';
 import { SetupFailed, type Sandboxes } from '../rollouts/sandboxes.ts';
 import { SandboxFault, type Sandbox } from '../sandbox/sandbox.ts';
-import { argumentsDigest, parseArguments } from './arguments.ts';
+import { argumentsDigest } from './arguments.ts';
 import { ConflictingRepeat, type CallAnswer, type CallRequest } from './call-answer.ts';
-import { evidenceOf, refusal, resultOf, type Finding } from './finding.ts';
+import { digestsOf, found, resultOf, type Finding } from './finding.ts';
 import { HeldRequests, HOLD_MS, PATIENCE_MS } from './held-requests.ts';
-import { callLimits, type Tool } from './tool.ts';
-import { toolbox } from './toolbox.ts';
+import { late, whyNoTurn, whyOver } from './past-calls.ts';
+import { prepare, run, type PreparedCall } from './prepared-call.ts';
 
 /** Between the end of a command's own limit and the reply: kill, journal, network. */
 const REPLY_MARGIN_MS = 15_000;
@@ -130,55 +131,93 @@ export class ToolCalls implements Disposable {
   }
 
   async #walk(rollout: Rollout, record: CallRecord, given: unknown): Promise<CallAnswer> {
-    const { clock, sandboxes } = this.#parts;
-    const began = clock.monotonic();
-    const arrival = Deadline.after(clock, 'queue_wait', PATIENCE_MS);
-    const finding = await this.#find(rollout, record, given, arrival);
+    const began = this.#parts.clock.monotonic();
+    const conclude = (finding: Finding): Promise<CallAnswer> =>
+      this.#conclude(rollout, record, finding, began);
+    if (rollout.isLate(record)) return await conclude(late());
+    const prepared = prepare(rollout.task, record.tool, given);
+    if ('evidence' in prepared) return await conclude(prepared);
+    const arrival = Deadline.after(this.#parts.clock, 'queue_wait', PATIENCE_MS);
+    const sandboxless = await this.#firstSandbox(rollout, arrival);
+    if (sandboxless !== null) return await conclude(found(sandboxless, prepared));
+
+    const { recoveries } = rollout;
+    using turn = await rollout.turns.take(turnDeadline(this.#parts.clock, prepared.limits));
+    if (turn === null) return await conclude(found(whyNoTurn(rollout, recoveries), prepared));
+    return await conclude(await this.#find(rollout, record, given, prepared, arrival));
+  }
+
+  /** Before the turn: waiting for a first start is nobody's turn, and never the model's doing. */
+  async #firstSandbox(rollout: Rollout, arrival: Deadline): Promise<Evidence | null> {
+    if (rollout.state !== 'opened') return whyOver(rollout);
+    try {
+      await this.#parts.sandboxes.of(rollout, arrival);
+      return null;
+    } catch (error) {
+      return await this.#faultEvidence(rollout, error);
+    }
+  }
+
+  /** In the call's turn: runs it, and again in a rebuilt sandbox where infrastructure took the one it ran in. */
+  async #find(
+    rollout: Rollout,
+    record: CallRecord,
+    given: unknown,
+    prepared: PreparedCall,
+    arrival: Deadline,
+  ): Promise<Finding> {
+    for (;;) {
+      const finding = await this.#attempt(rollout, record, given, prepared, arrival);
+      if (!(await this.#parts.sandboxes.displace(rollout, finding.evidence))) return finding;
+    }
+  }
+
+  /** Every fault below ends here, as evidence. */
+  async #attempt(
+    rollout: Rollout,
+    record: CallRecord,
+    given: unknown,
+    prepared: PreparedCall,
+    arrival: Deadline,
+  ): Promise<Finding> {
+    const over = whyOver(rollout);
+    if (over !== null) return found(over, prepared);
+    try {
+      const sandbox = await this.#parts.sandboxes.of(rollout, arrival);
+      const number = await this.#numberIn(sandbox, rollout, record, given);
+      return await run(rollout.task, prepared, sandbox, number);
+    } catch (error) {
+      return found(await this.#faultEvidence(rollout, error), prepared);
+    }
+  }
+
+  /** What becomes of a finding: judged, recorded, told to whoever keeps count. */
+  async #conclude(
+    rollout: Rollout,
+    record: CallRecord,
+    finding: Finding,
+    began: number,
+  ): Promise<CallAnswer> {
     const outcome = attribute(finding.evidence);
-    const answer = await this.#finish(rollout, record, outcome, finding, clock.monotonic() - began);
+    const answer = await this.#finish(
+      rollout,
+      record,
+      outcome,
+      finding,
+      this.#parts.clock.monotonic() - began,
+    );
     if (record.number !== null) rollout.sandbox?.acknowledge(record.number);
-    if (causes[outcome.cause].endsRollout) await sandboxes.giveUp(rollout, finding.evidence);
+    if (causes[outcome.cause].endsRollout) await this.#parts.sandboxes.giveUp(rollout, finding.evidence);
     this.#parts.onFinished(rollout, record);
     return answer;
   }
 
-  /** Takes the call's turn and runs it. Every fault below ends here, as evidence. */
-  async #find(rollout: Rollout, record: CallRecord, given: unknown, arrival: Deadline): Promise<Finding> {
-    if (rollout.isLate(record)) return late();
-    const tool = toolbox(rollout.task).get(record.tool);
-    if (tool === undefined) return refusal('unknown_tool', unknownTool(record.tool, rollout));
-    const parsed = parseArguments(tool, given);
-    if (!parsed.ok) return refusal('bad_arguments', parsed.problem);
-    const limits = callLimits(rollout.task.policy, tool.timeoutMs(parsed.input, rollout.task.policy));
-
-    const found = (evidence: Evidence): Finding => ({ evidence, tool, limits, ending: null });
-    const overBefore = whyOver(rollout);
-    if (overBefore !== null) return found(overBefore);
-    try {
-      // Before the turn: waiting for a start is nobody's turn, and never the model's doing.
-      await this.#parts.sandboxes.of(rollout, arrival);
-      using turn = await rollout.turns.take(turnDeadline(this.#parts.clock, limits));
-      if (turn === null) return found({ kind: 'turn_expired' });
-      const over = whyOver(rollout);
-      if (over !== null) return found(over);
-      const sandbox = await this.#parts.sandboxes.of(rollout, arrival);
-      const number = record.number ?? (await this.#intend(rollout, record, tool, given, sandbox));
-      const report = await sandbox.run(number, tool.work(parsed.input, rollout.task.policy), limits);
-      const ending = report.type === 'exited' ? report : null;
-      return { evidence: evidenceOf(tool, sandbox, report), tool, limits, ending };
-    } catch (error) {
-      return found(await this.#faultEvidence(rollout, error));
-    }
-  }
-
-  /** The intent, written before anything can run; the agent refuses a second start, so it needs no flush. */
-  async #intend(
-    rollout: Rollout,
-    record: CallRecord,
-    tool: Tool,
-    given: unknown,
-    sandbox: Sandbox,
-  ): Promise<number> {
+  /**
+   * The call's number in this sandbox. The intent is written before anything can run; the agent refuses a second
+   * start, so it needs no flush.
+   */
+  async #numberIn(sandbox: Sandbox, rollout: Rollout, record: CallRecord, given: unknown): Promise<number> {
+    if (record.number !== null && record.sandbox === sandbox.handle.id) return record.number;
     const number = rollout.nextNumber();
     record.intent = await this.#parts.journal.append(
       {
@@ -187,13 +226,13 @@ export class ToolCalls implements Disposable {
         call: record.callId,
         number,
         sandbox: sandbox.handle.id,
-        tool: tool.name,
+        tool: record.tool,
         arguments: given,
         argumentsSha256: record.argumentsSha256,
       },
       { durable: false },
     );
-    record.number = number;
+    Object.assign(record, { number, sandbox: sandbox.handle.id, attempts: record.attempts + 1 });
     return number;
   }
 
@@ -201,6 +240,7 @@ export class ToolCalls implements Disposable {
     if (error instanceof SandboxFault) return await this.#parts.sandboxes.lossEvidence(rollout, error);
     if (error instanceof DeadlineExceeded) return whyOver(rollout) ?? { kind: 'queue_expired' };
     if (error instanceof SetupFailed) return { kind: 'setup_failed' };
+    if (error instanceof NotRecovered) return { kind: 'lost_before', cause: error.lossCause };
     throw error;
   }
 
@@ -230,6 +270,8 @@ export class ToolCalls implements Disposable {
         output,
         result,
         durationMs: Math.round(durationMs),
+        ...(record.attempts > 1 ? { attempts: record.attempts } : {}),
+        ...(finding.ending === null ? {} : { streams: digestsOf(finding.ending) }),
       },
       { durable: true },
     );
@@ -246,24 +288,7 @@ export class ToolCalls implements Disposable {
   }
 }
 
-/** A call after the rollout was handed to its grader. */
-function late(): Finding {
-  const evidence: Evidence = { kind: 'rollout_over', how: 'graded' };
-  return { evidence, tool: null, limits: null, ending: null };
-}
-
 /** Earlier calls, the command and the reply fit into one request. */
 function turnDeadline(clock: Clock, limits: CallLimits): Deadline {
   return Deadline.after(clock, 'turn_wait', HOLD_MS - limits.timeoutMs - REPLY_MARGIN_MS);
-}
-
-function unknownTool(name: string, rollout: Rollout): string {
-  return `There is no tool "${name}". Tools: ${[...toolbox(rollout.task).keys()].join(', ')}.`;
-}
-
-/** Why a rollout takes no more calls, or null. A cause that cost it its sandbox comes before how it was put away. */
-function whyOver(rollout: Rollout): Evidence | null {
-  if (rollout.lossCause !== null) return { kind: 'lost_before', cause: rollout.lossCause };
-  if (rollout.state === 'ended') return { kind: 'rollout_over', how: rollout.endReason ?? 'stopped' };
-  return null;
 }

@@ -1,3 +1,4 @@
+import type { StreamDigests } from '../journal/event.ts';
 import type { Outcome } from '../outcome/causes.ts';
 import type { Evidence } from '../outcome/evidence.ts';
 import { noticeOf, type ToolResult } from '../outcome/result.ts';
@@ -14,6 +15,14 @@ export interface Finding {
   readonly ending: Ending | null;
   /** What the model is told about a call that was refused. */
   readonly refusal?: string;
+}
+
+/** A fault, or a rollout that takes no more calls: nothing came back from a sandbox. */
+export function found(
+  evidence: Evidence,
+  prepared: { readonly tool: Tool; readonly limits: CallLimits } | null = null,
+): Finding {
+  return { evidence, tool: prepared?.tool ?? null, limits: prepared?.limits ?? null, ending: null };
 }
 
 /** A call that the model got wrong, before anything could run. */
@@ -39,6 +48,15 @@ export function evidenceOf(tool: Tool, sandbox: Sandbox, report: Ending | StartF
 function evidenceRecord(ending: Ending) {
   const { waitStatus, killReason, killReach, interpreter, before, after } = ending;
   return { waitStatus, killReason, killReach, interpreter, before, after };
+}
+
+/** The whole output streams, as the agent counted them. */
+export function digestsOf({ stdout, stderr }: Ending): StreamDigests {
+  const digest = ({ totalBytes, sha256 }: Ending['stdout']) => ({
+    bytes: totalBytes,
+    sha256: Buffer.from(sha256).toString('hex'),
+  });
+  return { stdout: digest(stdout), stderr: digest(stderr) };
 }
 
 /** What is shown of a finding, or null where no tool ran and there is nothing to say. */

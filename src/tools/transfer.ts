@@ -4,18 +4,15 @@ import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
 import type { RolloutId } from '../kernel/ids.ts';
-import type { Ending, Work } from '../protocol/messages.ts';
 import type { Opening, Rollouts } from '../rollouts/registry.ts';
 import type { Rollout } from '../rollouts/rollout.ts';
+import { NotRecovered } from '../rollouts/recovery.ts';
 import type { Sandboxes } from '../rollouts/sandboxes.ts';
+import { CHUNK_BYTES, FileRefused, fileLimits, putFile } from '../rollouts/upload.ts';
 import { SandboxFault } from '../sandbox/sandbox.ts';
 import { errnoText } from './errno.ts';
-import { callLimits } from './tool.ts';
 
-/** One chunk of a file on its way; a frame of the agent holds it with room to spare. */
-const CHUNK_BYTES = 512 * 1024;
 const TRANSFER_MS = 300_000;
-const NEW_FILE_MODE = 0o644;
 
 /** A file that could not be moved. `problem` is for the caller; a status below 500 is the caller's or the model's doing. */
 export interface TransferProblem {
@@ -56,16 +53,13 @@ export class FileTransfer {
     const kept = await this.#blobs.put(body);
     const rollout = await this.#rollouts.open(opening);
     return await this.#inTurn(rollout, async (deadline) => {
-      let offset = 0;
-      const content = await this.#blobs.open(kept.sha256);
-      for await (const data of chunked(content)) {
-        await this.#run(rollout, deadline, { kind: 'write-file', path, offset, data, mode: NEW_FILE_MODE });
-        offset += data.length;
-      }
+      const sandbox = await this.#sandboxes.of(rollout, deadline);
+      const place = await putFile({ rollout, sandbox, path, content: await this.#blobs.open(kept.sha256) });
       await this.#journal.append(
-        { type: 'file_uploaded', rollout: rollout.id, path, ...kept },
+        { type: 'file_uploaded', rollout: rollout.id, path, place, ...kept },
         { durable: true },
       );
+      rollout.uploads.push({ number: place, path, sha256: kept.sha256 });
       return kept;
     });
   }
@@ -96,13 +90,13 @@ export class FileTransfer {
   }
 
   async #read(rollout: Rollout, deadline: Deadline, path: string, offset: number): Promise<Uint8Array> {
-    const ending = await this.#run(rollout, deadline, {
-      kind: 'read-file',
-      path,
-      offset,
-      length: CHUNK_BYTES,
-    });
-    return ending.payload;
+    const sandbox = await this.#sandboxes.of(rollout, deadline);
+    const number = rollout.nextNumber();
+    const work = { kind: 'read-file', path, offset, length: CHUNK_BYTES } as const;
+    const report = await sandbox.run(number, work, fileLimits(rollout));
+    sandbox.acknowledge(number);
+    if (report.type === 'exited' && report.errno === 0 && report.killReason === 'none') return report.payload;
+    throw new FileRefused(report.errno);
   }
 
   async #inTurn<T extends object>(
@@ -114,41 +108,20 @@ export class FileTransfer {
     if (turn === null) return { problem: 'earlier calls of this rollout took too long', status: 503 };
     if (rollout.state === 'lost' || rollout.state === 'ended')
       return { problem: 'the rollout has ended', status: 410 };
-    try {
-      return await work(deadline);
-    } catch (error) {
-      if (error instanceof FileRefused) return { problem: error.message, status: 404 };
-      if (error instanceof DeadlineExceeded) return { problem: error.message, status: 503 };
-      if (!(error instanceof SandboxFault)) throw error;
-      await this.#sandboxes.giveUp(rollout, await this.#sandboxes.lossEvidence(rollout, error));
-      return { problem: error.message, status: 503 };
+    for (;;) {
+      try {
+        return await work(deadline);
+      } catch (error) {
+        if (error instanceof FileRefused)
+          return { problem: error.errno === 0 ? error.message : errnoText(error.errno), status: 404 };
+        if (error instanceof DeadlineExceeded || error instanceof NotRecovered)
+          return { problem: error.message, status: 503 };
+        if (!(error instanceof SandboxFault)) throw error;
+        const evidence = await this.#sandboxes.lossEvidence(rollout, error);
+        if (await this.#sandboxes.displace(rollout, evidence)) continue;
+        await this.#sandboxes.giveUp(rollout, evidence);
+        return { problem: error.message, status: 503 };
+      }
     }
   }
-
-  async #run(rollout: Rollout, deadline: Deadline, work: Work): Promise<Ending> {
-    const sandbox = await this.#sandboxes.of(rollout, deadline);
-    const number = rollout.nextNumber();
-    const { policy } = rollout.task;
-    const report = await sandbox.run(number, work, callLimits(policy, policy.times.call_default));
-    sandbox.acknowledge(number);
-    if (report.type === 'exited' && report.errno === 0 && report.killReason === 'none') return report;
-    throw new FileRefused(
-      report.errno === 0 ? 'the file could not be moved in time' : errnoText(report.errno),
-    );
-  }
-}
-
-/** The sandbox would not give or take the file. */
-class FileRefused extends Error {
-  override readonly name = 'FileRefused';
-}
-
-/** The stream's bytes in chunks of one size; at least one, which may be empty, so that an empty file is made too. */
-async function* chunked(stream: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  let held = Buffer.alloc(0);
-  for await (const piece of stream) {
-    held = Buffer.concat([held, piece]);
-    for (; held.length > CHUNK_BYTES; held = held.subarray(CHUNK_BYTES)) yield held.subarray(0, CHUNK_BYTES);
-  }
-  yield held;
 }

@@ -37,10 +37,10 @@ it('an orderly stop removes every container; one that keeps them hands them over
   expect(await world.containers()).toEqual([]);
 });
 
-it('a sandbox that vanished while the controller was down is not blamed on the model', async () => {
+it('without recovery, a sandbox that vanished while the controller was down is not blamed on the model', async () => {
   await using world = new World();
   const first = await world.start();
-  await first.tool('shell', 'gone', '1', { command: 'true' });
+  await first.tool('shell', 'gone', '1', { command: 'true' }, { item: { recovery: 'none' } });
   await first.kill();
   const [container] = await world.containers();
   const { execFileSync } = await import('node:child_process');

@@ -33,6 +33,7 @@ export function probeSpec(image: string): SandboxSpec {
       answer_tokens: 1000,
       parallel_calls: 1,
       recovery: 'none',
+      replay_budget: { calls: 0, time: 0 },
     },
   };
 }

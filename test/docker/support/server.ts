@@ -30,6 +30,7 @@ tasks:
         command: ["grep", "-c", "{word}", "/srv/state"]
   short: { image: base, policy: short }
   small: { image: base, policy: small }
+  lasting: { image: base, policy: lasting, when: [{ pointer: /recovery, equals: none }] }
 `;
 
 /** Everything the server reads and writes, in a folder of its own that is removed at the end. */
@@ -54,6 +55,10 @@ export class World implements AsyncDisposable {
       .replace(/rollout_life: .*/, 'rollout_life: 1h');
     writeFileSync(join(this.folder, 'policies/short.yaml'), short);
     writeFileSync(join(this.folder, 'policies/small.yaml'), policy.replace(/memory: .*/, 'memory: 128MiB'));
+    writeFileSync(
+      join(this.folder, 'policies/lasting.yaml'),
+      policy.replace('recovery: replay', 'recovery: none'),
+    );
     writeFileSync(join(this.folder, 'policies/tasks.yaml'), TASKS);
   }
 
@@ -96,6 +101,13 @@ export class World implements AsyncDisposable {
 /** An operator's mistake: the image is said to offer what it doesn't. */
 function promiseEverything(file: string): void {
   writeFileSync(file, readFileSync(file, 'utf8').replace(/^(shell|python): false$/gm, '$1: true'));
+}
+
+export interface Verdict {
+  readonly verdict: string;
+  readonly reasons: readonly string[];
+  readonly recovered: string | null;
+  readonly counts: Readonly<Record<string, number>>;
 }
 
 export class Server {
@@ -165,11 +177,9 @@ export class Server {
     return { status: response.status, output: body.output ?? null, headers: response.headers };
   }
 
-  async verdict(
-    rollout: string,
-  ): Promise<{ verdict: string; reasons: string[]; counts: Record<string, number> }> {
+  async verdict(rollout: string): Promise<Verdict> {
     const response = await this.request('GET', `/v1/rollouts/${rollout}/verdict`);
-    return (await response.json()) as { verdict: string; reasons: string[]; counts: Record<string, number> };
+    return (await response.json()) as Verdict;
   }
 
   async stop(): Promise<void> {

@@ -44,7 +44,14 @@ function controller(): Controller {
     taskFile: 'policies/tasks.yaml',
   });
   const rollouts = new Rollouts({ catalog, journal, clock });
-  const sandboxes = new Sandboxes({ supply, removals, engine: engine as never, journal, clock });
+  const sandboxes = new Sandboxes({
+    supply,
+    removals,
+    engine: engine as never,
+    recovery: null as never,
+    journal,
+    clock,
+  });
   const calls = new ToolCalls({ rollouts, sandboxes, journal, clock, onFinished: () => undefined });
   const call: Controller['call'] = (rollout, id, gone) =>
     calls.call({

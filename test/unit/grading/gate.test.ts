@@ -32,7 +32,7 @@ async function bench(replies: Parameters<typeof fakeGrader>, options: BenchOptio
   const server = await testServer({
     gate: (parts) => {
       const client = new GraderClient({ url, token: 'grader-token', requestMs, clock: parts.clock });
-      return new GraderGate({ ...parts, grader: client, excluded, pendingMs });
+      return new GraderGate({ ...parts, grader: client, excluded, recovered: 'forward', pendingMs });
     },
   });
   open.push(grader, server);

@@ -30,10 +30,19 @@ describe('when it is not the model', () => {
   });
 
   test('a rollout lost to infrastructure answers 503 at once ever after', async () => {
-    server.engine.script = () => Promise.reject(new SandboxFault('lost', 'gone'));
+    await using server = await testServer({ policy: { recovery: 'none' } });
+    const post = (payload: object) =>
+      server.app.inject({ method: 'POST', url: '/v1/tools/shell', headers: authorized(), payload });
+    server.engine.script = () => Promise.reject(new SandboxFault('lost', 'gone', { executed: 'yes' }));
     await post(CALL);
     expect((await post({ ...CALL, call_id: 'call_2' })).statusCode).toBe(503);
     expect(server.engine.ran).toHaveLength(1);
+  });
+
+  test('sandboxes that keep being lost are rebuilt five times, no more', async () => {
+    server.engine.script = () => Promise.reject(new SandboxFault('lost', 'gone'));
+    expect((await post(CALL)).statusCode).toBe(503);
+    expect(server.engine.started).toHaveLength(6);
   });
 
   test('after the end 410, without output', async () => {

@@ -4,7 +4,10 @@ import { causes, type CauseCode } from '../../../src/outcome/causes.ts';
 import { verdictOf } from '../../../src/rollouts/verdict.ts';
 
 const codes = Object.keys(causes) as CauseCode[];
-const anyCalls = fc.array(fc.option(fc.constantFrom(...codes)));
+const anyCalls = fc.array(
+  fc.record({ cause: fc.option(fc.constantFrom(...codes)), recovered: fc.boolean() }),
+);
+const judged = (causes: (CauseCode | null)[]) => causes.map((cause) => ({ cause, recovered: false }));
 
 describe('verdict', () => {
   it('counts add up, whatever happened', () => {
@@ -15,12 +18,13 @@ describe('verdict', () => {
           pending,
           ok,
           model,
+          recovered,
           infra,
           task,
           client,
           undetermined,
-        } = verdictOf(calls, null).counts;
-        expect(pending + ok + model + infra + task + client + undetermined).toBe(all);
+        } = verdictOf(calls, null, 0).counts;
+        expect(pending + ok + model + recovered + infra + task + client + undetermined).toBe(all);
         expect(all).toBe(calls.length);
       }),
     );
@@ -40,6 +44,15 @@ describe('verdict', () => {
     ['infrastructure before a call under way', ['engine_down', null], null, 'exclude'],
     ['calls after an orderly end', ['completed', 'rollout_ended'], null, 'valid'],
   ])('%s', (_what, calls, end, expected) => {
-    expect(verdictOf(calls, end).verdict).toBe(expected);
+    expect(verdictOf(judged(calls), end, 0).verdict).toBe(expected);
+  });
+
+  it('names a replay, and counts the call it saved apart', () => {
+    const calls = [...judged(['completed']), { cause: 'time_limit', recovered: true } as const];
+    expect(verdictOf(calls, null, 1)).toMatchObject({
+      verdict: 'valid',
+      recovered: 'replay',
+      counts: { calls: 2, ok: 1, model: 0, recovered: 1 },
+    });
   });
 });

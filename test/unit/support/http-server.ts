@@ -6,14 +6,18 @@ import { liveCap } from '../../../src/admission/live-cap.ts';
 import { buildApp } from '../../../src/app.ts';
 import type { GateParts, GraderGate } from '../../../src/grading/gate.ts';
 import type { App, FileTransfer } from '../../../src/http/parts.ts';
+import { Blobs } from '../../../src/journal/blobs.ts';
 import { FileJournal } from '../../../src/journal/file-journal.ts';
 import { systemClock as clock } from '../../../src/kernel/clock.ts';
 import { loadCatalog } from '../../../src/policy/load.ts';
 import type { Catalog, Policy } from '../../../src/policy/schema.ts';
 import { Rollouts } from '../../../src/rollouts/registry.ts';
+import { Recovery } from '../../../src/rollouts/recovery.ts';
+import { Replay } from '../../../src/rollouts/replay.ts';
 import { Sandboxes } from '../../../src/rollouts/sandboxes.ts';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
 import { ToolCalls } from '../../../src/tools/call.ts';
+import { redo } from '../../../src/tools/prepared-call.ts';
 import { FakeEngine } from './fake-engine.ts';
 
 export const TOKEN = 'a-token-for-tests';
@@ -38,7 +42,7 @@ export interface TestOptions {
   /** What the default task's policy has otherwise than the project's own. */
   readonly policy?: Partial<Policy>;
   /** The gate before a grader; without it none is configured. */
-  readonly gate?: (parts: Omit<GateParts, 'grader' | 'excluded' | 'pendingMs'>) => GraderGate;
+  readonly gate?: (parts: Omit<GateParts, 'grader' | 'excluded' | 'recovered' | 'pendingMs'>) => GraderGate;
 }
 
 /** The whole controller but for the engine, with the project's own tasks, and nothing that listens. */
@@ -56,7 +60,9 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
   const host = { memoryAvailableBytes: 2 ** 35, pidMax: 2 ** 22, descriptorLimit: 2 ** 20 };
   const admission = openAdmission({ engine, clock, log, startsAtOnce: 4, cap: liveCap(host) });
   const { removals, pool: supply } = admission;
-  const sandboxes = new Sandboxes({ supply, removals, engine, journal, clock });
+  const replay = new Replay({ journal, blobs: await Blobs.at(dataDir), redo });
+  const recovery = new Recovery({ engine, removals, retries: admission.retries, replay, journal, clock });
+  const sandboxes = new Sandboxes({ supply, removals, engine, recovery, journal, clock });
   const metrics = new Metrics();
   metrics.watch({
     rollouts: () => rollouts.all(),

@@ -1,0 +1,58 @@
+import type { EventOf, StreamDigests } from '../journal/event.ts';
+import type { Outcome } from '../outcome/causes.ts';
+import type { ToolResult } from '../outcome/result.ts';
+
+/** A call that was run again. */
+export interface Redone {
+  readonly outcome: Outcome;
+  readonly result: ToolResult | null;
+  readonly streams?: StreamDigests;
+}
+
+type Compared = Pick<Redone, 'result' | 'streams'>;
+
+/**
+ * Where a replayed call differs from what the model was shown, in words for operators, or null.
+ *
+ * The whole streams are compared by digest. Where that differs, the text may differ in what a clock prints and in
+ * nothing else, and only if all of it was kept. What was never printed cannot be compared.
+ */
+export function difference(first: EventOf<'call_finished'>, again: Redone): string | null {
+  if (first.outcome.cause !== again.outcome.cause)
+    return `ended as ${again.outcome.cause}, first as ${first.outcome.cause}`;
+  if (first.result === null || again.result === null)
+    return first.result === again.result ? null : 'no result';
+  return statusDifference(first.result, again.result) ?? streamDifference(first, again);
+}
+
+function statusDifference(first: ToolResult, again: ToolResult): string | null {
+  for (const field of ['exit_code', 'signal'] as const)
+    if (first[field] !== again[field])
+      return `${field} ${String(again[field])}, first ${String(first[field])}`;
+  return null;
+}
+
+function streamDifference(first: Compared, again: Compared): string | null {
+  const kept = first.result?.truncated === false && again.result?.truncated === false;
+  for (const stream of ['stdout', 'stderr'] as const) {
+    const [before = '', after = ''] = [first.result?.[stream], again.result?.[stream]];
+    const sameBytes = first.streams?.[stream].sha256 === again.streams?.[stream].sha256;
+    const same = sameBytes ? before === after : kept && withoutClocks(before) === withoutClocks(after);
+    if (!same) return `${stream} differs`;
+  }
+  return null;
+}
+
+/** The one normalisation: what clocks print. Process ids, addresses and random names stay, and count as different. */
+const clocks: readonly RegExp[] = [
+  /\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z| ?[+-]\d\d:?\d\d)?)?/g, // ISO 8601
+  /\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?(?:(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +\d{1,2}|\d{1,2} (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)(?= \d{4}))(?:,? +\d{4})?(?: +\d\d:\d\d(?::\d\d)?)?(?: +(?:AM|PM|UTC|GMT|[+-]\d{4}))*(?: +\d{4})?/g, // date, ls -l, RFC 5322
+  /\b\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?[AP]M)?\b/g, // time of day
+  /\b1[6-9]\d{8}(?:\d{3}|\d{6}|\d{9})?(?:\.\d+)?\b/g, // seconds, or parts of them, since 1970
+  /\b\d+m\d+[.,]\d+s\b/g, // time(1)
+  /\b\d+(?:\.\d+)? ?(?:ns|us|µs|ms|s|sec|secs|seconds?)\b/g, // durations
+];
+
+function withoutClocks(text: string): string {
+  return clocks.reduce((left, pattern) => left.replace(pattern, '<time>'), text);
+}
