@@ -146,13 +146,15 @@ def shown_code(code):
 
 def print_error(error):
     """Without the frames of this file: the model sees its own lines only."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
-        trace = trace.tb_next
-    if isinstance(error, SyntaxError) and error.filename == f"<cell {cells.count}>":
-        trace = None
     try:
-        text = "".join(traceback.format_exception(type(error), error, trace))
+        shown = traceback.TracebackException.from_exception(error)
+        if isinstance(error, SyntaxError) and error.filename == f"<cell {cells.count}>":
+            shown.stack.clear()
+        link = shown
+        while link is not None:
+            link.stack[:] = [frame for frame in link.stack if frame.filename != __file__]
+            link = link.__cause__ or link.__context__
+        text = "".join(shown.format())
     except BaseException:
         text = f"{type(error).__name__}: (its message cannot be shown)\n"
     sys.stderr.write(text)

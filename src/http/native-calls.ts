@@ -4,6 +4,7 @@ import { fitResult } from './answer-size.ts';
 import { clientGone } from './client-gone.ts';
 import { retryAfter } from './errors.ts';
 import type { App, HttpParts } from './parts.ts';
+import { noteRefusedCall } from './refused-calls.ts';
 import { openingOf } from './request-ids.ts';
 import {
   errorSchema,
@@ -36,6 +37,7 @@ export function nativeCallRoutes(app: App, parts: HttpParts): void {
         body: nativeCallSchema,
         response,
       },
+      onError: noteRefusedCall(parts),
     },
     async ({ params, query, body, headers }, reply) => {
       const answer = await parts.calls.call({

@@ -5,6 +5,7 @@ import { fitOutput } from './answer-size.ts';
 import { clientGone } from './client-gone.ts';
 import { HttpError, retryAfter, sendError } from './errors.ts';
 import type { App, HttpParts } from './parts.ts';
+import { noteRefusedCall } from './refused-calls.ts';
 import { headerValue, idempotencyHeader, openingOf, rolloutHeader } from './request-ids.ts';
 import { errorSchema, taskQuerySchema, toolAnswerSchema, toolCallSchema } from './wire.ts';
 
@@ -19,9 +20,13 @@ const common = { tags: ['tools'], body: toolCallSchema, querystring: taskQuerySc
 
 /** The platform's own form of a tool call. */
 export function toolRoutes(app: App, parts: HttpParts): void {
+  const onError = noteRefusedCall(parts);
   app.post(
     '/tools/:name',
-    { schema: { ...common, summary: 'Call the tool of this name', params: z.object({ name: z.string() }) } },
+    {
+      schema: { ...common, summary: 'Call the tool of this name', params: z.object({ name: z.string() }) },
+      onError,
+    },
     async (request, reply) => {
       const { body, query, params } = request;
       return await serve(parts, body, callRequest(request, body, query, params.name), reply);
@@ -29,7 +34,7 @@ export function toolRoutes(app: App, parts: HttpParts): void {
   );
   app.post(
     '/tools',
-    { schema: { ...common, summary: 'Call the tool that the body names' } },
+    { schema: { ...common, summary: 'Call the tool that the body names' }, onError },
     async (request, reply) => {
       const { body, query } = request;
       return await serve(parts, body, callRequest(request, body, query, null), reply);

@@ -73,6 +73,8 @@ interface EventFields {
     /** Of the whole streams, for comparison with a replay. Absent where no tool ran. */
     readonly streams?: StreamDigests;
   };
+  /** A call that the caller got wrong, so that it never became one. The model saw an error that wasn't its own. */
+  call_refused: { readonly rollout: string; readonly cause: CauseCode };
   /** A step that failed and may be tried again, unseen by the model. */
   attempt_failed: {
     readonly rollout: string;
@@ -178,6 +180,7 @@ const required = {
     result: 'object or null',
     durationMs: 'number',
   },
+  call_refused: { rollout: 'text', cause: 'text' },
   attempt_failed: { rollout: 'text', call: 'text or null', step: 'text', code: 'text', message: 'text' },
   kill_intended: { handle: 'object', rollout: 'text or null', reason: 'text' },
   file_uploaded: { rollout: 'text', path: 'text', sha256: 'text', bytes: 'number' },

@@ -4,7 +4,7 @@ export type Attribution = 'ok' | 'model' | 'infra' | 'task' | 'client' | 'undete
 export interface Cause {
   readonly attribution: Attribution;
   /** HTTP status of the reply. 200 carries the tool's output, 503 the constant neutral text. */
-  readonly status: 200 | 410 | 422 | 503;
+  readonly status: 200 | 400 | 410 | 422 | 503;
   /** The rollout can't go on after this ending: later calls get the same answer at once. */
   readonly endsRollout: boolean;
   /** The grader should leave the rollout out. */
@@ -85,6 +85,12 @@ export const causes = {
     attribution: 'client',
     status: 410,
     excludes: false,
+  },
+  bad_request: {
+    ...model('A call came in a form that the route does not take.'),
+    attribution: 'client',
+    status: 400,
+    excludes: true,
   },
   conflicting_repeat: {
     ...model('A call id came again with other arguments.'),

@@ -20,6 +20,7 @@ export function render(outcome: Outcome, result: ToolResult | null): Reply {
   const { status } = causes[outcome.cause];
   if (status === 503) return { status, output: UNAVAILABLE_TEXT };
   if (status === 422) return { status, output: CONFLICT_TEXT };
+  if (status === 400) return { status, output: '' };
   if (status === 410) return { status, output: ENDED_TEXT };
   return { status, output: result === null ? '' : modelText(result, endedByUs(outcome)) };
 }

@@ -33,6 +33,7 @@ export interface PastRollout {
   lastNumber: number;
   lastActivityAt: number;
   readonly calls: Map<string, PastCall>;
+  readonly clientFaults: CauseCode[];
 }
 
 type EventOf<Type extends JournalEvent['type']> = Extract<JournalEvent, { type: Type }>;
@@ -51,6 +52,9 @@ export class History {
         this.#with(event.rollout, (rollout) => {
           claimed(rollout, event);
         });
+        return;
+      case 'call_refused':
+        this.#with(event.rollout, (rollout) => rollout.clientFaults.push(event.cause));
         return;
       case 'rollout_displaced':
         this.#with(event.rollout, (rollout) => (rollout.displacement = event));
@@ -93,6 +97,7 @@ export class History {
       lastNumber: 0,
       lastActivityAt: at,
       calls: new Map(),
+      clientFaults: [],
     });
   }
 

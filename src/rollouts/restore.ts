@@ -78,6 +78,7 @@ function revive({ catalog, rollouts, log }: RestoreParts, past: PastRollout): Ro
   rollout.lastActivityAt = past.lastActivityAt;
   rollout.skipNumbers(past.lastNumber);
   rollout.skipRecoveries(past.recoveries);
+  for (const cause of past.clientFaults) rollout.noteClientFault(cause);
   rollout.uploads.push(...past.uploads);
   if (past.handle !== null) rollout.hadSandbox(past.handle);
   rollouts.add(rollout);

@@ -8,7 +8,6 @@ import { causes, type Outcome } from '../outcome/causes.ts';
 import type { Evidence } from '../outcome/evidence.ts';
 import { render } from '../outcome/render.ts';
 import { fitToBudget } from '../outcome/token-budget.ts';
-import type { CallLimits } from '../protocol/messages.ts';
 import type { Rollouts } from '../rollouts/registry.ts';
 import type { CallRecord, Rollout } from '../rollouts/rollout.ts';
 import { NotRecovered } from '../rollouts/recovery.ts';
@@ -17,12 +16,9 @@ import { SandboxFault, type Sandbox } from '../sandbox/sandbox.ts';
 import { argumentsDigest } from './arguments.ts';
 import { ConflictingRepeat, type CallAnswer, type CallRequest } from './call-answer.ts';
 import { digestsOf, found, resultOf, type Finding } from './finding.ts';
-import { HeldRequests, HOLD_MS, PATIENCE_MS } from './held-requests.ts';
+import { HeldRequests, PATIENCE_MS, turnDeadline } from './held-requests.ts';
 import { late, whyNoTurn, whyOver } from './past-calls.ts';
 import { prepare, run, type PreparedCall } from './prepared-call.ts';
-
-/** Between the end of a command's own limit and the reply: kill, journal, network. */
-const REPLY_MARGIN_MS = 15_000;
 
 export interface CallParts {
   readonly rollouts: Rollouts;
@@ -70,6 +66,12 @@ export class ToolCalls implements Disposable {
     return walk;
   }
 
+  /** A request that the caller got wrong excludes the rollout; the calls it made are untouched. */
+  async refuse(rollout: Rollout, cause: 'bad_request' | 'conflicting_repeat'): Promise<void> {
+    rollout.noteClientFault(cause);
+    await this.#parts.journal.append({ type: 'call_refused', rollout: rollout.id, cause }, { durable: true });
+  }
+
   /** Resolves when none of the rollout's calls that are under way now is any more. */
   async settled(rollout: Rollout): Promise<void> {
     const records = [...rollout.calls.values()];
@@ -93,7 +95,7 @@ export class ToolCalls implements Disposable {
     request: CallRequest,
   ): Promise<CallAnswer> {
     if (known.argumentsSha256 !== digest) {
-      rollout.noteClientFault('conflicting_repeat');
+      await this.refuse(rollout, 'conflicting_repeat');
       throw new ConflictingRepeat(
         `call ${known.callId} of rollout ${rollout.id} came again with other arguments`,
       );
@@ -286,9 +288,4 @@ export class ToolCalls implements Disposable {
       replayed: false,
     };
   }
-}
-
-/** Earlier calls, the command and the reply fit into one request. */
-function turnDeadline(clock: Clock, limits: CallLimits): Deadline {
-  return Deadline.after(clock, 'turn_wait', HOLD_MS - limits.timeoutMs - REPLY_MARGIN_MS);
 }

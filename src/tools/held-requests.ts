@@ -1,5 +1,6 @@
 import type { Clock } from '../kernel/clock.ts';
 import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
+import type { CallLimits } from '../protocol/messages.ts';
 import { attribute } from '../outcome/attribute.ts';
 import { render } from '../outcome/render.ts';
 import type { CallRecord, Rollout } from '../rollouts/rollout.ts';
@@ -8,9 +9,16 @@ import type { CallAnswer } from './call-answer.ts';
 import { Presence } from './presence.ts';
 
 /** The platform waits 10 minutes; we answer before it stops listening. */
-export const HOLD_MS = 570_000;
+const HOLD_MS = 570_000;
+/** Between the end of a command's own limit and the reply: kill, journal, network. */
+const REPLY_MARGIN_MS = 15_000;
 /** A request and the platform's three repetitions of it: how long a place in the start queue is of use. */
 export const PATIENCE_MS = 4 * HOLD_MS;
+
+/** Earlier calls, the command and the reply fit into one request. */
+export function turnDeadline(clock: Clock, limits: CallLimits): Deadline {
+  return Deadline.after(clock, 'turn_wait', HOLD_MS - limits.timeoutMs - REPLY_MARGIN_MS);
+}
 
 /** Requests whose call is under way. A call goes on when its requester is gone, so the two have lives of their own. */
 export class HeldRequests implements Disposable {

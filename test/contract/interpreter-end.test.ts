@@ -79,6 +79,7 @@ describe('the interpreter’s end', () => {
       killReach: 'tree',
     });
     expect(shown(end).err).toContain('KeyboardInterrupt');
+    expect(shown(end).err).not.toContain('interpreter.py');
     expect(await out(agent, python('x, old.poll(), new.wait()'))).toBe('(1, None, -9)\n');
   });
 

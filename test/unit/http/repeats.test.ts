@@ -95,3 +95,22 @@ test('a client that goes away ends nothing; who repeats the call gets its answer
   expect(await second.json()).toMatchObject({ output: 'still here' });
   expect(server.engine.ran).toHaveLength(1);
 });
+
+test.each([
+  ['a body that is not JSON', '{"trace_id"', { 'x-rollout-id': 'trace_1' }],
+  ['arguments missing', '{"trace_id":"trace_1","call_id":"call_2","name":"shell"}', {}],
+  ['a body that is too large', `"${'x'.repeat(2 ** 20)}"`, { 'x-rollout-id': 'trace_1' }],
+])(
+  '%s: the model saw an error that was not its own, so the rollout is excluded',
+  async (_what, payload, more) => {
+    await post();
+    const headers = authorized({ 'content-type': 'application/json', ...more });
+    const refused = await server.app.inject({ method: 'POST', url: '/v1/tools', headers, payload });
+    expect([400, 413]).toContain(refused.statusCode);
+    expect(server.rollouts.get('trace_1' as never)?.verdict).toMatchObject({
+      verdict: 'exclude',
+      reasons: ['bad_request'],
+      counts: { calls: 2, ok: 1, client: 1 },
+    });
+  },
+);
