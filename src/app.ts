@@ -11,6 +11,7 @@ import { describeRoutes, openapiRoute } from './http/openapi.ts';
 import type { App, HttpParts } from './http/parts.ts';
 import { poolRoutes } from './http/pool-routes.ts';
 import { rolloutRoutes } from './http/rollout-routes.ts';
+import { statusRoutes } from './http/status-routes.ts';
 import { taskRoutes } from './http/task-routes.ts';
 import { toolRoutes } from './http/tool-routes.ts';
 import { verdictRoutes } from './http/verdict-routes.ts';
@@ -48,6 +49,7 @@ export async function buildApp(parts: HttpParts): Promise<App> {
       nativeCallRoutes(v1, parts);
       taskRoutes(v1, parts);
       poolRoutes(v1, parts);
+      statusRoutes(v1, parts);
       verdictRoutes(v1, parts);
       gradeRoutes(v1, parts);
       void v1.register((files: App, _none, filesDone) => {

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { admissionSources, openAdmission, type Admission } from './admission/admission.ts';
 import type { BurstLog } from './admission/burst-log.ts';
 import { readHostFacts } from './admission/host-facts.ts';
-import { liveCap } from './admission/live-cap.ts';
+import { liveCap, type LiveCap } from './admission/live-cap.ts';
+import { preflight } from './admission/preflight.ts';
 import type { Config } from './config.ts';
 import { GraderGate, type GateParts } from './grading/gate.ts';
 import { GraderClient } from './grading/grader-client.ts';
@@ -43,8 +44,7 @@ export async function wire(config: Config, log: Log) {
     log,
     agent: BUILT_AGENT,
   });
-  const cap = liveCap(await readHostFacts(), config.mostLive);
-  log.info({ ...cap }, 'sandboxes that may live at once');
+  const cap = await measureHost(engine, config.mostLive, log);
   const admission = openAdmission({ engine, clock, log, startsAtOnce: config.startsAtOnce, cap });
   const { removals, pool: supply } = admission;
   const replay = new Replay({ journal, blobs, redo });
@@ -77,6 +77,16 @@ export async function wire(config: Config, log: Log) {
     metrics,
     log,
   };
+}
+
+/** How many sandboxes this host takes; what could be better about it goes into the log. */
+async function measureHost(engine: DockerEngine, mostLive: number | null, log: Log): Promise<LiveCap> {
+  const host = await readHostFacts();
+  const cap = liveCap(host, mostLive);
+  log.info({ ...cap }, 'sandboxes that may live at once');
+  for (const { what, found, state, advice } of preflight(host, await engine.survey(), cap))
+    if (state !== 'ok') log.warn({ what, found, advice }, 'preflight');
+  return cap;
 }
 
 function wireGate(

@@ -10,14 +10,20 @@ const USUAL_DESCRIPTORS = 1_024;
  * remote engine the cap must be configured.
  */
 export async function readHostFacts(): Promise<HostFacts> {
-  const [memory, pidMax, limits] = await Promise.all(
-    ['/proc/meminfo', '/proc/sys/kernel/pid_max', '/proc/self/limits'].map((file) => textOf(file)),
+  const [memory, pidMax, limits, inotify] = await Promise.all(
+    [
+      '/proc/meminfo',
+      '/proc/sys/kernel/pid_max',
+      '/proc/self/limits',
+      '/proc/sys/fs/inotify/max_user_instances',
+    ].map((file) => textOf(file)),
   );
   const availableKiB = numberIn(/^MemAvailable:\s+(\d+)/m, memory);
   return {
     memoryAvailableBytes: availableKiB === null ? freemem() : availableKiB * 1_024,
     pidMax: numberIn(/^(\d+)/, pidMax) ?? USUAL_PID_MAX,
     descriptorLimit: numberIn(/^Max open files\s+(\d+)/m, limits) ?? USUAL_DESCRIPTORS,
+    inotifyInstances: numberIn(/^(\d+)/, inotify),
   };
 }
 

@@ -22,6 +22,8 @@ export interface HostFacts {
   readonly pidMax: number;
   /** Soft limit of this process. */
   readonly descriptorLimit: number;
+  /** `fs.inotify.max_user_instances`; null where the kernel doesn't say. */
+  readonly inotifyInstances: number | null;
 }
 
 export interface LiveCap {

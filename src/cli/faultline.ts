@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
 import { errorMessage } from '../kernel/invariant.ts';
+import { doctorCommand } from './doctor.ts';
 import { exportCommand } from './export.ts';
 import { reportCommand } from './report.ts';
 import { rolloutCommand } from './rollout.ts';
 import { sqlCommand } from './sql.ts';
 import { tailCommand } from './tail.ts';
+import { topCommand } from './top.ts';
 
 /** A reader such as `head` that has seen enough is no fault of ours. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -14,9 +16,17 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 const program = new Command('faultline')
-  .description('Sandbox backend for agent reinforcement fine-tuning: reports over its journal')
+  .description('Sandbox backend for agent reinforcement fine-tuning: its host, its journal')
   .showHelpAfterError();
-for (const command of [reportCommand, rolloutCommand, tailCommand, sqlCommand, exportCommand])
+for (const command of [
+  doctorCommand,
+  topCommand,
+  reportCommand,
+  rolloutCommand,
+  tailCommand,
+  sqlCommand,
+  exportCommand,
+])
   program.addCommand(command());
 
 try {

@@ -48,7 +48,7 @@ export interface HttpParts {
   readonly rollouts: Rollouts;
   readonly sandboxes: Sandboxes;
   readonly calls: ToolCalls;
-  readonly admission: Pick<Admission, 'pool'>;
+  readonly admission: Admission;
   readonly transfer: FileTransfer;
   /** Null where no grader is configured. */
   readonly gate: GraderGate | null;

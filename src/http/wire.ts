@@ -210,6 +210,41 @@ export const poolViewSchema = z.object({
   filling: z.int().min(0),
 });
 
+const milliseconds = z.int().min(0);
+export const burstSchema = z.object({
+  began_at: z.iso.datetime(),
+  rollouts: count.describe('That had their first answer.'),
+  warm: count,
+  cold: count,
+  failed: count.describe('First answers that were a 503.'),
+  p50_ms: milliseconds.describe("From the arrival of a rollout's first call to its answer."),
+  p95_ms: milliseconds,
+  p99_ms: milliseconds,
+});
+
+export const statusSchema = z.object({
+  at: z.iso.datetime(),
+  queue: z.object({
+    waiting: count.describe('Rollouts that wait for a start.'),
+    starting: count,
+    width: z.number().describe('Starts in flight that are allowed now.'),
+    expected_wait_ms: milliseconds.describe('Of a rollout that came now. An estimate.'),
+    engine: z.enum(['closed', 'open', 'half_open']).describe('Its circuit; closed: it answers.'),
+  }),
+  sandboxes: z.object({
+    live: count,
+    cap: count,
+    warm: count,
+    filling: count,
+    to_remove: count,
+    abandoned: count,
+  }),
+  rollouts: z.record(rolloutStateSchema, count),
+  calls: z.record(attribution, count).describe('Finished since the start of this server, by whose doing.'),
+  burst: burstSchema.nullable().describe('The one under way.'),
+  bursts: z.array(burstSchema).describe('The last ones, oldest first.'),
+});
+
 export const rolloutListSchema = z.object({
   rollouts: z.array(rolloutSummarySchema),
   total: z.int().describe('How many there are; the list may hold fewer.'),

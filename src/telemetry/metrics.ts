@@ -68,6 +68,14 @@ export class Metrics {
     this.#durations.observe({ tool }, durationMs / 1000);
   }
 
+  /** Finished calls since the start of this process, by whose doing their ending was. */
+  async callsByAttribution(): Promise<Record<Outcome['attribution'], number>> {
+    const counts = { ok: 0, model: 0, infra: 0, task: 0, client: 0, undetermined: 0 };
+    for (const { labels, value } of (await this.#calls.get()).values)
+      counts[labels.attribution as Outcome['attribution']] += value;
+    return counts;
+  }
+
   requestRefused(code: string): void {
     this.#refusals.inc({ code });
   }
@@ -117,7 +125,7 @@ function toolLabel(name: string, cause: CauseCode): string {
   return cause === 'unknown_tool' ? 'unknown' : name;
 }
 
-function rolloutsByState(rollouts: Iterable<{ readonly state: string }>): Record<string, number> {
+export function rolloutsByState(rollouts: Iterable<{ readonly state: string }>): Record<string, number> {
   const counts: Record<string, number> = { opened: 0, live: 0, displaced: 0, lost: 0, ended: 0 };
   for (const { state } of rollouts) counts[state] = (counts[state] ?? 0) + 1;
   return counts;

@@ -21,6 +21,7 @@ import { DockerConnection } from './docker-connection.ts';
 import { agentIsMissing, startFault } from './docker-errors.ts';
 import { EventWatch } from './event-watch.ts';
 import type { DockerEngineOptions } from './engine-options.ts';
+import { surveyEngine, tryRuntime, type EngineSurvey, type RuntimeTrial } from './engine-survey.ts';
 import { examine } from './post-mortem.ts';
 import { candidates, chooseRuntime } from './runtime-probe.ts';
 import { probeSpec } from './probe-spec.ts';
@@ -177,17 +178,36 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     return { version: version.Version, runtime: this.#runtime, cgroupVersion: this.#cgroupVersion };
   }
 
+  /** @throws SandboxFault `engine_down`, `engine_error` */
+  survey(): Promise<EngineSurvey> {
+    return surveyEngine(this.#connection, this.#runtime);
+  }
+
+  /** Starts and removes one sandbox on every runtime that the engine knows, one after the other. */
+  async tryRuntimes(): Promise<readonly RuntimeTrial[]> {
+    const { runtimes } = await this.survey();
+    const trials: RuntimeTrial[] = [];
+    for (const runtime of runtimes) trials.push(await tryRuntime(runtime, () => this.#trial(runtime)));
+    return trials;
+  }
+
+  /** @returns milliseconds until the agent answered. */
+  async #trial(runtime: string): Promise<number> {
+    const { clock, runtimeProbeMs } = this.#options;
+    const within = Deadline.after(clock, 'sandbox_start', runtimeProbeMs ?? RUNTIME_PROBE_MS);
+    const began = clock.monotonic();
+    const { handle } = await this.#start(probeSpec(this.#volume.image), runtime, within);
+    const startMs = clock.monotonic() - began;
+    await this.remove(handle, within);
+    return startMs;
+  }
+
   async #findRuntime(deadline: Deadline): Promise<void> {
-    const { clock, log, runtimeProbeMs } = this.#options;
     const info = await this.#connection.info(deadline);
     this.#cgroupVersion = info.cgroupVersion;
-    const works = async (runtime: string): Promise<void> => {
-      const within = Deadline.after(clock, 'sandbox_start', runtimeProbeMs ?? RUNTIME_PROBE_MS);
-      const { handle } = await this.#start(probeSpec(this.#volume.image), runtime, within);
-      await this.remove(handle, within);
-    };
-    this.#runtime = await chooseRuntime(candidates(info.runtimes, info.defaultRuntime), works, log);
-    log.info({ runtime: this.#runtime }, 'runtime chosen');
+    const names = candidates(info.runtimes, info.defaultRuntime);
+    this.#runtime = await chooseRuntime(names, (runtime) => this.#trial(runtime), this.#options.log);
+    this.#options.log.info({ runtime: this.#runtime }, 'runtime chosen');
   }
 
   #refillVolume(): void {

@@ -16,7 +16,7 @@ export function candidates(registered: readonly string[], engineDefault: string)
  */
 export async function chooseRuntime(
   names: readonly string[],
-  works: (runtime: string) => Promise<void>,
+  works: (runtime: string) => Promise<unknown>,
   log: Log,
 ): Promise<string> {
   for (const [position, name] of names.entries()) {

@@ -57,7 +57,12 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
   const journal = await FileJournal.open({ dataDir, clock });
   const catalog = testCatalog(options.policy ?? {});
   const rollouts = new Rollouts({ catalog, journal, clock });
-  const host = { memoryAvailableBytes: 2 ** 35, pidMax: 2 ** 22, descriptorLimit: 2 ** 20 };
+  const host = {
+    memoryAvailableBytes: 2 ** 35,
+    pidMax: 2 ** 22,
+    descriptorLimit: 2 ** 20,
+    inotifyInstances: 8192,
+  };
   const admission = openAdmission({ engine, clock, log, startsAtOnce: 4, cap: liveCap(host) });
   const { removals, pool: supply } = admission;
   const replay = new Replay({ journal, blobs: await Blobs.at(dataDir), redo });

@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto';
+import { Command } from 'commander';
+import { readHostFacts } from '../admission/host-facts.ts';
+import { liveCap } from '../admission/live-cap.ts';
+import { preflight, type Check } from '../admission/preflight.ts';
+import { systemClock } from '../kernel/clock.ts';
+import { DockerEngine } from '../sandbox/docker/docker-engine.ts';
+import type { RuntimeTrial } from '../sandbox/docker/engine-survey.ts';
+import { SandboxFault } from '../sandbox/sandbox.ts';
+import { printJson } from './options.ts';
+import { table } from './terminal.ts';
+
+/** The engine's own log lines would stand between the rows. */
+const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+export function doctorCommand(): Command {
+  return new Command('doctor')
+    .description('What limits sandboxes on this host, and what to change; starts one container per runtime')
+    .option('--json', 'JSON instead of tables')
+    .action(async ({ json }: { json?: true }) => {
+      const found = await examine();
+      if (json === true) printJson(found);
+      else print(found);
+      if (found.checks.some(({ state }) => state === 'bad')) process.exitCode = 1;
+    });
+}
+
+interface Diagnosis {
+  readonly checks: readonly Check[];
+  readonly runtimes: readonly RuntimeTrial[];
+  readonly sandboxes: number;
+  readonly boundBy: string;
+}
+
+async function examine(): Promise<Diagnosis> {
+  const dockerHost = process.env['DOCKER_HOST'];
+  const controllerId = `doctor-${randomBytes(4).toString('hex')}`;
+  await using engine = await connect(controllerId, dockerHost);
+  const host = await readHostFacts();
+  const cap = liveCap(host);
+  const survey = await engine.survey();
+  return {
+    checks: preflight(host, survey, cap),
+    runtimes: await engine.tryRuntimes(),
+    sandboxes: cap.cap,
+    boundBy: cap.boundBy,
+  };
+}
+
+async function connect(controllerId: string, dockerHost: string | undefined): Promise<DockerEngine> {
+  try {
+    return await DockerEngine.connect({ controllerId, dockerHost, clock: systemClock, log: silent });
+  } catch (error) {
+    if (!(error instanceof SandboxFault)) throw error;
+    const where = dockerHost ?? 'the usual local socket';
+    throw new Error(`no container engine answers at ${where}: ${error.message}`, { cause: error });
+  }
+}
+
+const signs = { ok: 'ok', warn: 'could be better', bad: 'WILL FAIL' } as const;
+
+function print({ checks, runtimes, sandboxes, boundBy }: Diagnosis): void {
+  const rows = checks.map(({ what, found, sandboxes: allowed, state }) => [
+    what,
+    found,
+    allowed,
+    signs[state],
+  ]);
+  console.log(table(['', 'found', 'sandboxes', ''], rows));
+  const trials = runtimes.map(({ runtime, startMs, problem }) => [
+    runtime,
+    startMs === null ? 'does not work here' : `${String(Math.round(startMs))} ms to start one sandbox`,
+    problem,
+  ]);
+  console.log(`\n${table(['runtime', '', ''], trials)}`);
+  console.log(`\n${String(sandboxes)} sandboxes at once on this host, bound by ${boundBy}.`);
+  const advised = checks.filter(({ advice }) => advice !== null);
+  if (advised.length > 0) console.log('\nTo change:');
+  for (const { what, advice } of advised) console.log(`  ${what}: ${String(advice)}`);
+}

@@ -1,0 +1,33 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { expect, it } from 'vitest';
+
+const doctor = (environment: object = {}) =>
+  promisify(execFile)(process.execPath, ['src/cli/faultline.ts', 'doctor', '--json'], {
+    env: { ...process.env, ...environment },
+    timeout: 90_000,
+  });
+
+it('doctor starts a sandbox on every runtime, and says what bounds their number', async () => {
+  const { stdout } = await doctor();
+  const found = JSON.parse(stdout) as {
+    checks: { what: string; state: string }[];
+    runtimes: { runtime: string; startMs: number | null; problem: string | null }[];
+    sandboxes: number;
+  };
+  expect(found.sandboxes).toBeGreaterThan(0);
+  expect(found.checks.map(({ what }) => what)).toContain('memory');
+  expect(found.runtimes.some(({ startMs }) => startMs !== null && startMs > 0)).toBe(true);
+  for (const { startMs, problem } of found.runtimes) expect(startMs === null).toBe(problem !== null);
+  const left = await promisify(execFile)('docker', ['ps', '-aq', '--filter', 'name=faultline-doctor'], {
+    timeout: 20_000,
+  });
+  expect(left.stdout).toBe('');
+});
+
+it('doctor says plainly that no engine answers', async () => {
+  await expect(doctor({ DOCKER_HOST: 'unix:///nowhere.sock' })).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^no container engine answers at unix:\/\/\/nowhere\.sock/) as string,
+  });
+});
