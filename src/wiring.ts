@@ -14,6 +14,7 @@ import { FileJournal } from './journal/file-journal.ts';
 import { systemClock } from './kernel/clock.ts';
 import type { Log } from './kernel/log.ts';
 import { loadCatalog } from './policy/load.ts';
+import { seccompProfiles } from './policy/seccomp.ts';
 import { reap } from './rollouts/reaper.ts';
 import { Recovery } from './rollouts/recovery.ts';
 import { Rollouts } from './rollouts/registry.ts';
@@ -43,6 +44,7 @@ export async function wire(config: Config, log: Log) {
     clock,
     log,
     agent: BUILT_AGENT,
+    seccompProfiles: seccompProfiles(config.policiesDir, catalog.policies.values()),
   });
   const cap = await measureHost(engine, config.mostLive, log);
   const admission = openAdmission({ engine, clock, log, startsAtOnce: config.startsAtOnce, cap });

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { errorMessage } from '../kernel/invariant.ts';
 import type { Policy } from './schema.ts';
+import { readSeccompProfile } from './seccomp.ts';
 import type { YamlFile } from './yaml-file.ts';
 
 /** The platform waits 10 minutes; a request is held 9½ at most, so that our own answer is the one it gets. */
@@ -31,12 +31,15 @@ export function checkPolicy(policy: Policy, file: YamlFile): void {
       'replay needs network: none, because what went out over a network cannot be taken back',
     );
   }
+  const filesInMemory = (limits.tmp ?? 0) + (limits.work ?? 0);
+  if (filesInMemory >= limits.memory)
+    file.add(['limits', 'memory'], 'is not more than tmp and work, which are files in memory');
   if (policy.seccomp !== 'engine') checkSeccomp(policy.seccomp, file);
 }
 
 function checkSeccomp(profile: string, file: YamlFile): void {
   try {
-    JSON.parse(readFileSync(join(dirname(file.path), `${profile}.json`), 'utf8'));
+    readSeccompProfile(dirname(file.path), profile);
   } catch (error) {
     file.add(['seccomp'], `the profile can't be read: ${errorMessage(error)}`);
   }

@@ -40,8 +40,14 @@ export const capability = z.enum([
 
 export const policySchema = z.strictObject({
   description: z.string().optional(),
-  /** The user that commands run as, numeric. The agent itself is always root of the container. */
-  user: z.strictObject({ uid: z.int().min(0).max(65_534), gid: z.int().min(0).max(65_534) }),
+  /**
+   * The user that commands run as, numeric; `own`: a number that no other sandbox has, since the kernel counts
+   * inotify instances, pipe buffers and the like by user. The agent itself is always root of the container.
+   */
+  user: z.union(
+    [z.strictObject({ uid: z.int().min(0).max(65_534), gid: z.int().min(0).max(65_534) }), z.literal('own')],
+    { error: 'expected uid and gid, or own' },
+  ),
   /** What commands keep. Anything else is dropped from every set before the command runs. */
   capabilities: z.array(capability),
   /** `auto`: crun where the probe at boot shows that it works, else runc. Otherwise a runtime the engine knows. */
@@ -49,7 +55,7 @@ export const policySchema = z.strictObject({
   /** `none`: no network at all, only loopback. Otherwise the engine's network of this name. */
   network: z.string().default('none'),
   read_only_root: z.boolean().default(false),
-  /** Name of a seccomp profile beside the policy file (`<name>.json`), or `engine` for the engine's default. */
+  /** Name of a profile, `seccomp/<name>.json` beside the policies, or `engine` for the engine's default. */
   seccomp: z.string().default('engine'),
   limits: z.strictObject({
     memory: size,
@@ -58,8 +64,12 @@ export const policySchema = z.strictObject({
     open_files: z.int().min(64),
     /** Largest single file a command may write. */
     file_size: size,
-    /** Size of the tmpfs at /tmp; absent: /tmp is on the container's disk. */
+    /** Size of the tmpfs at /tmp; absent: /tmp is on the container's disk. Counts as memory. */
     tmp: size.optional(),
+    /** Size of a tmpfs at /work, where commands start and which is HOME. Absent: none. Counts as memory. */
+    work: size.optional(),
+    /** What the container may add to its image. Held only where the engine can; it says so when it starts. */
+    disk: size.optional(),
     /** Shared memory at /dev/shm. */
     shm: size,
     /** Bytes kept per output stream: first and last half. */

@@ -14,6 +14,7 @@ let root = '';
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'faultline-policy-'));
   write('policies/default.yaml', POLICY);
+  write('policies/seccomp/sandbox.json', '{}');
   write('images/base/image.yaml', IMAGE);
   write('policies/tasks.yaml', TASKS);
 });
@@ -115,9 +116,16 @@ describe('what is wrong in a policy', () => {
       'recovery: replay needs',
     ],
     [
+      'more files in memory than memory',
+      'shm: 64MiB',
+      'shm: 64MiB\n  tmp: 512MiB',
+      'limits.memory: is not more',
+    ],
+    ['a user who is no number', '{ uid: 0, gid: 0 }', 'root', 'user: expected uid and gid, or own'],
+    [
       'a seccomp profile that is missing',
-      'recovery: replay',
-      'seccomp: strict',
+      'seccomp: sandbox',
+      'seccomp: missing',
       "seccomp: the profile can't be read",
     ],
     ['broken YAML', 'cpus: 1', 'cpus: [1', 'policies/default.yaml:'],
