@@ -69,7 +69,9 @@ export async function bare(task: Task, runtime: string, count: number, atOnce: n
   const volume = await AgentVolume.load(connection, controllerId, BUILT_AGENT);
   await volume.fill(deadline());
   const spec = { image: task.image, policy: task.policy, poolClass: 'bench' };
-  const options = containerOptions(spec, { controllerId, agentVolume: volume.name, runtime, seccomp: null });
+  const { layers: agentLayers } = volume;
+  const context = { controllerId, agentLayers, runtime, seccomp: null, ownUser: 0, diskQuota: false };
+  const options = containerOptions(spec, context);
   const clients: AgentClient[] = [];
   const queue = new PQueue({ concurrency: atOnce });
   const limits = callLimits(task.policy, task.policy.times.call_default);

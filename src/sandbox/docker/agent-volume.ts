@@ -32,8 +32,13 @@ interface AgentFile {
   readonly bytes: Buffer;
 }
 
+/** The folder with the files, and an empty one: an overlay that can't be written needs two layers. */
+const FILES = 'files';
+const EMPTY = 'empty';
+
 /**
- * The read-only volume that brings the agent into any image, named by the digest of what is on it.
+ * The volume that brings the agent into any image, named by the digest of what is on it. No sandbox sees it itself:
+ * each gets an overlay of its folders (`layers`), so that no two share an inode.
  *
  * It is filled through a container that is made, never started, and removed: that needs an image, so the agent's
  * own (`docker/setup` builds it; where it is missing, such as on a remote engine, it is imported from the files).
@@ -44,6 +49,7 @@ export class AgentVolume {
   readonly #connection: DockerConnection;
   readonly #controllerId: string;
   readonly #files: readonly AgentFile[];
+  #layers: readonly string[] = [];
 
   private constructor(connection: DockerConnection, controllerId: string, files: readonly AgentFile[]) {
     const digest = createHash('sha256');
@@ -69,6 +75,11 @@ export class AgentVolume {
     ]);
   }
 
+  /** Overlay layers, uppermost first, as paths of the engine's host; known once `fill` has succeeded. */
+  get layers(): readonly string[] {
+    return this.#layers;
+  }
+
   /** Makes the volume whole; cheap where it is. @throws SandboxFault `engine_down`, `engine_error`. */
   async fill(deadline: Deadline): Promise<void> {
     const name = `faultline-${this.#controllerId}-fill-${randomBytes(6).toString('hex')}`;
@@ -76,8 +87,9 @@ export class AgentVolume {
     const container = docker.getContainer(name);
     try {
       await this.#create(name, deadline);
+      await this.#locate(deadline);
       if (await this.#isWhole(name, deadline)) return;
-      const archive = await this.#tar();
+      const archive = await this.#tar(`${FILES}/`);
       await this.#connection.ask('prepare', deadline, container.putArchive(archive, { path: AGENT_FOLDER }));
     } finally {
       await this.#connection
@@ -86,6 +98,12 @@ export class AgentVolume {
           if (!isGone(error)) throw error;
         });
     }
+  }
+
+  async #locate(deadline: Deadline): Promise<void> {
+    const request = this.#connection.docker.getVolume(this.name).inspect();
+    const { Mountpoint: mountpoint } = await this.#connection.ask('inspect', deadline, request);
+    this.#layers = [`${mountpoint}/${FILES}`, `${mountpoint}/${EMPTY}`];
   }
 
   async #create(name: string, deadline: Deadline): Promise<void> {
@@ -122,14 +140,16 @@ export class AgentVolume {
 
   async #importImage(): Promise<void> {
     const [repo = '', tag = ''] = this.image.split(':');
-    await this.#connection.importImage(await this.#tar(), repo, tag);
+    await this.#connection.importImage(await this.#tar(''), repo, tag);
   }
 
   /** A size that differs means that an earlier fill was cut off; equal names mean equal contents otherwise. */
   async #isWhole(name: string, deadline: Deadline): Promise<boolean> {
     const container = this.#connection.docker.getContainer(name);
     for (const file of this.#files) {
-      const request: Promise<unknown> = container.infoArchive({ path: `${AGENT_FOLDER}/${file.name}` });
+      const request: Promise<unknown> = container.infoArchive({
+        path: `${AGENT_FOLDER}/${FILES}/${file.name}`,
+      });
       const size = await deadline.race(request.then(archivedSize)).catch((error: unknown) => {
         if (isNotFound(error)) return null;
         throw error;
@@ -139,9 +159,12 @@ export class AgentVolume {
     return true;
   }
 
-  async #tar(): Promise<Buffer> {
+  /** @param folder Where the files go, with a slash at its end; beside it the empty folder. */
+  async #tar(folder: '' | `${string}/`): Promise<Buffer> {
     const archive = pack();
-    for (const { name, mode, bytes } of this.#files) archive.entry({ name, mode, mtime: new Date(0) }, bytes);
+    if (folder !== '') archive.entry({ name: EMPTY, type: 'directory', mode: 0o555, mtime: new Date(0) });
+    for (const { name, mode, bytes } of this.#files)
+      archive.entry({ name: folder + name, mode, mtime: new Date(0) }, bytes);
     archive.finalize();
     return buffer(archive);
   }

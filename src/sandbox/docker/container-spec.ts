@@ -5,6 +5,8 @@ import type { SandboxSpec } from '../sandbox.ts';
 
 /** Where the agent's volume is mounted in every sandbox. */
 export const AGENT_FOLDER = '/.faultline';
+/** Where the tmpfs of `limits.work` is. */
+const WORK_FOLDER = '/work';
 
 export const LABELS = {
   controller: 'faultline.controller',
@@ -36,11 +38,16 @@ const OOM_SCORE_ADJUSTMENT = 500;
 
 export interface ContainerContext {
   readonly controllerId: string;
-  readonly agentVolume: string;
+  /** Overlay layers with the agent's files, uppermost first, as paths of the engine's host. */
+  readonly agentLayers: readonly string[];
   /** The runtime for policies that say `auto`. */
   readonly runtime: string;
   /** The profile's JSON for policies that name one; null: the engine's default. */
   readonly seccomp: string | null;
+  /** User and group of a sandbox whose policy says `own`. */
+  readonly ownUser: number;
+  /** Whether the engine can hold a container's own layer to a size. */
+  readonly diskQuota: boolean;
 }
 
 /** The create request of one sandbox. Pure. */
@@ -48,8 +55,9 @@ export function containerOptions(spec: SandboxSpec, context: ContainerContext): 
   const { policy, image } = spec;
   return {
     Image: image.reference,
-    Entrypoint: entrypoint(policy),
+    Entrypoint: entrypoint(policy, context),
     Cmd: [],
+    ...(policy.limits.work === undefined ? {} : { WorkingDir: WORK_FOLDER, Env: [`HOME=${WORK_FOLDER}`] }),
     User: '0:0',
     // One name for all: output that mentions it must not differ when a rollout is replayed elsewhere.
     Hostname: 'sandbox',
@@ -67,8 +75,8 @@ export function containerOptions(spec: SandboxSpec, context: ContainerContext): 
   };
 }
 
-function entrypoint(policy: Policy): string[] {
-  const { uid, gid } = policy.user;
+function entrypoint(policy: Policy, context: ContainerContext): string[] {
+  const { uid, gid } = policy.user === 'own' ? { uid: context.ownUser, gid: context.ownUser } : policy.user;
   const user = `${String(uid)}:${String(gid)}`;
   const driver = `${AGENT_FOLDER}/interpreter.py`;
   const capabilities = capabilityMask(policy.capabilities);
@@ -105,27 +113,43 @@ function hostConfig(
     Privileged: false,
     SecurityOpt: ['no-new-privileges', ...seccomp],
     ReadonlyRootfs: policy.read_only_root,
-    ...(limits.tmp === undefined
-      ? {}
-      : { Tmpfs: { '/tmp': `rw,nosuid,nodev,exec,mode=1777,size=${String(limits.tmp)}` } }),
+    ...filesInMemory(limits),
+    ...(context.diskQuota && limits.disk !== undefined ? { StorageOpt: { size: String(limits.disk) } } : {}),
     ShmSize: limits.shm,
     OomScoreAdj: OOM_SCORE_ADJUSTMENT,
     LogConfig: { Type: 'none', Config: {} },
     Init: false,
     AutoRemove: false,
     RestartPolicy: { Name: 'no' },
-    Mounts: [agentMount(context.agentVolume)],
+    Mounts: [agentMount(context.agentLayers)],
   };
 }
 
-function agentMount(volume: string) {
+/** One inode per this many bytes: empty files are memory too. */
+const BYTES_PER_INODE = 8192;
+
+function filesInMemory({ tmp, work }: Policy['limits']): { Tmpfs?: Record<string, string> } {
+  const mounts = Object.entries({ '/tmp': tmp, [WORK_FOLDER]: work }).flatMap(([path, bytes]) => {
+    if (bytes === undefined) return [];
+    const inodes = Math.ceil(bytes / BYTES_PER_INODE);
+    const options = `rw,nosuid,nodev,exec,mode=1777,size=${String(bytes)},nr_inodes=${String(inodes)}`;
+    return [[path, options] as const];
+  });
+  return mounts.length === 0 ? {} : { Tmpfs: Object.fromEntries(mounts) };
+}
+
+/**
+ * The agent's files under inodes of this sandbox's own: a read-only overlay, mounted by the engine as a volume without
+ * a name, which goes with the container. On one mount for all, two sandboxes could talk by locks and inotify.
+ */
+function agentMount(layers: readonly string[]) {
+  const options = { type: 'overlay', device: 'overlay', o: `ro,lowerdir=${layers.join(':')}` };
   return {
     Type: 'volume' as const,
-    Source: volume,
+    Source: '',
     Target: AGENT_FOLDER,
-    ReadOnly: true,
-    // An image's own folder of that name must not end up in our volume.
-    VolumeOptions: { NoCopy: true, Labels: {}, DriverConfig: { Name: 'local', Options: {} } },
+    // An image's own folder of that name must not end up in it.
+    VolumeOptions: { NoCopy: true, Labels: {}, DriverConfig: { Name: 'local', Options: options } },
   };
 }
 

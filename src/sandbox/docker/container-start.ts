@@ -45,7 +45,7 @@ export async function startContainer(
   return { id, attach };
 }
 
-/** Idempotent. Takes the anonymous volumes that an image declares along; the agent's volume has a name and stays. */
+/** Idempotent. Takes the agent's overlay and the anonymous volumes of the image along; the agent's own volume stays. */
 export async function removeContainer(connection: DockerConnection, container: string): Promise<void> {
   try {
     await connection.docker.getContainer(container).remove({ force: true, v: true });

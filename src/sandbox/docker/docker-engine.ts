@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { Deadline } from '../../kernel/deadline.ts';
 import { errorMessage } from '../../kernel/invariant.ts';
 import { SingleFlight } from '../../kernel/single-flight.ts';
@@ -17,6 +17,7 @@ import type {
 import { AgentVolume, BUILT_AGENT } from './agent-volume.ts';
 import { removeContainer, startContainer } from './container-start.ts';
 import { containerOptions, LABELS, type ContainerContext } from './container-spec.ts';
+import { holdsDiskQuota } from './disk-quota.ts';
 import { DockerConnection } from './docker-connection.ts';
 import { agentIsMissing, startFault } from './docker-errors.ts';
 import { EventWatch } from './event-watch.ts';
@@ -29,6 +30,8 @@ import { Sweeper } from './sweeper.ts';
 
 const PREPARE_MS = 60_000;
 const RUNTIME_PROBE_MS = 15_000;
+/** Above what images name, below the sign bit. So many that two of a thousand live ones hardly ever meet (0.05 %). */
+const OWN_USERS = { first: 2 ** 20, end: 2 ** 30 };
 /** Whose end is known to be our doing. */
 const REMEMBERED_REMOVALS = 10_000;
 
@@ -55,6 +58,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   readonly #known = new Map<string, Known>();
   readonly #removed = new Set<string>();
   #runtime = 'runc';
+  #diskQuota = false;
   #cgroupVersion = 0;
 
   private constructor(options: DockerEngineOptions, connection: DockerConnection, volume: AgentVolume) {
@@ -76,6 +80,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     const engine = new DockerEngine(options, connection, volume);
     try {
       await engine.#findRuntime(deadline);
+      await engine.#findDiskQuota(deadline);
     } catch (error) {
       await engine[Symbol.asyncDispose]();
       throw error;
@@ -93,7 +98,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   }
 
   async #start(spec: SandboxSpec, runtime: string, deadline: Deadline): Promise<Sandbox> {
-    const container = `faultline-${this.#options.controllerId}-${randomBytes(8).toString('hex')}`;
+    const container = this.#newName();
     const requests: Promise<unknown>[] = [];
     let client: AgentClient | null = null;
     try {
@@ -112,12 +117,24 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     }
   }
 
+  #newName(): string {
+    return `faultline-${this.#options.controllerId}-${randomBytes(8).toString('hex')}`;
+  }
+
   #context(spec: SandboxSpec, runtime: string): ContainerContext {
     const { controllerId, seccompProfiles } = this.#options;
     const { seccomp: name } = spec.policy;
     const seccomp = name === 'engine' ? null : seccompProfiles?.get(name);
     if (seccomp === undefined) throw new Error(`seccomp profile "${name}" was not loaded`);
-    return { controllerId, agentVolume: this.#volume.name, runtime, seccomp };
+    const ownUser = randomInt(OWN_USERS.first, OWN_USERS.end);
+    return {
+      controllerId,
+      agentLayers: this.#volume.layers,
+      runtime,
+      seccomp,
+      ownUser,
+      diskQuota: this.#diskQuota,
+    };
   }
 
   async #open(handle: SandboxHandle, attach: Attach, deadline: Deadline): Promise<AgentClient> {
@@ -208,6 +225,17 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     const names = candidates(info.runtimes, info.defaultRuntime);
     this.#runtime = await chooseRuntime(names, (runtime) => this.#trial(runtime), this.#options.log);
     this.#options.log.info({ runtime: this.#runtime }, 'runtime chosen');
+  }
+
+  async #findDiskQuota(deadline: Deadline): Promise<void> {
+    this.#diskQuota = await holdsDiskQuota(this.#connection, this.#volume.image, this.#newName(), deadline);
+    const { log } = this.#options;
+    if (this.#diskQuota) log.info({}, "limits.disk is held by the engine's storage driver");
+    else
+      log.warn(
+        {},
+        'limits.disk is not held here (overlay2 needs xfs with pquota): each file is, by file_size',
+      );
   }
 
   #refillVolume(): void {

@@ -26,6 +26,9 @@ const BROKEN_IMAGE = [
 /** The agent in an error's words: then everything else in it is about our binary, not about the image. */
 const OUR_ENTRYPOINT = /\/\.faultline\/agent/;
 
+/** The overlay with the agent's files could not be mounted: the volume below it is gone. */
+const OUR_OVERLAY = /failed to mount local volume: mount overlay:/;
+
 interface ApiError {
   readonly statusCode: number | null;
   readonly systemCode: string | null;
@@ -71,7 +74,8 @@ function classify(operation: Operation, error: unknown): SandboxFaultCode {
 
 /** Whether a start failed because the agent is not on its volume (pruned by somebody, or filled in part). */
 export function agentIsMissing(error: unknown): boolean {
-  return OUR_ENTRYPOINT.test(errorMessage(error)) && /no such file/i.test(errorMessage(error));
+  const message = errorMessage(error);
+  return (OUR_ENTRYPOINT.test(message) || OUR_OVERLAY.test(message)) && /no such file/i.test(message);
 }
 
 /** Removing what is gone, or what somebody else is removing now, has succeeded. */
@@ -95,7 +99,11 @@ function notFound(operation: Operation, message: string): SandboxFaultCode {
 }
 
 function imageIsBroken(message: string): boolean {
-  return !OUR_ENTRYPOINT.test(message) && BROKEN_IMAGE.some((sign) => sign.test(message));
+  return (
+    !OUR_ENTRYPOINT.test(message) &&
+    !OUR_OVERLAY.test(message) &&
+    BROKEN_IMAGE.some((sign) => sign.test(message))
+  );
 }
 
 function unreachable(systemCode: string | null, message: string): boolean {

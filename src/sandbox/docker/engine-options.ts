@@ -15,7 +15,7 @@ export interface DockerEngineOptions {
   readonly agent?: AgentPaths;
   /** Absent: the agent's. */
   readonly wire?: Wire;
-  /** Profiles by the name that policies use, as JSON. */
+  /** seccomp profiles by the name that policies use, as JSON. */
   readonly seccompProfiles?: ReadonlyMap<string, string>;
   readonly clientTimes?: Partial<ClientTimes>;
   /** What one runtime gets at boot to start a container. */

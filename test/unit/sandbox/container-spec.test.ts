@@ -3,9 +3,16 @@ import { capabilityMask, containerOptions, specDigest } from '../../../src/sandb
 import { probeSpec } from '../../../src/sandbox/docker/probe-spec.ts';
 import type { Policy } from '../../../src/policy/schema.ts';
 
-const CONTEXT = { controllerId: 'c', agentVolume: 'faultline-agent-1', runtime: 'crun', seccomp: null };
+const CONTEXT = {
+  controllerId: 'c',
+  agentLayers: ['/volumes/agent/files', '/volumes/agent/empty'],
+  runtime: 'crun',
+  seccomp: null,
+  ownUser: 1_048_577,
+  diskQuota: false,
+};
 
-function options(changes: Partial<Policy> = {}, context: { seccomp?: string } = {}) {
+function options(changes: Partial<Policy> = {}, context: { seccomp?: string; diskQuota?: boolean } = {}) {
   const spec = probeSpec('image');
   return containerOptions({ ...spec, policy: { ...spec.policy, ...changes } }, { ...CONTEXT, ...context });
 }
@@ -36,9 +43,8 @@ test('nothing of the host, no network, no swap, no capability but the four of th
   expect(made.HostConfig?.Mounts).toEqual([
     expect.objectContaining({
       Type: 'volume',
-      Source: 'faultline-agent-1',
+      Source: '',
       Target: '/.faultline',
-      ReadOnly: true,
     }),
   ]);
   for (const absent of ['Binds', 'Devices', 'NetworkMode', 'Tmpfs', 'PidMode', 'IpcMode']) {
@@ -115,4 +121,30 @@ test('labels find the controller, the pool and the spec; an image with a health 
   }); // prettier-ignore
   expect(made.Healthcheck).toEqual({ Test: ['NONE'] });
   expect(specDigest(probeSpec('other'))).not.toBe(spec);
+});
+
+test('the agent comes on an overlay of its own, which nobody can write and no other sandbox shares', () => {
+  const [mount] = options().HostConfig?.Mounts ?? [];
+  expect(mount?.VolumeOptions?.DriverConfig.Options).toEqual({
+    type: 'overlay',
+    device: 'overlay',
+    o: 'ro,lowerdir=/volumes/agent/files:/volumes/agent/empty',
+  });
+});
+
+test('a user of its own is the number that this sandbox was given', () => {
+  expect(options({ user: 'own' }).Entrypoint).toContain('1048577:1048577');
+});
+
+test('a folder for work is a tmpfs of bounded size and number of files, where commands start and at home', () => {
+  const made = options({ limits: { ...probeSpec('image').policy.limits, work: 8 * 2 ** 20 } });
+  expect(made).toMatchObject({ WorkingDir: '/work', Env: ['HOME=/work'] });
+  expect(made.HostConfig?.Tmpfs?.['/work']).toContain('size=8388608,nr_inodes=1024');
+  expect(options()).not.toHaveProperty('WorkingDir');
+});
+
+test('a size of the disk is asked for only where the engine can hold it', () => {
+  const limits = { ...probeSpec('image').policy.limits, disk: 2 ** 30 };
+  expect(options({ limits }).HostConfig).not.toHaveProperty('StorageOpt');
+  expect(options({ limits }, { diskQuota: true }).HostConfig?.StorageOpt).toEqual({ size: '1073741824' });
 });

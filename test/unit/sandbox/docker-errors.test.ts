@@ -15,6 +15,8 @@ const MERGED =
   '/var/lib/docker/overlay2/e22487c39ab030a3c0fd54425f0c615591c064bf81d5dad4a8d281f04abef3ba/merged';
 const OCI = 'failed to create shim task: OCI runtime create failed: ';
 const NO_AGENT_RUNC = `${OCI}runc create failed: unable to start container process: exec: "/.faultline/agent": stat /.faultline/agent: no such file or directory: unknown`;
+const NO_OVERLAY =
+  "error while mounting volume '/var/lib/docker/volumes/c052/_data': failed to mount local volume: mount overlay:/var/lib/docker/volumes/c052/_data, flags: 0x1, data: lowerdir=/var/lib/docker/volumes/nope/_data/files:/var/lib/docker/volumes/nope/_data/empty: no such file or directory";
 const NO_AGENT_CRUN = `${OCI}executable file \`/.faultline/agent\` not found in $PATH: No such file or directory: unknown`;
 
 const api = (statusCode: number, message: string) =>
@@ -97,6 +99,8 @@ test('a fault stays what it is', () => {
 
 test('an agent that is not on its volume is told apart from other missing files', () => {
   expect([NO_AGENT_RUNC, NO_AGENT_CRUN].map((text) => agentIsMissing(api(400, text)))).toEqual([true, true]);
+  expect(agentIsMissing(api(500, NO_OVERLAY))).toBe(true);
+  expect(dockerFault('start', api(500, NO_OVERLAY)).code).toBe('engine_error');
   expect(agentIsMissing(api(500, 'mkdir /var/lib/docker: no such file or directory'))).toBe(false);
   expect(agentIsMissing(api(400, 'exec: "/.faultline/agent": permission denied'))).toBe(false);
 });

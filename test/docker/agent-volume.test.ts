@@ -1,0 +1,39 @@
+import { execFile } from 'node:child_process';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test, vi } from 'vitest';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { Deadline } from '../../src/kernel/deadline.ts';
+import { DockerEngine } from '../../src/sandbox/docker/docker-engine.ts';
+import { probeSpec } from '../../src/sandbox/docker/probe-spec.ts';
+
+const LOG = { info: () => undefined, warn: () => undefined, error: () => undefined };
+const soon = () => Deadline.after(systemClock, 'sandbox_start', 60_000);
+const docker = async (...args: string[]) =>
+  (await promisify(execFile)('docker', args, { timeout: 20_000 })).stdout;
+
+test('a volume that somebody pruned is filled again for the next start', async () => {
+  const controllerId = `agent-volume-${String(process.pid)}`;
+  const files = await mkdtemp(join(tmpdir(), 'faultline-agent-'));
+  const agent = { agent: join(files, 'agent'), interpreter: join(files, 'interpreter.py') };
+  await copyFile('docker/agent/build/agent', agent.agent);
+  // Contents of its own, so that the volume is nobody else's.
+  await writeFile(agent.interpreter, `# ${controllerId}\n`);
+  const before = new Set((await docker('volume', 'ls', '-q')).split('\n'));
+  await using engine = await DockerEngine.connect({ controllerId, clock: systemClock, log: LOG, agent });
+  const made = (await docker('volume', 'ls', '-q')).split('\n').filter((name) => !before.has(name));
+  const volume = made.find((name) => name.startsWith('faultline-agent-')) ?? '';
+
+  await docker('volume', 'rm', volume);
+  const spec = probeSpec('faultline/busybox');
+  await expect(engine.start(spec, soon())).rejects.toMatchObject({ code: 'engine_error' });
+  const sandbox = await vi.waitFor(() => engine.start(spec, soon()), { timeout: 30_000 });
+
+  await engine.remove(sandbox.handle, soon());
+  await vi.waitUntil(() => engine.abandoned === 0, { timeout: 30_000 });
+  await docker('volume', 'rm', volume);
+  await docker('rmi', volume.replace('agent-', 'agent:'));
+  await rm(files, { recursive: true });
+});
