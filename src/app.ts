@@ -6,6 +6,7 @@ import { fileRoutes } from './http/file-routes.ts';
 import { gradeRoutes } from './http/grade-routes.ts';
 import { healthRoutes } from './http/health-routes.ts';
 import { acceptJson } from './http/json-body.ts';
+import { mcpRoutes } from './http/mcp-routes.ts';
 import { nativeCallRoutes } from './http/native-calls.ts';
 import { describeRoutes, openapiRoute } from './http/openapi.ts';
 import type { App, HttpParts } from './http/parts.ts';
@@ -60,6 +61,11 @@ export async function buildApp(parts: HttpParts): Promise<App> {
     },
     { prefix: '/v1' },
   );
+  await app.register((others: App, _options, done) => {
+    others.addHook('onRequest', requireToken(parts.token));
+    mcpRoutes(others, parts);
+    done();
+  });
   await app.ready();
   return app;
 }

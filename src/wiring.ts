@@ -13,6 +13,7 @@ import { Blobs } from './journal/blobs.ts';
 import { FileJournal } from './journal/file-journal.ts';
 import { systemClock } from './kernel/clock.ts';
 import type { Log } from './kernel/log.ts';
+import { McpEndpoint } from './mcp/endpoint.ts';
 import { loadCatalog } from './policy/load.ts';
 import { seccompProfiles } from './policy/seccomp.ts';
 import { reap } from './rollouts/reaper.ts';
@@ -76,6 +77,7 @@ export async function wire(config: Config, log: Log) {
     calls,
     transfer,
     gate,
+    mcp: new McpEndpoint({ catalog, rollouts, calls, version: VERSION }),
     metrics,
     log,
   };

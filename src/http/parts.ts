@@ -41,6 +41,27 @@ export interface FileTransfer {
   download(id: RolloutId, path: string): Promise<{ readonly body: Readable } | TransferProblem>;
 }
 
+/** One client's session, which plays in one rollout. Several may play in the same, one after the other. */
+export interface McpSession {
+  readonly rollout: RolloutId;
+  /** Tells sessions of a rollout apart: each counts its messages anew. */
+  readonly key: string;
+}
+
+/** The tools of one rollout over the Model Context Protocol. Answers on the raw response; nothing of HTTP comes after. */
+export interface McpEndpoint {
+  handle(exchange: {
+    readonly request: IncomingMessage;
+    readonly response: ServerResponse;
+    /** The JSON-RPC message, parsed. */
+    readonly body: unknown;
+    readonly opening: Opening;
+    /** Null where the request belongs to none. */
+    readonly session: McpSession | null;
+    readonly gone: AbortSignal;
+  }): Promise<void>;
+}
+
 /** What the routes call. */
 export interface HttpParts {
   readonly token: string;
@@ -52,6 +73,7 @@ export interface HttpParts {
   readonly transfer: FileTransfer;
   /** Null where no grader is configured. */
   readonly gate: GraderGate | null;
+  readonly mcp: McpEndpoint;
   readonly engine: SandboxEngine;
   readonly journal: Journal;
   readonly clock: Clock;

@@ -12,8 +12,8 @@ import { errorMessage } from '../kernel/invariant.ts';
 import type { Opening } from '../rollouts/registry.ts';
 import { HttpError } from './errors.ts';
 
-/** An id from a header, or undefined where there is none. An empty header is none. */
-function headerId<Id>(
+/** An id or the like from a header, or undefined where there is none. An empty header is none. */
+export function headerId<Id>(
   headers: IncomingHttpHeaders,
   name: string,
   parse: (text: string) => Id,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Task } from '../policy/schema.ts';
-import type { Tool } from '../tools/tool.ts';
+import { definitionOf } from '../tools/definition.ts';
 import { toolbox } from '../tools/toolbox.ts';
 
 export const definitionFormats = ['responses', 'chat', 'job'] as const;
@@ -44,18 +44,16 @@ export function toolDefinitions(
     case 'responses':
       return {
         task: task.name,
-        tools: tools.map((tool) => ({ type: 'function', ...about(tool), strict: false })),
+        tools: tools.map((tool) => ({ type: 'function', ...definitionOf(tool), strict: false })),
       };
     case 'chat':
-      return { task: task.name, tools: tools.map((tool) => ({ type: 'function', function: about(tool) })) };
+      return {
+        task: task.name,
+        tools: tools.map((tool) => ({ type: 'function', function: definitionOf(tool) })),
+      };
     case 'job':
       return { task: task.name, tools: tools.map(({ name }) => jobEntry(task, name, serverUrl)) };
   }
-}
-
-function about({ name, description, parameters: schema }: Tool) {
-  const { $schema: _dialect, ...jsonSchema } = z.toJSONSchema(schema, { io: 'input' });
-  return { name, description, parameters: jsonSchema };
 }
 
 /** The token isn't printed: the definition is meant to be kept in files. */

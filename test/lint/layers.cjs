@@ -48,6 +48,7 @@ module.exports = {
     vendor('dockerode', '^src/sandbox/docker/'),
     vendor('fastify', '^src/(http/|app\\.ts)'),
     vendor('p-queue', '^src/admission/'),
+    vendor('@modelcontextprotocol', '^src/mcp/'),
     {
       name: 'client-knows-the-wire-only',
       severity: 'error',

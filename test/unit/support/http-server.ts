@@ -9,6 +9,7 @@ import type { App, FileTransfer } from '../../../src/http/parts.ts';
 import { Blobs } from '../../../src/journal/blobs.ts';
 import { FileJournal } from '../../../src/journal/file-journal.ts';
 import { systemClock as clock } from '../../../src/kernel/clock.ts';
+import { McpEndpoint } from '../../../src/mcp/endpoint.ts';
 import { loadCatalog } from '../../../src/policy/load.ts';
 import type { Catalog, Policy } from '../../../src/policy/schema.ts';
 import { Rollouts } from '../../../src/rollouts/registry.ts';
@@ -87,6 +88,7 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
   const app = await buildApp({
     token: TOKEN,
     gate,
+    mcp: new McpEndpoint({ catalog, rollouts, calls, version: '0' }),
     catalog,
     rollouts,
     sandboxes,

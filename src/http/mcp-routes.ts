@@ -1,0 +1,61 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import { rolloutId } from '../kernel/ids.ts';
+import { clientGone } from './client-gone.ts';
+import { HttpError } from './errors.ts';
+import type { App, HttpParts, McpSession } from './parts.ts';
+import { headerId, headerValue, openingOf, rolloutHeader } from './request-ids.ts';
+import { taskQuerySchema } from './wire.ts';
+
+const SESSION = 'mcp-session-id';
+/** Of rollouts that an MCP session made for itself: with the session they end. */
+const OWN_ROLLOUT = 'mcp-';
+
+/**
+ * MCP over streamable HTTP. A session's id tells its rollout, so nothing is kept here between requests, and a restart
+ * loses no session.
+ */
+export function mcpRoutes(app: App, { mcp, rollouts, sandboxes }: HttpParts): void {
+  const schema = { hide: true, querystring: taskQuerySchema };
+  app.post('/mcp', { schema }, async ({ headers, query, body, raw }, reply) => {
+    const session = sessionOf(headers) ?? newSession(headers, body);
+    const id = rolloutHeader(headers) ?? session?.rollout;
+    if (id === undefined) throw new HttpError('bad_request', `headers: neither ${SESSION} nor x-rollout-id`);
+    const opening = openingOf(id, headers, { task: query.task });
+    const gone = clientGone(reply);
+    reply.hijack();
+    if (session !== null) reply.raw.setHeader(SESSION, sessionText(session));
+    await mcp.handle({ request: raw, response: reply.raw, body, opening, session, gone });
+  });
+  app.delete('/mcp', { schema }, async ({ headers }, reply) => {
+    const id = sessionOf(headers)?.rollout;
+    if (id?.startsWith(OWN_ROLLOUT) !== true) return reply.code(405).header('allow', 'POST').send();
+    const rollout = rollouts.get(id);
+    if (rollout !== undefined) await sandboxes.end(rollout, 'deleted');
+    return reply.code(200).send();
+  });
+  // A client asks for a stream of messages that answer none of its own. There are none.
+  app.get('/mcp', { schema }, (_request, reply) => {
+    void reply.code(405).header('allow', 'POST, DELETE').send();
+  });
+}
+
+const sessionText = ({ rollout, key }: McpSession): string => `${key}.${headerValue(rollout)}`;
+
+function sessionOf(headers: IncomingHttpHeaders): McpSession | null {
+  const parse = (text: string): McpSession => {
+    const [, key, rollout] = /^([^.]+)\.(.+)$/.exec(text) ?? [];
+    if (key === undefined || rollout === undefined) throw new Error('is no session of this server');
+    return { key, rollout: rolloutId(decodeURIComponent(rollout)) };
+  };
+  return headerId(headers, SESSION, parse) ?? null;
+}
+
+/** What `initialize` begins: in the rollout that the header names, else in one of its own. */
+function newSession(headers: IncomingHttpHeaders, body: unknown): McpSession | null {
+  const begins =
+    typeof body === 'object' && body !== null && 'method' in body && body.method === 'initialize';
+  if (!begins) return null;
+  const rollout = rolloutHeader(headers) ?? rolloutId(`${OWN_ROLLOUT}${randomUUID()}`);
+  return { rollout, key: randomUUID() };
+}

@@ -1,0 +1,111 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
+import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
+import {
+  CallToolRequestSchema, ErrorCode, ListToolsRequestSchema, McpError,
+  type CallToolResult, type ListToolsResult,
+} from '@modelcontextprotocol/sdk/types.js'; // prettier-ignore
+import { callId, idProblem, type CallId, type RolloutId } from '../kernel/ids.ts';
+import { chooseTask } from '../policy/match.ts';
+import type { Catalog } from '../policy/schema.ts';
+import { UnknownTask, type Opening, type Rollouts } from '../rollouts/registry.ts';
+import { ConflictingRepeat, type CallAnswer, type CallRequest } from '../tools/call-answer.ts';
+import type { ToolCalls } from '../tools/call.ts';
+import { definitionOf } from '../tools/definition.ts';
+import { toolbox } from '../tools/toolbox.ts';
+
+/** JSON-RPC error of a call that brought nothing for the model: from the range that the specification leaves to servers. */
+export const UNAVAILABLE = -32_050;
+
+export interface McpParts {
+  readonly catalog: Catalog;
+  readonly rollouts: Pick<Rollouts, 'get'>;
+  readonly calls: Pick<ToolCalls, 'call'>;
+  readonly version: string;
+}
+
+export interface McpSession {
+  readonly rollout: RolloutId;
+  readonly key: string;
+}
+
+export interface McpExchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly body: unknown;
+  readonly opening: Opening;
+  /** Null where the request belongs to none. */
+  readonly session: McpSession | null;
+  readonly gone: AbortSignal;
+}
+
+/**
+ * A rollout's tools over the Model Context Protocol. Each request gets a server of its own, which lives until its
+ * answer is sent: what belongs together is told by the session id, and that is the rollout's.
+ */
+export class McpEndpoint {
+  readonly #parts: McpParts;
+
+  constructor(parts: McpParts) {
+    this.#parts = parts;
+  }
+
+  async handle({ request, response, body, ...exchange }: McpExchange): Promise<void> {
+    const server = this.#serverFor(exchange);
+    const transport = new StreamableHTTPServerTransport();
+    response.once('close', () => void server.close());
+    await server.connect(transport);
+    await transport.handleRequest(request, response, body);
+  }
+
+  #serverFor({ opening, session, gone }: Pick<McpExchange, 'opening' | 'session' | 'gone'>): McpServer {
+    const server = new McpServer(
+      { name: 'faultline', version: this.#parts.version },
+      { capabilities: { tools: {} } },
+    );
+    server.server.setRequestHandler(ListToolsRequestSchema, () => this.#list(opening));
+    server.server.setRequestHandler(CallToolRequestSchema, ({ params }, { requestId }) => {
+      const id = session === null ? null : callIdOf(session.key, requestId);
+      return this.#call({ opening, gone, callId: id, tool: params.name, arguments: params.arguments ?? {} });
+    });
+    return server;
+  }
+
+  #list(opening: Opening): ListToolsResult {
+    const task = this.#parts.rollouts.get(opening.id)?.task ?? chooseTask(this.#parts.catalog, opening);
+    if ('problem' in task) throw new McpError(ErrorCode.InvalidParams, task.problem);
+    const tools = [...toolbox(task).values()].map(definitionOf);
+    return {
+      tools: tools.map(({ name, description, parameters }) => ({
+        name,
+        description,
+        inputSchema: { type: 'object', ...parameters },
+      })),
+    };
+  }
+
+  async #call(request: CallRequest): Promise<CallToolResult> {
+    try {
+      return toolResult(await this.#parts.calls.call(request));
+    } catch (error) {
+      if (error instanceof UnknownTask || error instanceof ConflictingRepeat)
+        throw new McpError(ErrorCode.InvalidParams, error.message);
+      throw error;
+    }
+  }
+}
+
+/** A message's id is unique within its session, which makes it the call's: a repeated message runs nothing twice. */
+function callIdOf(sessionKey: string, requestId: string | number): CallId {
+  const text = `mcp-${sessionKey}-${String(requestId)}`;
+  const problem = idProblem(text);
+  if (problem !== null) throw new McpError(ErrorCode.InvalidRequest, `the message's id ${problem}`);
+  return callId(text);
+}
+
+/** What isn't for the model is an error of the protocol, with the same constant text as over HTTP. */
+function toolResult({ status, output, outcome, retryAfterMs }: CallAnswer): CallToolResult {
+  if (status !== 200)
+    throw new McpError(UNAVAILABLE, output, { status, ...(retryAfterMs !== undefined && { retryAfterMs }) });
+  return { content: [{ type: 'text', text: output }], isError: outcome.attribution !== 'ok' };
+}
