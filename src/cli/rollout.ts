@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { causes, type CauseCode } from '../outcome/causes.ts';
-import { Ledger, type Row } from '../report/ledger.ts';
+import type { Row } from '../report/ledger.ts';
 import { storyOf, type Story } from '../report/story.ts';
 import { printJson, withData, type DataOptions } from './options.ts';
 import { cell, oneLine, printable, terminalWidth } from './terminal.ts';
@@ -12,8 +12,7 @@ export function rolloutCommand(): Command {
     .description('One rollout told as a story: each call, what was seen, evidence, verdict')
     .argument('<id>', 'rollout id (trace_id)');
   return withData(command).action(async (id: string, options: DataOptions) => {
-    using ledger = await Ledger.open(options.data, 'whole');
-    const story = await storyOf(ledger, id);
+    const story = await storyOf(options.data, id);
     if (story === null) throw new Error(`The journal knows no rollout ${oneLine(id)}.`);
     if (options.json === true) printJson(story);
     else console.log(tell(story));

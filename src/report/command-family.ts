@@ -20,13 +20,21 @@ const PATTERN =
   String.raw`(?:\S*python[\d.]*\s+-m\s+)?(?:[\w./+-]*/)?([\w.+-]+)(?:\s+([a-z][\w-]*))?`;
 
 /**
+ * SQL for the first words of a shell command, as a struct that `familyOf` makes a family of. Matching is what costs,
+ * so it is done once per command.
+ */
+export function commandWords(command: string): string {
+  return `regexp_extract(${command}, '${PATTERN}', ['first', 'next'])`;
+}
+
+/**
  * SQL for the family of a shell command: `git clone` of `cd /repo && git clone https://…`. A coarse sorting by the
  * first command; what comes after a pipe or a semicolon isn't looked at. Only letters, digits and `._+-` come out,
  * so it is safe to print. NULL for no command.
  */
-export function commandFamily(command: string): string {
-  const word = (group: number): string => `regexp_extract(${command}, '${PATTERN}', ${String(group)})`;
+export function familyOf(words: string): string {
   const list = WITH_SUBCOMMAND.map((one) => `'${one}'`).join(', ');
-  return `CASE WHEN ${command} IS NULL THEN NULL WHEN ${word(1)} = '' THEN 'other'
-    WHEN ${word(1)} IN (${list}) AND ${word(2)} <> '' THEN ${word(1)} || ' ' || ${word(2)} ELSE ${word(1)} END`;
+  return `CASE WHEN ${words}.first IS NULL THEN NULL WHEN ${words}.first = '' THEN 'other'
+    WHEN ${words}.next <> '' AND ${words}.first IN (${list}) THEN ${words}.first || ' ' || ${words}.next
+    ELSE ${words}.first END`;
 }

@@ -1,68 +1,31 @@
 import { join } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
 import { listLogFiles } from '../journal/log-file.ts';
+import { eventsIn, type Depth } from './events.ts';
 import { quote } from './quote.ts';
+import { SegmentCache } from './segment-cache.ts';
 
-/** `whole`: with evidence, outputs and results. `light`: without them, for reports over many calls. */
-export type Depth = 'whole' | 'light';
-
-/** Longest line that DuckDB takes; the journal's own limit is half of it. */
-const LINE_BYTES = 32 * 2 ** 20;
-
-/** Fields of all events, as far as analysis uses them. What a line doesn't have is NULL. */
-const FIELDS = {
-  at: 'TIMESTAMP',
-  type: 'VARCHAR',
-  rollout: 'VARCHAR',
-  call: 'VARCHAR',
-  task: 'VARCHAR',
-  image: 'VARCHAR',
-  policy: 'VARCHAR',
-  job: 'VARCHAR',
-  item: 'JSON',
-  number: 'INTEGER',
-  tool: 'VARCHAR',
-  arguments: 'JSON',
-  outcome: 'STRUCT(attribution VARCHAR, cause VARCHAR, executed VARCHAR)',
-  status: 'INTEGER',
-  output: 'VARCHAR',
-  result: 'STRUCT(exit_code INTEGER, signal VARCHAR, truncated BOOLEAN, notice VARCHAR)',
-  durationMs: 'DOUBLE',
-  queuedMs: 'DOUBLE',
-  attempts: 'INTEGER',
-  step: 'VARCHAR',
-  code: 'VARCHAR',
-  message: 'VARCHAR',
-  cause: 'VARCHAR',
-  how: 'VARCHAR',
-  verdict: 'VARCHAR',
-  reasons: 'VARCHAR[]',
-  row: 'VARCHAR',
-  ending: 'VARCHAR',
-  score: 'DOUBLE',
-  tries: 'INTEGER',
-} as const;
-
-const EVIDENCE: Record<Depth, string> = { whole: 'JSON', light: 'STRUCT(kind VARCHAR)' };
-
-const SELECTION: Record<Depth, string> = {
-  whole: `* REPLACE (output AS output), evidence->>'$.kind' AS evidence_kind, strlen(output) AS output_bytes`,
-  light: `* REPLACE (NULL::VARCHAR AS output, NULL::JSON AS evidence),
-          evidence.kind AS evidence_kind, strlen(output) AS output_bytes`,
-};
-
-/** SQL that reads all events where they lie. Torn and foreign lines are passed over. */
-export async function journalSource(dataDir: string, depth: Depth): Promise<string> {
+/**
+ * Makes the view `events`. `whole` reads the journal's files for each query anew; `light` reads all but the newest from
+ * the cache, and the newest once. `files` are the names of those to read; without it all are. @throws ENOENT where the data folder holds no journal.
+ */
+export async function createEvents(
+  connection: DuckDBConnection,
+  dataDir: string,
+  { depth, files }: { readonly depth: Depth; readonly files?: ReadonlySet<string> | undefined },
+): Promise<void> {
   const folder = join(dataDir, 'journal');
-  const files = (await listLogFiles(folder)).map((file) => join(folder, file));
-  const fields = { ...FIELDS, evidence: EVIDENCE[depth] };
-  if (files.length === 0) return `SELECT ${SELECTION[depth]} FROM (${emptyTable(fields)})`;
-  const columns = Object.entries(fields).map(([name, type]) => `"${name}": ${quote(type)}`);
-  return `SELECT ${SELECTION[depth]} FROM read_json([${files.map(quote).join(', ')}], format = 'newline_delimited',
-    ignore_errors = true, maximum_object_size = ${String(LINE_BYTES)}, columns = {${columns.join(', ')}})
-    WHERE "type" IS NOT NULL AND "at" IS NOT NULL`;
-}
-
-function emptyTable(fields: Readonly<Record<string, string>>): string {
-  const columns = Object.entries(fields).map(([name, type]) => `NULL::${type} AS "${name}"`);
-  return `SELECT ${columns.join(', ')} WHERE false`;
+  const names = (await listLogFiles(folder)).filter((name) => files?.has(name) ?? true);
+  const paths = names.map((name) => join(folder, name));
+  if (depth === 'whole') {
+    await connection.run(`CREATE TEMP VIEW events AS ${eventsIn(paths, depth)}`);
+    return;
+  }
+  const cache = names.length > 1 ? await SegmentCache.open(connection, dataDir) : null;
+  const sealed = cache === null ? [] : await cache.of(folder, names.slice(0, -1));
+  const rest = cache === null ? paths : paths.slice(-1);
+  await connection.run(`CREATE TEMP TABLE newest AS ${eventsIn(rest, depth)}`);
+  const copies =
+    sealed.length === 0 ? '' : `UNION ALL SELECT * FROM read_parquet([${sealed.map(quote).join(', ')}])`;
+  await connection.run(`CREATE TEMP VIEW events AS SELECT * FROM newest ${copies}`);
 }

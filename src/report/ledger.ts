@@ -5,12 +5,13 @@ import {
   type DuckDBResultReader,
   type Json,
 } from '@duckdb/node-api';
-import { journalSource, type Depth } from './journal-source.ts';
+import type { Depth } from './events.ts';
+import { createEvents } from './journal-source.ts';
 import { STORED, views } from './views.ts';
 
 export type Row = Readonly<Record<string, Json>>;
 
-/** The journal as tables. DuckDB runs in this process and reads the files where they lie; nothing is written. */
+/** The journal as tables. DuckDB runs in this process. */
 export class Ledger implements Disposable {
   readonly #instance: DuckDBInstance;
   readonly #connection: DuckDBConnection;
@@ -21,16 +22,16 @@ export class Ledger implements Disposable {
   }
 
   /**
-   * `light` reads the journal once and keeps what reports need, in memory; `whole` reads it for each query anew,
-   * outputs and evidence included. @throws ENOENT where the data folder holds no journal.
+   * `light` is for reports over many calls and goes through the cache; `whole` reads the journal for each query anew,
+   * arguments, outputs and evidence included. `files`: only these of the journal. @throws ENOENT where the data folder
+   * holds no journal.
    */
-  static async open(dataDir: string, depth: Depth): Promise<Ledger> {
+  static async open(dataDir: string, depth: Depth, files?: ReadonlySet<string>): Promise<Ledger> {
     const instance = await DuckDBInstance.create(':memory:');
     const connection = await instance.connect();
     await connection.run('SET preserve_insertion_order = false');
-    const source = await journalSource(dataDir, depth);
+    await createEvents(connection, dataDir, { depth, files });
     const kept = depth === 'light';
-    await connection.run(`CREATE ${kept ? 'TEMP TABLE' : 'TEMP VIEW'} events AS ${source}`);
     for (const [name, sql] of Object.entries(views)) {
       await connection.run(`CREATE TEMP ${kept && STORED.has(name) ? 'TABLE' : 'VIEW'} ${name} AS ${sql}`);
     }

@@ -1,4 +1,4 @@
-import type { Ledger, Row } from './ledger.ts';
+import { Ledger, type Row } from './ledger.ts';
 import { quote } from './quote.ts';
 
 /** One rollout as the journal tells it. */
@@ -9,15 +9,23 @@ export interface Story {
   readonly gradings: readonly Row[];
 }
 
-/** Null where the journal doesn't know the rollout. */
-export async function storyOf(ledger: Ledger, id: string): Promise<Story | null> {
+/** These need all rollouts of the job, and the story reads only the files with this one; its row has them. */
+const ELSEWHERE = 'job, task, image, step';
+
+/** Null where the journal doesn't know the rollout. @throws ENOENT where the data folder holds no journal. */
+export async function storyOf(dataDir: string, id: string): Promise<Story | null> {
   const where = `WHERE rollout = ${quote(id)}`;
-  const [rollout] = await ledger.rows(`SELECT * FROM rollouts ${where}`);
+  using all = await Ledger.open(dataDir, 'light');
+  const [rollout] = await all.rows(`SELECT * FROM rollouts ${where}`);
   if (rollout === undefined) return null;
+  const files = await all.rows<{ file: string }>(`SELECT DISTINCT file FROM events ${where}`);
+  using whole = await Ledger.open(dataDir, 'whole', new Set(files.map(({ file }) => file)));
   return {
     rollout,
-    calls: await ledger.rows(`SELECT * FROM calls ${where} ORDER BY began_at NULLS LAST, ended_at`),
-    attempts: await ledger.rows(`SELECT * FROM attempts ${where} ORDER BY "at"`),
-    gradings: await ledger.rows(`SELECT * FROM gradings ${where} ORDER BY "at"`),
+    calls: await whole.rows(
+      `SELECT * EXCLUDE (${ELSEWHERE}, policy, row, since_step_s) FROM calls ${where} ORDER BY began_at NULLS LAST, ended_at`,
+    ),
+    attempts: await whole.rows(`SELECT * EXCLUDE (${ELSEWHERE}) FROM attempts ${where} ORDER BY "at"`),
+    gradings: await whole.rows(`SELECT * EXCLUDE (${ELSEWHERE}) FROM gradings ${where} ORDER BY "at"`),
   };
 }

@@ -1,5 +1,4 @@
 import { causes } from '../outcome/causes.ts';
-import { commandFamily } from './command-family.ts';
 import { quote } from './quote.ts';
 
 /** Rollouts of one job that open with smaller gaps than this are one burst: the platform's training step. */
@@ -10,15 +9,9 @@ const EXCLUDING = Object.entries(causes)
   .map(([code]) => quote(code))
   .join(', ');
 
-const GIVEN = `->>'$'`;
-
-/** The row of the dataset: its own id, else a digest. The gate names rows in the same order of fields. */
-const ROW = `coalesce(${['id', 'row_id', 'task_id', 'instance_id', 'index'].map((field) => `item->>'$.${field}'`).join(', ')},
-  'row-' || md5(item::VARCHAR)[:16])`;
-
 const opened = `
   SELECT rollout, min("at") AS opened_at, any_value(task) AS task, any_value(image) AS image, any_value(policy) AS policy,
-    any_value(job) AS job, any_value(CASE WHEN item IS NOT NULL THEN ${ROW} END) AS row
+    any_value(job) AS job, any_value(row) AS row
   FROM events WHERE type = 'rollout_opened' GROUP BY rollout`;
 
 const steps = `
@@ -27,28 +20,26 @@ const steps = `
   FROM (SELECT *, CASE WHEN opened_at - lag(opened_at) OVER (PARTITION BY job ORDER BY opened_at, rollout)
     <= INTERVAL ${String(BURST_GAP_S)} SECOND THEN 0 ELSE 1 END AS begins FROM opened))`;
 
-/** Intent and ending of each call as one row, by one grouping: joining them costs eight times as much. */
+/** Intent and ending of each call as one row, by one grouping: joining them costs as much again. */
 const pairs = `
-  SELECT rollout, call, any_value(tool) AS tool, any_value(arguments)${GIVEN} AS given,
-    max("at") FILTER (type = 'call_finished') AS ended_at, any_value(outcome) AS outcome,
-    any_value(evidence_kind) AS evidence_kind, any_value(status) AS status, max(durationMs) AS duration_ms,
-    max(queuedMs) AS queued_ms, max(attempts) AS attempts, any_value(result.exit_code) AS exit_code,
-    max(output_bytes) AS output_bytes, any_value(output) AS output, any_value(evidence) AS evidence
+  SELECT rollout, call, any_value(tool) AS tool, any_value(family) AS family, any_value(given) AS given,
+    max("at") FILTER (type = 'call_finished') AS ended_at, any_value(attribution) AS attribution,
+    any_value(call_cause) AS cause, any_value(executed) AS executed, any_value(evidence_kind) AS evidence_kind,
+    any_value(status) AS status, max(duration_ms) AS duration_ms, max(queued_ms) AS queued_ms, max(attempts) AS attempts,
+    any_value(exit_code) AS exit_code, max(output_bytes) AS output_bytes, any_value(output) AS output,
+    any_value(evidence) AS evidence
   FROM events WHERE type IN ('call_intended', 'call_finished') GROUP BY rollout, call`;
-
-const COMMAND = `CASE WHEN given LIKE '{%' AND json_valid(given) THEN given->>'$.command' END`;
 
 /** A call without an ending is listed too, with NULLs. */
 const calls = `
   SELECT p.rollout, p.call, s.job, s.task, s.image, s.policy, s.step, s.row,
     p.ended_at, p.ended_at - to_milliseconds(p.duration_ms) AS began_at,
     (epoch_ms(p.ended_at) - p.duration_ms - epoch_ms(s.step_began_at)) / 1000 AS since_step_s,
-    p.tool, ${commandFamily('p.command')} AS family,
-    p.outcome.attribution AS attribution, p.outcome.cause AS cause, p.outcome.executed AS executed,
-    p.outcome.cause IN (${EXCLUDING}) AS excludes, p.evidence_kind, p.status, p.duration_ms, p.queued_ms,
+    p.tool, p.family, p.attribution, p.cause, p.executed,
+    p.cause IN (${EXCLUDING}) AS excludes, p.evidence_kind, p.status, p.duration_ms, p.queued_ms,
     coalesce(p.attempts, 1) AS attempts, p.exit_code, p.output_bytes, (p.output_bytes + 3) // 4 AS tokens,
     p.given AS arguments, p.output, p.evidence
-  FROM (SELECT *, ${COMMAND} AS command FROM pairs) p LEFT JOIN steps s ON s.rollout = p.rollout`;
+  FROM pairs p LEFT JOIN steps s ON s.rollout = p.rollout`;
 
 const sums = `
   SELECT rollout, count(*) AS calls, ${['ok', 'model', 'infra', 'task', 'client', 'undetermined']
@@ -60,7 +51,7 @@ const sums = `
   FROM calls GROUP BY rollout`;
 
 const lasts = `
-  SELECT rollout, any_value(cause) FILTER (type = 'rollout_lost') AS lost_cause,
+  SELECT rollout, any_value(lost_cause) AS lost_cause,
     arg_max(how, "at") FILTER (type = 'rollout_ended') AS how,
     bool_or(type = 'rollout_ended' AND verdict = 'exclude') AS ended_excluded,
     arg_max(reasons, "at") FILTER (type = 'rollout_ended') AS reasons, max("at") FILTER (type = 'rollout_ended') AS ended_at
@@ -79,12 +70,12 @@ const rollouts = `
   FROM steps s LEFT JOIN sums c USING (rollout) LEFT JOIN lasts l USING (rollout)`;
 
 const attempts = `
-  SELECT e."at", e.rollout, e.call, s.job, s.task, s.image, s.step AS step, e.step AS phase, e.code, e.message
+  SELECT e."at", e.rollout, e.call, s.job, s.task, s.image, s.step AS step, e.phase, e.code, e.message
   FROM events e LEFT JOIN steps s USING (rollout) WHERE e.type = 'attempt_failed'`;
 
 const gradings = `
   SELECT e."at", e.rollout, coalesce(s.job, e.job) AS job, s.task, s.image, s.step, e.row, e.verdict, e.reasons, e.ending,
-    e.score, e.tries, e.durationMs AS duration_ms
+    e.score, e.tries, e.duration_ms
   FROM events e LEFT JOIN steps s USING (rollout) WHERE e.type = 'graded'`;
 
 const bursts = `

@@ -2,7 +2,7 @@ import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { commandFamily } from '../../../src/report/command-family.ts';
+import { commandWords, familyOf } from '../../../src/report/command-family.ts';
 import { Ledger } from '../../../src/report/ledger.ts';
 import { overview } from '../../../src/report/overview.ts';
 import { quote } from '../../../src/report/quote.ts';
@@ -175,11 +175,11 @@ test('the overview adds up and names examples', async () => {
     top_causes: [{ cause: 'engine_down', rollouts: 1, examples: ['s'] }],
   });
   expect(await overview(ledger, { job: "no'body" })).toMatchObject({ rollouts: { total: 0 } });
-  expect(await storyOf(ledger, 's')).toMatchObject({
+  expect(await storyOf(dataDir, 's')).toMatchObject({
     rollout: { verdict: 'exclude' },
     calls: [{ call: 'c' }, { call: 'd' }],
   });
-  expect(await storyOf(ledger, "'")).toBeNull();
+  expect(await storyOf(dataDir, "'")).toBeNull();
 });
 
 const FAMILIES: readonly (readonly [string, string])[] = [
@@ -200,7 +200,7 @@ const FAMILIES: readonly (readonly [string, string])[] = [
 test('families of commands', async () => {
   using ledger = await Ledger.open(dataDir, 'light');
   for (const [command, family] of FAMILIES) {
-    const sql = `SELECT ${commandFamily('c')} AS family FROM (SELECT ${quote(command)} AS c)`;
+    const sql = `SELECT ${familyOf('w')} AS family FROM (SELECT ${commandWords(quote(command))} AS w)`;
     expect([command, await ledger.rows(sql)]).toEqual([command, [{ family }]]);
   }
 });

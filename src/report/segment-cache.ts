@@ -1,0 +1,79 @@
+import { hash, randomUUID } from 'node:crypto';
+import { access, constants, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { eventsIn } from './events.ts';
+import { quote } from './quote.ts';
+
+const FOLDER = 'report-cache';
+
+/** Another way of reading the journal gives other files. */
+const FORM = hash('sha256', eventsIn(['-'], 'light')).slice(0, 8);
+
+/**
+ * Journal files that are written no more, as Parquet without arguments, outputs and evidence. The journal stays the truth: a
+ * copy is named for its file's size and time, so one that doesn't fit is never found, and the folder may be
+ * deleted at any time.
+ */
+export class SegmentCache {
+  readonly #connection: DuckDBConnection;
+  readonly #folder: string;
+
+  private constructor(connection: DuckDBConnection, folder: string) {
+    this.#connection = connection;
+    this.#folder = folder;
+  }
+
+  /** Null where this user may not write into the data folder. */
+  static async open(connection: DuckDBConnection, dataDir: string): Promise<SegmentCache | null> {
+    const folder = join(dataDir, FOLDER);
+    try {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await access(folder, constants.W_OK);
+    } catch (error) {
+      if (isRefusal(error)) return null;
+      throw error;
+    }
+    return new SegmentCache(connection, folder);
+  }
+
+  /** Paths of the copies of these files, made where they are missing; copies of other files are removed. */
+  async of(journal: string, names: readonly string[]): Promise<string[]> {
+    const copies = await Promise.all(names.map((name) => copyName(join(journal, name), name)));
+    const there = new Set(await readdir(this.#folder));
+    for (const [index, copy] of copies.entries())
+      if (!there.has(copy)) await this.#make(join(journal, names[index] ?? ''), copy);
+    await this.#tidy(copies, there);
+    return copies.map((copy) => join(this.#folder, copy));
+  }
+
+  /** Whole or not at all, also where two reports make the same one at once. */
+  async #make(file: string, copy: string): Promise<void> {
+    const unfinished = join(this.#folder, `${randomUUID()}.unfinished`);
+    try {
+      await this.#connection.run(
+        `COPY (${eventsIn([file], 'light')}) TO ${quote(unfinished)} (FORMAT parquet)`,
+      );
+      await rename(unfinished, join(this.#folder, copy));
+    } finally {
+      await rm(unfinished, { force: true });
+    }
+  }
+
+  async #tidy(wanted: readonly string[], there: ReadonlySet<string>): Promise<void> {
+    const kept = new Set(wanted);
+    const stale = [...there].filter((name) => name.endsWith('.parquet') && !kept.has(name));
+    await Promise.all(stale.map((name) => rm(join(this.#folder, name), { force: true })));
+  }
+}
+
+async function copyName(path: string, name: string): Promise<string> {
+  const { size, mtimeMs } = await stat(path);
+  return `${name}-${String(size)}-${String(Math.trunc(mtimeMs))}-${FORM}.parquet`;
+}
+
+function isRefusal(error: unknown): boolean {
+  return (
+    error instanceof Error && 'code' in error && ['EACCES', 'EPERM', 'EROFS'].includes(String(error.code))
+  );
+}
