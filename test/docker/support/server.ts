@@ -37,8 +37,11 @@ tasks:
 export class World implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'faultline-test-'));
   readonly #servers: Server[] = [];
+  readonly #engine: string | null;
 
-  constructor() {
+  /** @param engine Address of another engine than the machine's. */
+  constructor(engine: string | null = null) {
+    this.#engine = engine;
     cpSync(join(root, 'images'), join(this.folder, 'images'), { recursive: true });
     cpSync(join(root, 'test/images'), join(this.folder, 'images'), { recursive: true });
     for (const image of ['minimal', 'busybox', 'empty'])
@@ -64,7 +67,8 @@ export class World implements AsyncDisposable {
 
   /** The server as a process of its own, as users run it. */
   async start(environment: Readonly<Record<string, string>> = {}): Promise<Server> {
-    const server = await Server.start(this.folder, environment);
+    const engine = this.#engine === null ? {} : { DOCKER_HOST: this.#engine };
+    const server = await Server.start(this.folder, { ...engine, ...environment });
     this.#servers.push(server);
     return server;
   }
@@ -84,17 +88,20 @@ export class World implements AsyncDisposable {
   /** Containers that carry this world's label, running or not. */
   async containers(): Promise<string[]> {
     const filter = `label=faultline.controller=${this.controllerId}`;
-    const { stdout } = await promisify(execFile)('docker', ['ps', '-aq', '--no-trunc', '--filter', filter], {
-      timeout: 20_000,
-    });
+    const stdout = await this.#docker('ps', '-aq', '--no-trunc', '--filter', filter);
     return stdout.split('\n').filter((line) => line !== '');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const server of this.#servers) await server.stop();
     const left = await this.containers();
-    if (left.length > 0) await promisify(execFile)('docker', ['rm', '-f', ...left], { timeout: 60_000 });
+    if (left.length > 0) await this.#docker('rm', '-f', ...left);
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async #docker(...args: string[]): Promise<string> {
+    const host = this.#engine === null ? [] : ['-H', this.#engine];
+    return (await promisify(execFile)('docker', [...host, ...args], { timeout: 60_000 })).stdout;
   }
 }
 
@@ -141,6 +148,7 @@ export class Server {
     path: string,
     body?: unknown,
     headers: Record<string, string> = {},
+    signal: AbortSignal | null = null,
   ): Promise<Response> {
     return await fetch(this.url + path, {
       method,
@@ -149,6 +157,7 @@ export class Server {
         ...(body === undefined || typeof body === 'string' ? {} : { 'content-type': 'application/json' }),
         ...headers,
       },
+      signal,
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
   }
@@ -160,6 +169,7 @@ export class Server {
     call: string,
     args: unknown,
     more: object = {},
+    signal: AbortSignal | null = null,
   ): Promise<ToolReply> {
     const envelope = {
       type: 'function_call',
@@ -168,11 +178,8 @@ export class Server {
       name,
       arguments: JSON.stringify(args),
     };
-    const response = await this.request('POST', `/v1/tools/${name}`, {
-      ...envelope,
-      trace_id: rollout,
-      ...more,
-    });
+    const form = { ...envelope, trace_id: rollout, ...more };
+    const response = await this.request('POST', `/v1/tools/${name}`, form, {}, signal);
     const body = (await response.json()) as { output?: string };
     return { status: response.status, output: body.output ?? null, headers: response.headers };
   }
