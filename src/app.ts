@@ -1,8 +1,9 @@
 import fastify from 'fastify';
 import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
-import { requireToken } from './http/auth.ts';
+import { anywhere, requireToken } from './http/auth.ts';
 import { errorHandler, HttpError } from './http/errors.ts';
 import { fileRoutes } from './http/file-routes.ts';
+import { foreignRoutes } from './http/foreign-routes.ts';
 import { gradeRoutes } from './http/grade-routes.ts';
 import { healthRoutes } from './http/health-routes.ts';
 import { acceptJson } from './http/json-body.ts';
@@ -65,6 +66,10 @@ export async function buildApp(parts: HttpParts): Promise<App> {
     others.addHook('onRequest', requireToken(parts.token));
     mcpRoutes(others, parts);
     done();
+  });
+  await app.register(async (foreign: App) => {
+    foreign.addHook('onRequest', requireToken(parts.token, anywhere));
+    await foreignRoutes(foreign, parts);
   });
   await app.ready();
   return app;

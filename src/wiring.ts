@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { adaptersOf } from './adapters/adapters.ts';
+import type { AdapterParts } from './adapters/foreign-verb.ts';
 import { admissionSources, openAdmission, type Admission } from './admission/admission.ts';
 import type { BurstLog } from './admission/burst-log.ts';
 import { readHostFacts } from './admission/host-facts.ts';
@@ -15,6 +17,7 @@ import { systemClock } from './kernel/clock.ts';
 import type { Log } from './kernel/log.ts';
 import { McpEndpoint } from './mcp/endpoint.ts';
 import { loadCatalog } from './policy/load.ts';
+import type { Catalog } from './policy/schema.ts';
 import { seccompProfiles } from './policy/seccomp.ts';
 import { reap } from './rollouts/reaper.ts';
 import { Recovery } from './rollouts/recovery.ts';
@@ -77,10 +80,15 @@ export async function wire(config: Config, log: Log) {
     calls,
     transfer,
     gate,
-    mcp: new McpEndpoint({ catalog, rollouts, calls, version: VERSION }),
+    ...waysIn({ catalog, rollouts, sandboxes, calls, transfer }),
     metrics,
     log,
   };
+}
+
+/** The protocols of others, over the same calls as our own. */
+function waysIn(parts: AdapterParts & { catalog: Catalog; rollouts: Rollouts }) {
+  return { mcp: new McpEndpoint({ ...parts, version: VERSION }), adapters: adaptersOf(parts) };
 }
 
 /** How many sandboxes this host takes; what could be better about it goes into the log. */

@@ -1,14 +1,35 @@
 import { hash, timingSafeEqual } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { onRequestHookHandler } from 'fastify';
 import { HttpError } from './errors.ts';
 
 const BEARER = /^bearer +(\S+) *$/i;
+const BASIC = /^basic +(\S+) *$/i;
 
-/** Lets only requests with the bearer token through. Digests are compared, so neither length nor content shows in the time. */
-export function requireToken(token: string): onRequestHookHandler {
+/** Where a request carries its token. */
+export type TokenPlace = (headers: IncomingHttpHeaders) => string | undefined;
+
+export const bearer: TokenPlace = ({ authorization = '' }) => BEARER.exec(authorization)?.[1];
+
+/**
+ * Also where clients of other projects put it: `X-API-Key`, and the password of a URL such as
+ * `http://any:TOKEN@host/run_code`, the only place that one without a field for a token leaves.
+ */
+export const anywhere: TokenPlace = (headers) => {
+  const apiKey = headers['x-api-key'];
+  return bearer(headers) ?? (typeof apiKey === 'string' ? apiKey : undefined) ?? password(headers);
+};
+
+function password({ authorization = '' }: IncomingHttpHeaders): string | undefined {
+  const pair = Buffer.from(BASIC.exec(authorization)?.[1] ?? '', 'base64').toString();
+  return pair.includes(':') ? pair.slice(pair.indexOf(':') + 1) : undefined;
+}
+
+/** Lets only requests with the token through. Digests are compared, so neither length nor content shows in the time. */
+export function requireToken(token: string, place: TokenPlace = bearer): onRequestHookHandler {
   const expected = digest(token);
   return (request, _reply, done) => {
-    const given = BEARER.exec(request.headers.authorization ?? '')?.[1] ?? '';
+    const given = place(request.headers) ?? '';
     const right = timingSafeEqual(digest(given), expected);
     done(right ? undefined : new HttpError('unauthorized'));
   };

@@ -6,7 +6,7 @@ import type { GraderGate } from '../grading/gate.ts';
 import type { Admission } from '../admission/admission.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { RolloutId } from '../kernel/ids.ts';
+import type { CallId, RolloutId } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Catalog } from '../policy/schema.ts';
 import type { Opening, Rollouts } from '../rollouts/registry.ts';
@@ -39,6 +39,26 @@ export interface FileTransfer {
     body: AsyncIterable<Uint8Array>,
   ): Promise<{ readonly bytes: number; readonly sha256: string } | TransferProblem>;
   download(id: RolloutId, path: string): Promise<{ readonly body: Readable } | TransferProblem>;
+}
+
+/** A request in another project's form. */
+export interface ForeignCall {
+  readonly body: unknown;
+  readonly opening: Opening;
+  readonly callId: CallId | null;
+  readonly gone: AbortSignal;
+}
+
+export interface ForeignReply {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** Other projects' endpoints over our calls. */
+export interface Adapters {
+  /** @param options `once`: the rollout was made for this request and ends with it. */
+  runCode(call: ForeignCall, options: { readonly once: boolean }): Promise<ForeignReply>;
+  readonly sweRex: ReadonlyMap<string, (call: ForeignCall) => Promise<ForeignReply>>;
 }
 
 /** One client's session, which plays in one rollout. Several may play in the same, one after the other. */
@@ -74,6 +94,7 @@ export interface HttpParts {
   /** Null where no grader is configured. */
   readonly gate: GraderGate | null;
   readonly mcp: McpEndpoint;
+  readonly adapters: Adapters;
   readonly engine: SandboxEngine;
   readonly journal: Journal;
   readonly clock: Clock;

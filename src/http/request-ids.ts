@@ -33,6 +33,10 @@ export const rolloutHeader = (headers: IncomingHttpHeaders): RolloutId | undefin
 export const idempotencyHeader = (headers: IncomingHttpHeaders): CallId | undefined =>
   headerId(headers, 'idempotency-key', callId);
 
+/** What clients of other projects call their idempotency key. */
+export const requestIdHeader = (headers: IncomingHttpHeaders): CallId | undefined =>
+  headerId(headers, 'x-request-id', callId);
+
 /** How a request opens its rollout, should it be the first of it. */
 export function openingOf(
   id: RolloutId,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { admissionSources, openAdmission } from '../../../src/admission/admission.ts';
 import { liveCap } from '../../../src/admission/live-cap.ts';
 import { buildApp } from '../../../src/app.ts';
+import { adaptersOf } from '../../../src/adapters/adapters.ts';
 import type { GateParts, GraderGate } from '../../../src/grading/gate.ts';
 import type { App, FileTransfer } from '../../../src/http/parts.ts';
 import { Blobs } from '../../../src/journal/blobs.ts';
@@ -89,6 +90,7 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
     token: TOKEN,
     gate,
     mcp: new McpEndpoint({ catalog, rollouts, calls, version: '0' }),
+    adapters: adaptersOf({ rollouts, sandboxes, calls, transfer: options.transfer ?? noTransfer }),
     catalog,
     rollouts,
     sandboxes,

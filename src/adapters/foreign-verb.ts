@@ -1,0 +1,107 @@
+import { constants } from 'node:os';
+import type { Readable } from 'node:stream';
+import { z } from 'zod';
+import type { CallId, RolloutId } from '../kernel/ids.ts';
+import { UNAVAILABLE_TEXT } from '../outcome/render.ts';
+import type { Opening, Rollouts } from '../rollouts/registry.ts';
+import type { Rollout } from '../rollouts/rollout.ts';
+import type { Sandboxes } from '../rollouts/sandboxes.ts';
+import type { CallAnswer } from '../tools/call-answer.ts';
+import type { ToolCalls } from '../tools/call.ts';
+import { toolbox } from '../tools/toolbox.ts';
+import type { TransferProblem } from '../tools/transfer.ts';
+
+/** A request in another project's form. */
+export interface ForeignCall {
+  readonly body: unknown;
+  readonly opening: Opening;
+  /** Idempotency key, where the project's clients send one. */
+  readonly callId: CallId | null;
+  readonly gone: AbortSignal;
+}
+
+export interface ForeignReply {
+  readonly status: number;
+  /** Sent as JSON. */
+  readonly body: unknown;
+}
+
+export type ForeignVerb = (call: ForeignCall) => Promise<ForeignReply>;
+
+/** What adapters are made of: the same calls that every other way in takes. */
+export interface AdapterParts {
+  readonly rollouts: Pick<Rollouts, 'open'>;
+  readonly sandboxes: Pick<Sandboxes, 'end'>;
+  readonly calls: Pick<ToolCalls, 'call'>;
+  readonly transfer: {
+    upload(
+      opening: Opening,
+      path: string,
+      body: AsyncIterable<Uint8Array>,
+    ): Promise<{ readonly bytes: number } | TransferProblem>;
+    download(id: RolloutId, path: string): Promise<{ readonly body: Readable } | TransferProblem>;
+  };
+}
+
+/** A verb whose body has passed the schema. What hasn't is told as FastAPI does it, since both projects use that. */
+export function foreignVerb<Schema extends z.ZodType>(
+  schema: Schema,
+  serve: (request: z.output<Schema>, call: ForeignCall) => Promise<ForeignReply>,
+): ForeignVerb {
+  return async (call) => {
+    const parsed = schema.safeParse(call.body);
+    return parsed.success ? await serve(parsed.data, call) : detail(422, z.prettifyError(parsed.error));
+  };
+}
+
+export const done = (body: unknown): ForeignReply => ({ status: 200, body });
+export const detail = (status: number, text: string): ForeignReply => ({ status, body: { detail: text } });
+
+/** Not the model's doing, in the words of every 503. */
+export const unavailable = detail(503, UNAVAILABLE_TEXT);
+
+/** The adapters speak shell: a task without that tool isn't one for them. Null where it has it. */
+export function lacksShell({ task }: Rollout): string | null {
+  return toolbox(task).has('shell') ? null : `the task "${task.name}" has no shell tool`;
+}
+
+/** What a shell call brought, for forms that have no place for an outcome. */
+export interface ShellRun {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly timedOut: boolean;
+  readonly durationMs: number;
+}
+
+const NOTHING = { stdout: '', stderr: '', exit_code: null, signal: null, notice: null, duration_ms: 0 };
+
+/** @returns null for an ending that isn't the model's doing. */
+export function shellRun({ status, result, outcome }: CallAnswer): ShellRun | null {
+  if (status !== 200) return null;
+  const { stdout, stderr, notice, exit_code, signal, duration_ms } = result ?? NOTHING;
+  return {
+    stdout,
+    stderr: notice === null ? stderr : `${stderr}[${notice}]\n`,
+    exitCode: exit_code,
+    signal,
+    timedOut: outcome.cause === 'time_limit',
+    durationMs: duration_ms,
+  };
+}
+
+/** The exit status; a process that a signal ended has the signal's negative number, as Python counts. */
+export function processCode({ exitCode, signal }: ShellRun): number | null {
+  return signal === null ? exitCode : -constants.signals[signal as NodeJS.Signals];
+}
+
+/** The same as a shell counts. */
+export function shellCode({ exitCode, signal }: ShellRun): number | null {
+  return signal === null ? exitCode : 128 + constants.signals[signal as NodeJS.Signals];
+}
+
+/** A text as one word of a POSIX shell. */
+export function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}

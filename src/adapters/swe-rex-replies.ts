@@ -1,0 +1,46 @@
+import type { z } from 'zod';
+import type { TransferProblem } from '../tools/transfer.ts';
+import { detail, done, shellCode, unavailable, type ForeignReply, type ShellRun } from './foreign-verb.ts';
+import type { bashActionForm } from './swe-rex-forms.ts';
+
+type BashAction = z.output<typeof bashActionForm>;
+
+export function observed(form: BashAction, run: ShellRun): ForeignReply {
+  const output = bothStreams(run);
+  const code = shellCode(run);
+  if (form.check === 'ignore') return observation(output, null);
+  if (form.check === 'silent' || code === 0) return observation(output, code);
+  const told = `Here is the output:\n${JSON.stringify(output)}`;
+  return nonZero(form, `${failedWith(form.command, code)}. ${told}`);
+}
+
+export function observation(output: string, exitCode: number | null): ForeignReply {
+  return done({ output, exit_code: exitCode, failure_reason: '', expect_string: '', session_type: 'bash' });
+}
+
+export const bothStreams = ({ stdout, stderr }: ShellRun): string => stdout + stderr;
+
+/** What the client raises anew on its side. */
+export function raised(name: string, message: string): ForeignReply {
+  const class_path = name.includes('.') ? name : `swerex.exceptions.${name}`;
+  return { status: 511, body: { swerexception: { message, class_path, traceback: '', extra_info: {} } } };
+}
+
+export function nonZero({ error_msg: prefix }: { error_msg: string }, text: string): ForeignReply {
+  return raised('NonZeroExitCodeError', prefix === '' ? text : `${prefix}: ${text}`);
+}
+
+export function failedWith(command: string | readonly string[], code: number | null): string {
+  return `Command ${JSON.stringify(command)} failed with exit code ${String(code)}`;
+}
+
+export function noSession(name: string): ForeignReply {
+  return raised('SessionDoesNotExistError', `session '${name}' does not exist`);
+}
+
+export function fileProblem({ status, problem }: TransferProblem, path: string): ForeignReply {
+  if (status === 503) return unavailable;
+  if (status === 410) return detail(410, problem);
+  const missing = /no such file/i.test(problem);
+  return raised(missing ? 'builtins.FileNotFoundError' : 'builtins.OSError', `${problem}: '${path}'`);
+}

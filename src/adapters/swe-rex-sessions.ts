@@ -1,0 +1,22 @@
+import { randomUUID } from 'node:crypto';
+import { callId, type CallId } from '../kernel/ids.ts';
+import type { Rollout } from '../rollouts/rollout.ts';
+
+/**
+ * Which sessions of a rollout are open, read from the ids of its calls: what opens or closes one is a call itself.
+ * So it is known wherever the calls are, after a restart of the server too.
+ */
+export function sessionCallId(what: 'open' | 'close', session: string, key: CallId | null): CallId {
+  return callId(`swe-rex/${what}/${encodeURIComponent(session)}/${key ?? randomUUID()}`);
+}
+
+/** The names of the open ones. */
+export function openSessions(rollout: Rollout): ReadonlySet<string> {
+  const open = new Set<string>();
+  for (const id of rollout.calls.keys()) {
+    const [, what, name = ''] = /^swe-rex\/(open|close)\/([^/]*)\//.exec(id) ?? [];
+    if (what === 'open') open.add(decodeURIComponent(name));
+    if (what === 'close') open.delete(decodeURIComponent(name));
+  }
+  return open;
+}

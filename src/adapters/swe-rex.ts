@@ -1,0 +1,202 @@
+import { posix } from 'node:path';
+import { Readable } from 'node:stream';
+import { promisify } from 'node:util';
+import { unzip, type AsyncUnzipOptions, type Unzipped } from 'fflate';
+import type { z } from 'zod';
+import type { CallId } from '../kernel/ids.ts';
+import type { Rollout } from '../rollouts/rollout.ts';
+import {
+  detail, done, foreignVerb, lacksShell, processCode, quoted, shellRun, unavailable,
+  type AdapterParts, type ForeignCall, type ForeignReply, type ForeignVerb, type ShellRun,
+} from './foreign-verb.ts'; // prettier-ignore
+import {
+  actionForm, closeSessionForm, commandForm, createSessionForm, readFileForm, uploadForm,
+  writeFileForm,
+} from './swe-rex-forms.ts'; // prettier-ignore
+import {
+  bothStreams, failedWith, fileProblem, noSession, nonZero, observation, observed, raised,
+} from './swe-rex-replies.ts'; // prettier-ignore
+import { openSessions, sessionCallId } from './swe-rex-sessions.ts';
+
+/** Of all files of an uploaded folder together; more is refused before it is unpacked. */
+const UNZIPPED_BYTES = 512 * 2 ** 20;
+
+/** The endpoints of a SWE-ReX runtime server, each over one rollout. The README says what isn't covered. */
+export function sweRexVerbs(parts: AdapterParts): ReadonlyMap<string, ForeignVerb> {
+  const runtime = new SweRexRuntime(parts);
+  return new Map<string, ForeignVerb>([
+    ['is_alive', (call) => runtime.isAlive(call)],
+    ['create_session', foreignVerb(createSessionForm, (form, call) => runtime.createSession(form, call))],
+    ['run_in_session', foreignVerb(actionForm, (form, call) => runtime.runInSession(form, call))],
+    ['close_session', foreignVerb(closeSessionForm, (form, call) => runtime.closeSession(form, call))],
+    ['execute', foreignVerb(commandForm, (form, call) => runtime.execute(form, call))],
+    ['read_file', foreignVerb(readFileForm, (form, call) => runtime.readFile(form, call))],
+    ['write_file', foreignVerb(writeFileForm, (form, call) => runtime.writeFile(form, call))],
+    ['upload', foreignVerb(uploadForm, (form, call) => runtime.upload(form, call))],
+    ['close', (call) => runtime.close(call)],
+  ]);
+}
+
+class SweRexRuntime {
+  readonly #parts: AdapterParts;
+
+  constructor(parts: AdapterParts) {
+    this.#parts = parts;
+  }
+
+  async isAlive({ opening }: ForeignCall): Promise<ForeignReply> {
+    const { state } = await this.#parts.rollouts.open(opening);
+    const alive = state === 'opened' || state === 'live';
+    return done({ is_alive: alive, message: alive ? '' : `the rollout is ${state}` });
+  }
+
+  async createSession(form: z.output<typeof createSessionForm>, call: ForeignCall): Promise<ForeignReply> {
+    const rollout = await this.#parts.rollouts.open(call.opening);
+    const open = openSessions(rollout);
+    if (open.has(form.session)) return raised('SessionExistsError', `session ${form.session} already exists`);
+    if (open.size > 0)
+      return raised('SwerexException', `one session at a time: ${[...open].join(', ')} is open`);
+    const id = sessionCallId('open', form.session, call.callId);
+    const command = form.startup_source.map((file) => `. ${quoted(file)}`).join('\n');
+    return await this.#shell(rollout, call, id, `exec 2>&1\n${command}`, form.startup_timeout, (run) =>
+      done({ output: bothStreams(run), session_type: 'bash' }),
+    );
+  }
+
+  async runInSession(form: z.output<typeof actionForm>, call: ForeignCall): Promise<ForeignReply> {
+    const rollout = await this.#parts.rollouts.open(call.opening);
+    if (!openSessions(rollout).has(form.session)) return noSession(form.session);
+    // A command that ran out of its time has been ended already, with everything that it started.
+    if (form.action_type === 'bash_interrupt') return observation('', 0);
+    if (form.is_interactive_command || form.is_interactive_quit || form.expect.length > 0)
+      return raised('SwerexException', 'interactive programs are not covered: a command has no terminal');
+    const { command, timeout } = form;
+    return await this.#shell(rollout, call, call.callId, `exec 2>&1\n${command}`, timeout, (run) =>
+      observed(form, run),
+    );
+  }
+
+  async closeSession(form: z.output<typeof closeSessionForm>, call: ForeignCall): Promise<ForeignReply> {
+    const rollout = await this.#parts.rollouts.open(call.opening);
+    if (!openSessions(rollout).has(form.session)) return noSession(form.session);
+    const id = sessionCallId('close', form.session, call.callId);
+    return await this.#shell(rollout, call, id, 'cd /', null, () => done({ session_type: 'bash' }));
+  }
+
+  async execute(form: z.output<typeof commandForm>, call: ForeignCall): Promise<ForeignReply> {
+    const rollout = await this.#parts.rollouts.open(call.opening);
+    return await this.#shell(rollout, call, call.callId, subprocess(form), form.timeout, (run) => {
+      const exit_code = processCode(run);
+      const { stdout, stderr } = run;
+      if (!form.check || exit_code === 0) return done({ stdout, stderr, exit_code });
+      const streams = `Stdout:\n${JSON.stringify(stdout)}\nStderr:\n${JSON.stringify(stderr)}`;
+      return nonZero(form, `${failedWith(form.command, exit_code)}. ${streams}`);
+    });
+  }
+
+  async readFile(form: z.output<typeof readFileForm>, { opening }: ForeignCall): Promise<ForeignReply> {
+    await this.#parts.rollouts.open(opening);
+    const found = await this.#parts.transfer.download(opening.id, form.path);
+    if ('problem' in found) return fileProblem(found, form.path);
+    const bytes = Buffer.concat((await found.body.toArray()) as Uint8Array[]);
+    try {
+      const decoder = new TextDecoder(form.encoding ?? 'utf-8', {
+        fatal: (form.errors ?? 'strict') === 'strict',
+        ignoreBOM: true,
+      });
+      return done({ content: decoder.decode(bytes) });
+    } catch (error) {
+      // Of an encoding that nobody knows, or of bytes that aren't in it.
+      if (error instanceof RangeError) return raised('builtins.LookupError', error.message);
+      return raised('builtins.ValueError', `${form.path} is not ${form.encoding ?? 'utf-8'} text`);
+    }
+  }
+
+  async writeFile(form: z.output<typeof writeFileForm>, call: ForeignCall): Promise<ForeignReply> {
+    return (await this.#put(call, form.path, Buffer.from(form.content))) ?? done({});
+  }
+
+  async upload(form: z.output<typeof uploadForm>, call: ForeignCall): Promise<ForeignReply> {
+    if (!form.unzip) return (await this.#put(call, form.target_path, form.file)) ?? done({});
+    const files = await unzipped(form.file);
+    if (files === null) return detail(413, `more than ${String(UNZIPPED_BYTES)} bytes, or no zip file`);
+    for (const [name, content] of Object.entries(files)) {
+      const path = posix.join(form.target_path, posix.join('/', name));
+      const problem = await this.#put(call, path, content);
+      if (problem !== null) return problem;
+    }
+    return done({});
+  }
+
+  async close({ opening }: ForeignCall): Promise<ForeignReply> {
+    await this.#parts.sandboxes.end(await this.#parts.rollouts.open(opening), 'deleted');
+    return done({});
+  }
+
+  async #put({ opening }: ForeignCall, path: string, content: Uint8Array): Promise<ForeignReply | null> {
+    const put = await this.#parts.transfer.upload(opening, path, Readable.from([content]));
+    return 'problem' in put ? fileProblem(put, path) : null;
+  }
+
+  /** One shell call of the rollout; `reply` for an ending that the form can tell. Times are seconds here. */
+  async #shell(
+    rollout: Rollout,
+    { opening, gone }: ForeignCall,
+    id: CallId | null,
+    command: string,
+    timeout: number | null,
+    reply: (run: ShellRun) => ForeignReply,
+  ): Promise<ForeignReply> {
+    const lacks = lacksShell(rollout);
+    if (lacks !== null) return detail(400, lacks);
+    const limitMs = timeout === null ? rollout.task.policy.times.call_max : Math.ceil(timeout * 1000);
+    const answer = await this.#parts.calls.call({
+      opening,
+      callId: id,
+      tool: 'shell',
+      arguments: { command, timeout_ms: limitMs },
+      gone,
+    });
+    const run = shellRun(answer);
+    if (run === null) return answer.status === 410 ? detail(410, answer.output) : unavailable;
+    if (!run.timedOut) return reply(run);
+    return raised('CommandTimeoutError', `timeout after ${String(limitMs / 1000)} seconds`);
+  }
+}
+
+type Command = z.output<typeof commandForm>;
+
+/** As `subprocess.run` takes it. By exec, which leaves the session's directory and variables as they are. */
+function subprocess({ command, shell, env, cwd, merge_output_streams: merge }: Command): string {
+  const argv = typeof command === 'string' ? [command] : command;
+  const words = (shell ? ['/bin/sh', '-c', ...argv] : argv).map(quoted).join(' ');
+  const clean = env === null ? '' : `env -i ${assignments(env)} `;
+  const place = cwd === null ? '' : `cd ${quoted(cwd)} && `;
+  return `${place}exec ${clean}${words} </dev/null${merge ? ' 2>&1' : ''}`;
+}
+
+function assignments(env: Readonly<Record<string, string>>): string {
+  return Object.entries(env)
+    .map(([name, value]) => quoted(`${name}=${value}`))
+    .join(' ');
+}
+
+const inflate = promisify(
+  (data: Uint8Array, options: AsyncUnzipOptions, told: (error: Error | null, files: Unzipped) => void) => {
+    unzip(data, options, told);
+  },
+);
+
+/** The files of an archive; null where it is none or holds too much. */
+async function unzipped(archive: Uint8Array): Promise<Unzipped | null> {
+  let bytes = 0;
+  try {
+    const files = await inflate(archive, {
+      filter: ({ name, originalSize }) => !name.endsWith('/') && (bytes += originalSize) <= UNZIPPED_BYTES,
+    });
+    return bytes > UNZIPPED_BYTES ? null : files;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && typeof error.code === 'number') return null; // A FlateError.
+    throw error;
+  }
+}

@@ -1,0 +1,55 @@
+import { randomUUID } from 'node:crypto';
+import multipart from '@fastify/multipart';
+import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { rolloutId } from '../kernel/ids.ts';
+import { clientGone } from './client-gone.ts';
+import { HttpError } from './errors.ts';
+import { UPLOAD_BYTES } from './file-routes.ts';
+import type { App, HttpParts } from './parts.ts';
+import { headerValue, openingOf, requestIdHeader, rolloutHeader } from './request-ids.ts';
+import { rolloutParamsSchema, taskQuerySchema } from './wire.ts';
+
+const sweRexParams = rolloutParamsSchema.extend({ verb: z.string() });
+
+/** Other projects' endpoints, in their forms. Needs a scope of its own: some bodies are multipart forms here. */
+export async function foreignRoutes(app: App, { adapters }: HttpParts): Promise<void> {
+  // A field is its text, a file its bytes; past the limit it is a 413.
+  await app.register(multipart, { attachFieldsToBody: 'keyValues', limits: { fileSize: UPLOAD_BYTES } });
+  const options = { bodyLimit: UPLOAD_BYTES, schema: { hide: true, querystring: taskQuerySchema } };
+
+  app.post('/run_code', options, async ({ headers, query, body }, reply) => {
+    const named = rolloutHeader(headers);
+    const id = named ?? rolloutId(`run-code-${randomUUID()}`);
+    const opening = openingOf(id, headers, { task: query.task });
+    reply.header('x-rollout-id', headerValue(id));
+    const call = { body, opening, callId: requestIdHeader(headers) ?? null, gone: clientGone(reply) };
+    return await send(reply, adapters.runCode(call, { once: named === undefined }));
+  });
+
+  app.route({
+    ...options,
+    method: ['GET', 'POST'],
+    url: '/swe-rex/:rollout/:verb',
+    schema: { ...options.schema, params: sweRexParams },
+    handler: async (request, reply) => {
+      const { params, query, headers, body } = request;
+      const verb = adapters.sweRex.get(params.verb);
+      if (verb === undefined) throw new HttpError('unknown_route');
+      return await send(
+        reply,
+        verb({
+          body,
+          opening: openingOf(params.rollout, headers, { task: query.task }),
+          callId: requestIdHeader(headers) ?? null,
+          gone: clientGone(reply),
+        }),
+      );
+    },
+  });
+}
+
+async function send(reply: FastifyReply, answer: ReturnType<HttpParts['adapters']['runCode']>) {
+  const { status, body } = await answer;
+  return reply.code(status).send(body);
+}
