@@ -6,12 +6,18 @@ import type { Platform } from '../../src/cli/demo/platform.ts';
 import { DEMO_LABEL, removeLabelled, templateOf } from '../../src/cli/demo/reference.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { Deadline } from '../../src/kernel/deadline.ts';
-import type { Task } from '../../src/policy/schema.ts';
+import type { Catalog, Task } from '../../src/policy/schema.ts';
+import { seccompProfiles } from '../../src/policy/seccomp.ts';
 import { BUILT_AGENT } from '../../src/sandbox/docker/agent-volume.ts';
 import type { DockerConnection } from '../../src/sandbox/docker/docker-connection.ts';
 import { DockerEngine } from '../../src/sandbox/docker/docker-engine.ts';
 import type { Sandbox } from '../../src/sandbox/sandbox.ts';
 import { callLimits } from '../../src/tools/tool.ts';
+
+export interface Configuration {
+  readonly catalog: Catalog;
+  readonly policiesDir: string;
+}
 
 /** One way to run `true` in a sandbox that is already there. */
 export interface Way extends AsyncDisposable {
@@ -72,7 +78,8 @@ export class BareAgent implements Way {
     this.#task = task;
   }
 
-  static async start(task: Task): Promise<BareAgent> {
+  static async start({ catalog, policiesDir }: Configuration): Promise<BareAgent> {
+    const task = catalog.defaultTask;
     const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
     const controllerId = `bench-${randomBytes(4).toString('hex')}`;
     const engine = await DockerEngine.connect({
@@ -80,6 +87,7 @@ export class BareAgent implements Way {
       clock: systemClock,
       log: silent,
       agent: BUILT_AGENT,
+      seccompProfiles: seccompProfiles(policiesDir, catalog.policies.values()),
     });
     const spec = { image: task.image, policy: task.policy, poolClass: 'bench' };
     const sandbox = await engine.start(spec, Deadline.after(systemClock, 'sandbox_start', 60_000));
@@ -138,12 +146,17 @@ export class DockerExec implements Way {
     this.#run = run;
   }
 
-  /** In a plain twin of a sandbox that runs now: same image, limits and runtime. */
-  static async start(connection: DockerConnection): Promise<DockerExec> {
+  /** In a plain twin of a sandbox that runs now: same image and limits, and the runtime that is named. */
+  static async start(connection: DockerConnection, runtime: string): Promise<DockerExec> {
     const run = `bench-${randomBytes(4).toString('hex')}`;
     const { create } = await templateOf(connection, PLAIN_IMAGE);
+    const twin: { readonly HostConfig?: object } = create;
     const container = await within(
-      connection.docker.createContainer({ ...create, Labels: { [DEMO_LABEL]: run } }),
+      connection.docker.createContainer({
+        ...twin,
+        HostConfig: { ...twin.HostConfig, Runtime: runtime },
+        Labels: { [DEMO_LABEL]: run },
+      }),
     );
     await within(container.start());
     return new DockerExec(connection, container.id, run);

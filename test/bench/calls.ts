@@ -6,16 +6,18 @@ import { buildImages, writeConfiguration } from '../../src/cli/demo/images.ts';
 import { Platform } from '../../src/cli/demo/platform.ts';
 import { Server } from '../../src/cli/demo/server.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { Deadline } from '../../src/kernel/deadline.ts';
 import { loadCatalog } from '../../src/policy/load.ts';
 import { DockerConnection } from '../../src/sandbox/docker/docker-connection.ts';
 import { BareAgent, BashAlone, DockerExec, HttpCalls } from './call-ways.ts';
 import { renderTable, summary } from './call-table.ts';
+import { Walk } from './walk-way.ts';
 import { interleaved } from './interleaved.ts';
 import { underLoad } from './load.ts';
 
 /**
- * What a call costs: through HTTP with evidence and flushed journal, by the agent alone, by the engine's exec
- * and by bash alone on this machine, all in turn in one run; then how many calls a second 100 sandboxes take together.
+ * What a call costs: through HTTP, without HTTP, without a journal, by the agent alone, by the engine's exec in two
+ * runtimes and by bash alone on this machine, all in turn in one run; then how many calls a second 100 sandboxes take together.
  * Without a warm pool: it would be filled again during the measurement, with both cores.
  */
 
@@ -43,16 +45,24 @@ async function main(): Promise<void> {
   const configuration = await writeConfiguration(folder, [], { pool: { min: 0, max: 0 } });
   const server = cleanup.use(await Server.start(folder, configuration));
   const platform = cleanup.use(new Platform(server.url, server.token));
-  const { defaultTask } = loadCatalog({
+  const catalog = loadCatalog({
     ...configuration,
     taskFile: join(configuration.policiesDir, 'tasks.yaml'),
   });
 
   const http = cleanup.use(await HttpCalls.open(platform));
-  const agent = cleanup.use(await BareAgent.start(defaultTask));
-  const exec = cleanup.use(await DockerExec.start(connection));
+  const flushed = cleanup.use(
+    await Walk.open({ ...configuration, catalog }, join(folder, 'flushed'), 'flushed'),
+  );
+  const forgotten = cleanup.use(
+    await Walk.open({ ...configuration, catalog }, join(folder, 'forgotten'), 'forgotten'),
+  );
+  const agent = cleanup.use(await BareAgent.start({ ...configuration, catalog }));
+  const { runtimes } = await connection.info(Deadline.after(systemClock, 'engine_request', 10_000));
+  const crun = cleanup.use(await DockerExec.start(connection, runtimes.includes('crun') ? 'crun' : 'runc'));
+  const runc = cleanup.use(await DockerExec.start(connection, 'runc'));
   const bash = cleanup.use(new BashAlone());
-  const ways = await interleaved({ http, agent, exec, bash }, Number(given.rounds));
+  const ways = await interleaved({ http, flushed, forgotten, agent, crun, runc, bash }, Number(given.rounds));
   const load = await underLoad(platform, Number(given.sandboxes), Number(given.seconds) * 1000);
   const figures = summary(ways, load);
   console.log(renderTable(figures));

@@ -1,5 +1,5 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
@@ -68,7 +68,7 @@ export async function writeConfiguration(
     await writeFile(join(imagesDir, name, 'image.yaml'), stringify({ reference: imageReference(fs) }));
     tasks[name] = { image: name, tools: ['shell', 'python'], when: [{ pointer: '/fs', equals: fs }] };
   }
-  await mkdir(policiesDir, { recursive: true });
+  await cp(join(dirname(POLICY), 'seccomp'), join(policiesDir, 'seccomp'), { recursive: true });
   const policy = { ...(parse(await readFile(POLICY, 'utf8')) as object), ...changes };
   await writeFile(join(policiesDir, 'default.yaml'), stringify(policy));
   await writeFile(join(policiesDir, 'tasks.yaml'), stringify({ default: taskName(PLAIN_IMAGE), tasks }));

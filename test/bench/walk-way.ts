@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto';
+import { openAdmission } from '../../src/admission/admission.ts';
+import { readHostFacts } from '../../src/admission/host-facts.ts';
+import { liveCap } from '../../src/admission/live-cap.ts';
+import { Blobs } from '../../src/journal/blobs.ts';
+import type { JournalEvent, NewEvent } from '../../src/journal/event.ts';
+import { FileJournal } from '../../src/journal/file-journal.ts';
+import type { Journal, PlacedEvent, Position } from '../../src/journal/journal.ts';
+import { systemClock as clock } from '../../src/kernel/clock.ts';
+import { callId, rolloutId } from '../../src/kernel/ids.ts';
+import { seccompProfiles } from '../../src/policy/seccomp.ts';
+import { Recovery } from '../../src/rollouts/recovery.ts';
+import { Rollouts } from '../../src/rollouts/registry.ts';
+import { Replay } from '../../src/rollouts/replay.ts';
+import { Sandboxes } from '../../src/rollouts/sandboxes.ts';
+import { DockerEngine } from '../../src/sandbox/docker/docker-engine.ts';
+import { ToolCalls } from '../../src/tools/call.ts';
+import { redo } from '../../src/tools/prepared-call.ts';
+import type { Configuration, Way } from './call-ways.ts';
+
+const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** What the journal costs is seen by leaving it out. Not for use: nothing of it survives. */
+class ForgottenJournal implements Journal {
+  readonly skippedLines = 0;
+  #offset = 0;
+
+  append(_event: NewEvent): Promise<Position> {
+    return Promise.resolve({ file: 'nowhere', offset: this.#offset++, bytes: 0 });
+  }
+  read(): Promise<JournalEvent> {
+    return Promise.reject(new Error('nothing is kept here'));
+  }
+  async *events(): AsyncIterable<PlacedEvent> {
+    // There are none.
+  }
+  flush(): Promise<void> {
+    return Promise.resolve();
+  }
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** A call from `ToolCalls` down, in this process: arguments, turn, agent, evidence, judgement; with a journal or without. */
+export class Walk implements Way {
+  readonly #calls: ToolCalls;
+  readonly #end: () => Promise<void>;
+  #count = 0;
+
+  private constructor(calls: ToolCalls, end: () => Promise<void>) {
+    this.#calls = calls;
+    this.#end = end;
+  }
+
+  static async open(
+    { catalog, policiesDir }: Configuration,
+    dataDir: string,
+    kind: 'flushed' | 'forgotten',
+  ): Promise<Walk> {
+    const controllerId = `bench-${randomBytes(4).toString('hex')}`;
+    const engine = await DockerEngine.connect({
+      controllerId,
+      clock,
+      log,
+      seccompProfiles: seccompProfiles(policiesDir, catalog.policies.values()),
+    });
+    const journal = kind === 'flushed' ? await FileJournal.open({ dataDir, clock }) : new ForgottenJournal();
+    const cap = liveCap(await readHostFacts());
+    const { removals, retries, pool } = openAdmission({ engine, clock, log, startsAtOnce: 4, cap });
+    const replay = new Replay({ journal, blobs: await Blobs.at(dataDir), redo });
+    const recovery = new Recovery({ engine, removals, retries, replay, journal, clock });
+    const rollouts = new Rollouts({ catalog, journal, clock });
+    const sandboxes = new Sandboxes({ supply: pool, removals, engine, recovery, journal, clock });
+    const calls = new ToolCalls({ rollouts, sandboxes, journal, clock, onFinished: () => undefined });
+    const end = async (): Promise<void> => {
+      for (const rollout of rollouts.all()) await sandboxes.end(rollout, 'deleted');
+      await removals.idle();
+      calls[Symbol.dispose]();
+      await engine[Symbol.asyncDispose]();
+      await journal[Symbol.asyncDispose]();
+    };
+    const way = new Walk(calls, end);
+    await way.once();
+    return way;
+  }
+
+  async once(): Promise<void> {
+    const { status, output } = await this.#calls.call({
+      opening: { id: rolloutId('bench') },
+      callId: callId(`call_${String(this.#count++)}`),
+      tool: 'shell',
+      arguments: { command: 'true' },
+    });
+    if (status !== 200 || output !== '') throw new Error(`answered with ${String(status)}: ${output}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#end();
+  }
+}
