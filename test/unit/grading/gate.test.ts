@@ -20,19 +20,21 @@ interface Bench {
 }
 interface BenchOptions {
   readonly excluded?: ExcludedRule;
+  readonly recovered?: 'forward' | 'exclude';
   readonly pendingMs?: number;
   readonly requestMs?: number;
   readonly url?: string;
 }
 
 async function bench(replies: Parameters<typeof fakeGrader>, options: BenchOptions = {}): Promise<Bench> {
-  const { excluded = { kind: 'withhold' }, pendingMs = 5000, requestMs = 5000 } = options;
+  const { excluded = { kind: 'withhold' }, recovered = 'forward' } = options;
+  const { pendingMs = 5000, requestMs = 5000 } = options;
   const grader = await fakeGrader(...replies);
   const url = options.url ?? grader.url;
   const server = await testServer({
     gate: (parts) => {
       const client = new GraderClient({ url, token: 'grader-token', requestMs, clock: parts.clock });
-      return new GraderGate({ ...parts, grader: client, excluded, recovered: 'forward', pendingMs });
+      return new GraderGate({ ...parts, grader: client, excluded, recovered, pendingMs });
     },
   });
   open.push(grader, server);
@@ -63,6 +65,36 @@ async function excludedRollout(options: BenchOptions = {}): Promise<Bench> {
   expect((await call(made, 'call_1')).statusCode).toBe(503);
   return made;
 }
+
+/** Its sandbox is lost in the second call, and rebuilt. */
+async function recoveredRollout(options: BenchOptions): Promise<Bench> {
+  const made = await bench([answers(200, '{"score": 1}')], options);
+  await call(made, 'call_1', 'ls');
+  let lost = false;
+  made.server.engine.script = () => {
+    if (lost) return Promise.resolve('ls');
+    lost = true;
+    return Promise.reject(new SandboxFault('lost', 'gone', { executed: 'yes' }));
+  };
+  expect((await call(made, 'call_2', 'ls')).statusCode).toBe(200);
+  return made;
+}
+
+describe('a rollout that is valid after a replay', () => {
+  test('is forwarded, and the grader is told', async () => {
+    const made = await recoveredRollout({});
+    expect((await grade(made)).statusCode).toBe(200);
+    expect(made.grader.asked[0]?.body).toMatchObject({
+      faultline: { verdict: 'valid', recovered: 'replay', counts: { calls: 2, ok: 1, recovered: 1 } },
+    });
+  });
+
+  test('is withheld where the operator wants it so', async () => {
+    const made = await recoveredRollout({ recovered: 'exclude' });
+    expect((await grade(made)).statusCode).toBe(503);
+    expect(await gradings(made)).toMatchObject([{ verdict: 'exclude', ending: 'withheld', score: null }]);
+  });
+});
 
 describe('a rollout that may be graded', () => {
   test('goes to the grader as it came, with verdict and summary; the answer comes back byte for byte', async () => {
