@@ -1,7 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
 /** `unit` and `contract` need no engine; the others use the real one, and share its two cores, so run file by file. */
-const project = (name: string, options: { testTimeout: number; fileParallelism: boolean }) => ({
+const project = (
+  name: string,
+  options: { testTimeout: number; fileParallelism: boolean; maxConcurrency?: number },
+) => ({
   test: {
     name,
     root: import.meta.dirname + '/..',
@@ -16,6 +19,7 @@ export default defineConfig({
     projects: [
       project('unit', { testTimeout: 20_000, fileParallelism: true }),
       project('contract', { testTimeout: 60_000, fileParallelism: false }),
+      project('hostile', { testTimeout: 180_000, fileParallelism: false, maxConcurrency: 4 }),
       project('docker', { testTimeout: 180_000, fileParallelism: false }),
     ],
   },

@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { z } from 'zod';
 import { decodeOutput } from '../outcome/text.ts';
 import { decodeListing, decodeMatches } from '../protocol/listing.ts';
@@ -5,6 +6,11 @@ import type { Ending } from '../protocol/messages.ts';
 import type { Policy } from '../policy/schema.ts';
 import { errnoText } from './errno.ts';
 import type { Shown, Tool } from './tool.ts';
+
+/** What the agent says of pipes, devices and sockets, which file work never opens. */
+const { EINVAL } = constants.errno;
+
+const fileProblem = (errno: number): string => (errno === EINVAL ? 'not a regular file' : errnoText(errno));
 
 /** The most a file tool reads at once: what fits into one answer of the platform. */
 const READ_BYTES = 512 * 1024;
@@ -19,7 +25,7 @@ const timeoutMs = (_input: unknown, policy: Policy): number => policy.times.call
 /** File work either succeeded and shows `text`, or failed and shows why. */
 function fileResult(ending: Ending, text: () => string): Shown {
   const nothing = { exit_code: null, signal: null, truncated: false };
-  if (ending.errno !== 0) return { ...nothing, stdout: '', stderr: errnoText(ending.errno) };
+  if (ending.errno !== 0) return { ...nothing, stdout: '', stderr: fileProblem(ending.errno) };
   return { ...nothing, stdout: text(), stderr: '' };
 }
 
