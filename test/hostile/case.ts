@@ -21,6 +21,8 @@ const expectation = z.strictObject({
   evidence: z.record(z.string(), z.json()).optional(),
   /** How counters of the sandbox's own cgroup moved during the call. */
   counters: z.record(z.string(), z.enum(['rises', 'stays'])).optional(),
+  /** The reply is there by then, on a busy machine too. */
+  within_ms: z.int().positive().optional(),
 });
 
 const call = expectation.extend({
@@ -29,8 +31,6 @@ const call = expectation.extend({
   tool: z.string().optional(),
   arguments: z.record(z.string(), z.json()).optional(),
   timeout_ms: z.int().positive().optional(),
-  /** The reply is there by then, on a busy machine too. */
-  within_ms: z.int().positive().optional(),
   /** Repeated with a new id until it is as expected, at most so often; what comes before is held to the causes of `meanwhile`. */
   tries: z.int().min(1).default(1),
   meanwhile: oneOrMore(cause).optional(),

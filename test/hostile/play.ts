@@ -19,7 +19,6 @@ export interface Played {
 }
 
 interface Sent {
-  readonly call: HostileCall;
   readonly callId: string;
   readonly reply: ToolReply;
   readonly tookMs: number;
@@ -80,7 +79,7 @@ async function send(
     const tookMs = performance.now() - began;
     const last = attempt === call.tries || (expected.sees?.test(reply.output ?? '') ?? true);
     const meanwhile: Expectation = call.meanwhile === undefined ? {} : { cause: call.meanwhile };
-    sent.push({ call, callId, reply, tookMs, expected: last ? expected : meanwhile });
+    sent.push({ callId, reply, tookMs, expected: last ? expected : meanwhile });
     if (last) break;
     await pause(PAUSE_BETWEEN_TRIES_MS);
   }
@@ -97,7 +96,7 @@ function toolOf({ shell, python, tool, arguments: given, timeout_ms }: HostileCa
 
 /** What is not as it should be of one call. */
 function judge(
-  { call, callId, reply, tookMs, expected }: Sent,
+  { callId, reply, tookMs, expected }: Sent,
   ending: EventOf<'call_finished'> | undefined,
 ): string[] {
   const text = reply.output ?? '';
@@ -113,7 +112,7 @@ function judge(
     [!never.test(text), `sees ${shown}, which matches ${String(never)}`],
     [allowed, `is ${cause}, not ${String(expected.cause)}: ${shown}`],
     [attribution === 'ok' || attribution === 'model', `is put down to ${attribution} (${cause})`],
-    [tookMs <= (call.within_ms ?? Infinity), `took ${tookMs.toFixed(0)} ms`],
+    [tookMs <= (expected.within_ms ?? Infinity), `took ${tookMs.toFixed(0)} ms`],
     [attribution === causes[cause].attribution, `${cause} is not ${attribution} in the table`],
   ];
   const wrong = checks.filter(([right]) => !right).map(([, what]) => what);
