@@ -21,9 +21,14 @@ export function observation(output: string, exitCode: number | null): ForeignRep
 export const bothStreams = ({ stdout, stderr }: ShellRun): string => stdout + stderr;
 
 /** What the client raises anew on its side. */
-export function raised(name: string, message: string): ForeignReply {
+export function raised(name: string, message: string, extra_info: object = {}): ForeignReply {
   const class_path = name.includes('.') ? name : `swerex.exceptions.${name}`;
-  return { status: 511, body: { swerexception: { message, class_path, traceback: '', extra_info: {} } } };
+  return { status: 511, body: { swerexception: { message, class_path, traceback: '', extra_info } } };
+}
+
+export function badSyntax(command: string, { stdout, stderr }: ShellRun): ForeignReply {
+  const text = `Error (exit code 2) while checking bash command\n${JSON.stringify(command)}\n${stderr}${stdout}`;
+  return raised('BashIncorrectSyntaxError', text, { bash_stdout: stdout, bash_stderr: stderr });
 }
 
 export function nonZero({ error_msg: prefix }: { error_msg: string }, text: string): ForeignReply {

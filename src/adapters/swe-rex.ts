@@ -6,7 +6,7 @@ import type { z } from 'zod';
 import type { CallId } from '../kernel/ids.ts';
 import type { Rollout } from '../rollouts/rollout.ts';
 import {
-  detail, done, foreignVerb, lacksShell, processCode, quoted, shellRun, unavailable,
+  detail, done, foreignVerb, lacksShell, processCode, quoted, shellCode, shellRun, unavailable,
   type AdapterParts, type ForeignCall, type ForeignReply, type ForeignVerb, type ShellRun,
 } from './foreign-verb.ts'; // prettier-ignore
 import {
@@ -14,12 +14,15 @@ import {
   writeFileForm,
 } from './swe-rex-forms.ts'; // prettier-ignore
 import {
-  bothStreams, failedWith, fileProblem, noSession, nonZero, observation, observed, raised,
+  badSyntax, bothStreams, failedWith, fileProblem, noSession, nonZero, observation, observed, raised,
 } from './swe-rex-replies.ts'; // prettier-ignore
 import { openSessions, sessionCallId } from './swe-rex-sessions.ts';
 
 /** Of all files of an uploaded folder together; more is refused before it is unpacked. */
 const UNZIPPED_BYTES = 512 * 2 ** 20;
+
+/** How bash and dash end on a command that they can't parse; other programs use it too. */
+const SYNTAX_ERROR = 2;
 
 /** The endpoints of a SWE-ReX runtime server, each over one rollout. The README says what isn't covered. */
 export function sweRexVerbs(parts: AdapterParts): ReadonlyMap<string, ForeignVerb> {
@@ -71,9 +74,22 @@ class SweRexRuntime {
     if (form.is_interactive_command || form.is_interactive_quit || form.expect.length > 0)
       return raised('SwerexException', 'interactive programs are not covered: a command has no terminal');
     const { command, timeout } = form;
-    return await this.#shell(rollout, call, call.callId, `exec 2>&1\n${command}`, timeout, (run) =>
-      observed(form, run),
-    );
+    return await this.#shell(rollout, call, call.callId, `exec 2>&1\n${command}`, timeout, async (run) => {
+      const ranNothing =
+        shellCode(run) === SYNTAX_ERROR && (await this.#syntaxProblem(rollout, call, command));
+      return ranNothing || observed(form, run);
+    });
+  }
+
+  /** What a second look by `bash -n` says of a command that may be none; null where it is one. */
+  async #syntaxProblem(rollout: Rollout, call: ForeignCall, command: string): Promise<ForeignReply | null> {
+    const look = `exec bash -n -c ${quoted(command)}`;
+    let problem: ForeignReply | null = null;
+    await this.#shell(rollout, call, null, look, null, (run) => {
+      if (shellCode(run) === SYNTAX_ERROR) problem = badSyntax(command, run);
+      return done({});
+    });
+    return problem;
   }
 
   async closeSession(form: z.output<typeof closeSessionForm>, call: ForeignCall): Promise<ForeignReply> {
@@ -145,7 +161,7 @@ class SweRexRuntime {
     id: CallId | null,
     command: string,
     timeout: number | null,
-    reply: (run: ShellRun) => ForeignReply,
+    reply: (run: ShellRun) => ForeignReply | Promise<ForeignReply>,
   ): Promise<ForeignReply> {
     const lacks = lacksShell(rollout);
     if (lacks !== null) return detail(400, lacks);
@@ -159,7 +175,7 @@ class SweRexRuntime {
     });
     const run = shellRun(answer);
     if (run === null) return answer.status === 410 ? detail(410, answer.output) : unavailable;
-    if (!run.timedOut) return reply(run);
+    if (!run.timedOut) return await reply(run);
     return raised('CommandTimeoutError', `timeout after ${String(limitMs / 1000)} seconds`);
   }
 }

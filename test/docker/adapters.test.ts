@@ -148,6 +148,9 @@ describe('SWE-ReX: /swe-rex/<rollout>/…', () => {
     expect(await verb('session', 'run_in_session', { ...action, check: 'raise' })).toMatchObject(
       raised('swerex.exceptions.NonZeroExitCodeError'),
     );
+    expect(await verb('session', 'run_in_session', { command: '(a' })).toMatchObject(
+      raised('swerex.exceptions.BashIncorrectSyntaxError'),
+    );
     await verb('session', 'close_session');
     expect(await verb('session', 'run_in_session', action)).toMatchObject(
       raised('swerex.exceptions.SessionDoesNotExistError'),
