@@ -3,7 +3,7 @@ import { buildApp } from './app.ts';
 import { readConfig, type Config } from './config.ts';
 import { serverToken, type ServerToken } from './http/token.ts';
 import { ConfigurationError } from './policy/configuration-error.ts';
-import { keepLimits, resume, stop, wire } from './wiring.ts';
+import { keepLimits, resume, stop, wire, type Controller } from './wiring.ts';
 
 /** Starts the server and returns once it has stopped. */
 async function main(): Promise<void> {
@@ -14,6 +14,7 @@ async function main(): Promise<void> {
   const app = await buildApp({ ...controller, token: token.token });
   const stopping = new AbortController();
   const signalled = nextSignal();
+  process.on('SIGHUP', () => reloadOnSignal(controller, log));
 
   await resume(controller);
   const limits = keepLimits(controller, stopping.signal);
@@ -29,6 +30,16 @@ async function main(): Promise<void> {
   app.server.closeIdleConnections();
   await closed;
   await limits;
+}
+
+/** Mistakes in the files are told and change nothing. */
+function reloadOnSignal({ reload }: Controller, log: pino.Logger): void {
+  try {
+    reload();
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    log.error({ problems: error.problems }, 'configuration not reloaded');
+  }
 }
 
 /** Resolves on SIGTERM or SIGINT; a second one kills the process as usual. */

@@ -16,7 +16,7 @@ import { FileJournal } from './journal/file-journal.ts';
 import { systemClock } from './kernel/clock.ts';
 import type { Log } from './kernel/log.ts';
 import { McpEndpoint } from './mcp/endpoint.ts';
-import { loadCatalog } from './policy/load.ts';
+import { LiveCatalog } from './policy/live-catalog.ts';
 import type { Catalog } from './policy/schema.ts';
 import { seccompProfiles } from './policy/seccomp.ts';
 import { reap } from './rollouts/reaper.ts';
@@ -37,19 +37,15 @@ export type Controller = Awaited<ReturnType<typeof wire>>;
 /** Builds the controller from its parts: the only file that names concrete classes. Nothing runs yet. */
 export async function wire(config: Config, log: Log) {
   const clock = systemClock;
-  const catalog = loadCatalog(config);
+  const catalog = new LiveCatalog(config);
+  const profiles = new Map(seccompProfiles(config.policiesDir, catalog.policies.values()));
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const controllerId = await keptId(config.dataDir);
   const journal = await FileJournal.open({ dataDir: config.dataDir, clock });
   const blobs = await Blobs.at(config.dataDir);
-  const engine = await DockerEngine.connect({
-    dockerHost: config.dockerHost ?? undefined,
-    controllerId,
-    clock,
-    log,
-    agent: BUILT_AGENT,
-    seccompProfiles: seccompProfiles(config.policiesDir, catalog.policies.values()),
-  });
+  const dockerHost = config.dockerHost ?? undefined;
+  const options = { dockerHost, controllerId, clock, log, agent: BUILT_AGENT, seccompProfiles: profiles };
+  const engine = await DockerEngine.connect(options);
   const cap = await measureHost(engine, config.mostLive, log);
   const admission = openAdmission({ engine, clock, log, startsAtOnce: config.startsAtOnce, cap });
   const { removals, pool: supply } = admission;
@@ -69,6 +65,7 @@ export async function wire(config: Config, log: Log) {
   const gate = wireGate(config.grader, { rollouts, sandboxes, calls, journal, clock });
   return {
     catalog,
+    reload: () => reload(config, { catalog, profiles, admission, log }),
     clock,
     controllerId,
     engine,
@@ -84,6 +81,19 @@ export async function wire(config: Config, log: Log) {
     metrics,
     log,
   };
+}
+
+/** Takes over what the files hold now, for rollouts that open from now on. @throws ConfigurationError */
+function reload(
+  { policiesDir }: Config,
+  parts: { catalog: LiveCatalog; profiles: Map<string, string>; admission: Admission; log: Log },
+): void {
+  const { catalog, profiles, admission, log } = parts;
+  catalog.reload();
+  for (const [name, profile] of seccompProfiles(policiesDir, catalog.policies.values()))
+    profiles.set(name, profile);
+  admission.pool.open([...catalog.tasks.values()].map(specOf));
+  log.info({ tasks: catalog.tasks.size, images: catalog.images.size }, 'configuration reloaded');
 }
 
 /** The protocols of others, over the same calls as our own. */

@@ -27,6 +27,8 @@ export class PoolClass {
   died = 0;
   /** Until then no refill is tried: the last one failed by the task's own fault. */
   restsUntil = 0;
+  /** No task of the present configuration is of this class: what is warm goes, nothing is filled. */
+  retired = false;
   readonly #idle = new Set<Sandbox>();
   readonly #waiters = new Set<Waiter>();
 
@@ -40,6 +42,7 @@ export class PoolClass {
 
   /** How many to keep ready, by policy, announcement and memory of bursts. */
   target(now: number, fillMsEach: number): number {
+    if (this.retired) return 0;
     const { min, max } = this.spec.policy.pool ?? DEFAULT_POOL;
     const announced = now < this.announcedUntil ? this.announced : 0;
     const size = this.bursts.size(now);

@@ -39,10 +39,15 @@ export class PoolFiller {
     return this.#classes.values();
   }
 
-  /** Begins to keep the pool filled. Call after an earlier life's sandboxes have been looked through. */
+  /**
+   * Begins to keep the pool filled, or goes on with other classes. Call after an earlier life's sandboxes have been
+   * looked through, and after each reload of the configuration.
+   */
   open(specs: Iterable<SandboxSpec>): void {
+    const wanted = new Set([...specs].map((spec) => this.classOf(spec)));
+    for (const pool of this.#classes.values()) pool.retired = !wanted.has(pool);
+    this.#cancelTick();
     this.#open = true;
-    for (const spec of specs) this.classOf(spec);
     this.#tick();
   }
 

@@ -73,7 +73,7 @@ export class WarmPool implements SandboxSupply {
     return this.#viewOf(pool);
   }
 
-  /** Begins to keep the pool filled. Call after an earlier life's sandboxes have been looked through. */
+  /** Begins to keep the pool filled, or goes on with other classes; see `PoolFiller.open`. */
   open(specs: Iterable<SandboxSpec>): void {
     this.#filler.open(specs);
   }

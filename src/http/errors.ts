@@ -4,6 +4,7 @@ import { JournalError } from '../journal/journal.ts';
 import { DeadlineExceeded } from '../kernel/deadline.ts';
 import type { Log } from '../kernel/log.ts';
 import { CONFLICT_TEXT, ENDED_TEXT, RETRY_AFTER_S, UNAVAILABLE_TEXT } from '../outcome/render.ts';
+import { ConfigurationError } from '../policy/configuration-error.ts';
 import { UnknownTask } from '../rollouts/registry.ts';
 import { SandboxFault } from '../sandbox/sandbox.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -30,6 +31,7 @@ export const httpErrors = {
   too_large: { status: 413, sentence: 'The body is larger than the route takes.' },
   bad_media_type: { status: 415, sentence: 'The Content-Type header is malformed.' },
   conflicting_repeat: { status: 422, sentence: CONFLICT_TEXT },
+  bad_configuration: { status: 422, sentence: 'The configuration has mistakes; the one in force stays.' },
   internal: { status: 500, sentence: 'The server failed.' },
   no_grader: { status: 501, sentence: 'No grader is configured: set FAULTLINE_GRADER_URL.' },
   grader_failed: { status: 502, sentence: 'The grader gave no score.' },
@@ -70,6 +72,7 @@ const frameworkCodes: Readonly<Record<string, HttpErrorCode>> = {
 /** Any thrown value as a coded error. */
 export function codedError(error: unknown): HttpError {
   if (error instanceof HttpError) return error;
+  if (error instanceof ConfigurationError) return new HttpError('bad_configuration', error.message);
   if (error instanceof UnknownTask) return new HttpError('unknown_task', error.message);
   if (error instanceof ConflictingRepeat) return new HttpError('conflicting_repeat');
   if (isOutage(error)) return new HttpError('unavailable');

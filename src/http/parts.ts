@@ -86,6 +86,8 @@ export interface McpEndpoint {
 export interface HttpParts {
   readonly token: string;
   readonly catalog: Catalog;
+  /** Puts the configuration in force that the files hold now. @throws ConfigurationError; then nothing has changed. */
+  readonly reload: () => void;
   readonly rollouts: Rollouts;
   readonly sandboxes: Sandboxes;
   readonly calls: ToolCalls;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Task } from '../policy/schema.ts';
+import type { Catalog, Task } from '../policy/schema.ts';
 import { toolbox } from '../tools/toolbox.ts';
 import { HttpError } from './errors.ts';
 import type { App, HttpParts } from './parts.ts';
@@ -16,7 +16,7 @@ const definitionsQuery = z.object({
 });
 
 /** What operators configured, in the forms that others take. */
-export function taskRoutes(app: App, { catalog }: HttpParts): void {
+export function taskRoutes(app: App, { catalog, reload }: HttpParts): void {
   app.get(
     '/tasks',
     {
@@ -27,8 +27,21 @@ export function taskRoutes(app: App, { catalog }: HttpParts): void {
       },
     },
     (_request, reply) => {
-      const tasks = [...catalog.tasks.values()];
-      void reply.code(200).send({ tasks: tasks.map((task) => taskView(task, task === catalog.defaultTask)) });
+      void reply.code(200).send(taskList(catalog));
+    },
+  );
+  app.post(
+    '/tasks/reload',
+    {
+      schema: {
+        tags,
+        summary: 'Read the configuration anew; rollouts that are open keep theirs',
+        response: { 200: taskListSchema, '4xx': errorSchema },
+      },
+    },
+    (_request, reply) => {
+      reload();
+      void reply.code(200).send(taskList(catalog));
     },
   );
   app.get(
@@ -49,6 +62,11 @@ export function taskRoutes(app: App, { catalog }: HttpParts): void {
       void reply.code(200).send(toolDefinitions(task, query.format, serverUrl));
     },
   );
+}
+
+function taskList(catalog: Catalog): z.output<typeof taskListSchema> {
+  const tasks = [...catalog.tasks.values()];
+  return { tasks: tasks.map((task) => taskView(task, task === catalog.defaultTask)) };
 }
 
 function taskView(task: Task, isDefault: boolean): z.output<typeof taskViewSchema> {

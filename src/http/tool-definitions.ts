@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import type { Task } from '../policy/schema.ts';
-import { definitionOf } from '../tools/definition.ts';
-import { toolbox } from '../tools/toolbox.ts';
+import { definitionsOf } from '../tools/definition.ts';
 
 export const definitionFormats = ['responses', 'chat', 'job'] as const;
 export type DefinitionFormat = (typeof definitionFormats)[number];
@@ -39,17 +38,17 @@ export function toolDefinitions(
   format: DefinitionFormat,
   serverUrl: string,
 ): z.output<typeof definitionsSchema> {
-  const tools = [...toolbox(task).values()];
+  const tools = definitionsOf(task).map(({ readOnly: _told, ...definition }) => definition);
   switch (format) {
     case 'responses':
       return {
         task: task.name,
-        tools: tools.map((tool) => ({ type: 'function', ...definitionOf(tool), strict: false })),
+        tools: tools.map((tool) => ({ type: 'function', ...tool, strict: false })),
       };
     case 'chat':
       return {
         task: task.name,
-        tools: tools.map((tool) => ({ type: 'function', function: definitionOf(tool) })),
+        tools: tools.map((tool) => ({ type: 'function', function: tool })),
       };
     case 'job':
       return { task: task.name, tools: tools.map(({ name }) => jobEntry(task, name, serverUrl)) };

@@ -11,8 +11,7 @@ import type { Catalog } from '../policy/schema.ts';
 import { UnknownTask, type Opening, type Rollouts } from '../rollouts/registry.ts';
 import { ConflictingRepeat, type CallAnswer, type CallRequest } from '../tools/call-answer.ts';
 import type { ToolCalls } from '../tools/call.ts';
-import { definitionOf } from '../tools/definition.ts';
-import { toolbox } from '../tools/toolbox.ts';
+import { definitionsOf } from '../tools/definition.ts';
 
 /** JSON-RPC error of a call that brought nothing for the model: from the range that the specification leaves to servers. */
 export const UNAVAILABLE = -32_050;
@@ -74,12 +73,12 @@ export class McpEndpoint {
   #list(opening: Opening): ListToolsResult {
     const task = this.#parts.rollouts.get(opening.id)?.task ?? chooseTask(this.#parts.catalog, opening);
     if ('problem' in task) throw new McpError(ErrorCode.InvalidParams, task.problem);
-    const tools = [...toolbox(task).values()].map(definitionOf);
     return {
-      tools: tools.map(({ name, description, parameters }) => ({
+      tools: definitionsOf(task).map(({ name, description, parameters, readOnly }) => ({
         name,
         description,
         inputSchema: { type: 'object', ...parameters },
+        annotations: { readOnlyHint: readOnly },
       })),
     };
   }

@@ -35,6 +35,7 @@ export const causes = {
   completed: ok('The tool ran to its own end.'),
   bad_arguments: model('The arguments do not fit the tool.'),
   unknown_tool: model('The task has no such tool.'),
+  call_budget: model('The rollout had used up its tool calls.'),
   time_limit: model('The command ran into its time limit.'),
   output_limit: model('The command wrote more than it may.'),
   memory_limit: model("The sandbox's own memory limit was hit."),

@@ -66,7 +66,7 @@ export type Evidence =
       readonly record: NotStartedRecord;
     }
   /** The model's arguments or tool name; judged before anything could run. */
-  | { readonly kind: 'refused'; readonly reason: 'bad_arguments' | 'unknown_tool' }
+  | { readonly kind: 'refused'; readonly reason: 'bad_arguments' | 'unknown_tool' | 'call_budget' }
   /** Earlier calls of the same rollout took the time this one could wait. */
   | { readonly kind: 'turn_expired' }
   | { readonly kind: 'queue_expired' }

@@ -1,5 +1,6 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
 import { errorMessage } from '../kernel/invariant.ts';
 import { checkPolicy } from './check-policy.ts';
@@ -8,12 +9,15 @@ import { ConfigurationError, type Problem } from './configuration-error.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import {
   imageSchema, name as nameSchema, policySchema, taskFileSchema,
-  type Catalog, type Image, type Policy, type Task, type TaskDefinition,
+  type Catalog, type Image, type Policy, type SetupFile, type Task, type TaskDefinition,
 } from './schema.ts'; // prettier-ignore
 import { YamlFile } from './yaml-file.ts';
 
+/** The task file's usual name, which no policy may have. */
+const TASK_FILE = 'tasks.yaml';
+
 export interface CatalogFiles {
-  /** Every `*.yaml` in it is a policy, but for the task file where that stands here too. */
+  /** Every `*.yaml` in it is a policy, but for `tasks.yaml` and the task file. */
   readonly policiesDir: string;
   /** Every folder in it with an `image.yaml` is an image. */
   readonly imagesDir: string;
@@ -23,12 +27,19 @@ export interface CatalogFiles {
 /**
  * Everything an operator configured, checked as a whole and frozen.
  *
+ * @param earlier What this load replaces; tells which images and policies are another edition.
  * @throws ConfigurationError with every mistake in every file; the server must not start then.
  */
-export function loadCatalog(files: CatalogFiles): Catalog {
+export function loadCatalog(files: CatalogFiles, earlier?: Catalog): Catalog {
   const problems: Problem[] = [];
-  const policies = loadNamed(policyFiles(files, problems), policySchema, checkPolicy, problems);
-  const images = loadNamed(imageFiles(files, problems), imageSchema, checkImage, problems);
+  const policies = loadNamed(
+    policyFiles(files, problems),
+    policySchema,
+    checkPolicy,
+    problems,
+    earlier?.policies,
+  );
+  const images = loadNamed(imageFiles(files, problems), imageSchema, checkImage, problems, earlier?.images);
   const { tasks, defaultTask } = loadTasks(files.taskFile, policies, images, problems);
   if (problems.length > 0 || defaultTask === undefined) throw new ConfigurationError(problems);
   return Object.freeze({ defaultTask, tasks, images: present(images), policies: present(policies) });
@@ -37,11 +48,12 @@ export function loadCatalog(files: CatalogFiles): Catalog {
 /** A null stands for a file that is there but wrong, so that what refers to it isn't called unknown as well. */
 type Found<Value> = ReadonlyMap<string, Value | null>;
 
-function loadNamed<Schema extends z.ZodObject, Value extends z.output<Schema> & { readonly name: string }>(
+function loadNamed<Schema extends z.ZodObject, Value extends z.output<Schema> & Named>(
   paths: ReadonlyMap<string, string>,
   schema: Schema,
   check: (value: Value, file: YamlFile) => void,
   problems: Problem[],
+  earlier: ReadonlyMap<string, Value> | undefined,
 ): Found<Value> {
   const found = new Map<string, Value | null>();
   for (const [name, path] of paths) {
@@ -49,12 +61,25 @@ function loadNamed<Schema extends z.ZodObject, Value extends z.output<Schema> & 
     const bad = nameSchema.safeParse(name).error?.issues[0];
     if (bad !== undefined) file.add([], `the name "${name}" is not allowed: ${bad.message}`);
     const content = file.parse(schema);
-    const value = content === null ? null : deepFreeze({ name, ...content } as unknown as Value);
+    const fresh = { name, ...content } as unknown as Value;
+    const value = content === null ? null : deepFreeze(inEdition(fresh, earlier?.get(name)));
     if (value !== null) check(value, file);
     found.set(name, value);
     problems.push(...file.problems);
   }
   return found;
+}
+
+interface Named {
+  readonly name: string;
+  readonly edition?: number;
+}
+
+/** The same as before, or the next edition of it. */
+function inEdition<Value extends Named>(fresh: Value, before: Value | undefined): Value {
+  if (before === undefined) return fresh;
+  const { edition = 1, ...content } = before;
+  return isDeepStrictEqual(content, fresh) ? before : { ...fresh, edition: edition + 1 };
 }
 
 function checkImage(image: Image, file: YamlFile): void {
@@ -92,10 +117,28 @@ function resolveTask(
   if (policy === undefined)
     file.add(['tasks', name, 'policy'], unknownName('policy', definition.policy, policies));
   if (!image || !policy) return null;
-  const { tools, setup, when } = definition;
-  const task: Task = deepFreeze({ name, image, policy, tools, setup, when });
+  const { tools, setup, when, calls, answer_tokens } = definition;
+  const files = definition.files.map((entry, index) =>
+    setupFile(entry, file, ['tasks', name, 'files', index]),
+  );
+  const task: Task = deepFreeze({ name, image, policy, tools, setup, files, when, calls, answer_tokens });
   checkTask(task, file);
   return task;
+}
+
+function setupFile(
+  entry: TaskDefinition['files'][number],
+  file: YamlFile,
+  at: readonly PropertyKey[],
+): SetupFile {
+  const { path } = entry;
+  if ('content' in entry) return { path, base64: Buffer.from(entry.content).toString('base64') };
+  try {
+    return { path, base64: readFileSync(join(dirname(file.path), entry.source)).toString('base64') };
+  } catch (error) {
+    file.add([...at, 'source'], errorMessage(error));
+    return { path, base64: '' };
+  }
 }
 
 function unknownName(kind: string, name: string, known: ReadonlyMap<string, unknown>): string {
@@ -110,7 +153,9 @@ function present<Value>(found: Found<Value>): ReadonlyMap<string, Value> {
 function policyFiles(files: CatalogFiles, problems: Problem[]): Map<string, string> {
   const names = listFolder(files.policiesDir, problems).filter((name) => name.endsWith('.yaml'));
   const paths = names.map((name) => join(files.policiesDir, name));
-  const policies = paths.filter((path) => resolve(path) !== resolve(files.taskFile));
+  const policies = paths.filter(
+    (path) => basename(path) !== TASK_FILE && resolve(path) !== resolve(files.taskFile),
+  );
   return new Map(policies.map((path) => [basename(path, '.yaml'), path]));
 }
 

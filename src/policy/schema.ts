@@ -144,11 +144,27 @@ export const customToolSchema = z.strictObject({
   /** Program and arguments. `{parameter}` inside an argument is replaced whole; no shell ever sees it. */
   command: z.array(z.string()).min(1),
   timeout: duration.optional(),
+  /** Tokens (o200k) of an answer of this tool; absent: the task's. */
+  answer_tokens: z.int().min(50).optional(),
+  /** It changes nothing in the sandbox. Told to MCP clients; nobody holds the tool to it. */
+  read_only: z.boolean().default(false),
+  /** Arguments of a reference call, which `faultline tasks check` makes; it must exit with 0. */
+  example: z.record(z.string(), z.unknown()).optional(),
 });
 
 export const BUILT_IN_TOOLS = [
   'shell', 'python', 'code_interpreter', 'read_file', 'write_file', 'list_files', 'search_files',
 ] as const; // prettier-ignore
+
+/** A file written before the set-up commands, with the model's rights and missing folders. */
+export const setupFileSchema = z.union(
+  [
+    z.strictObject({ path: z.string().min(1), content: z.string() }),
+    /** `source` is a file of the operator's, relative to the task file; read when the configuration is. */
+    z.strictObject({ path: z.string().min(1), source: z.string().min(1) }),
+  ],
+  { error: 'expected a path and exactly one of content or source' },
+);
 
 export const taskSchema = z.strictObject({
   description: z.string().optional(),
@@ -160,6 +176,11 @@ export const taskSchema = z.strictObject({
     .default([...BUILT_IN_TOOLS]),
   /** Commands run in a fresh sandbox before the first call, each as an argument list. A failure is the task's. */
   setup: z.array(z.array(z.string()).min(1)).default([]),
+  files: z.array(setupFileSchema).default([]),
+  /** Tool calls of a rollout at most, and the model is told so. Absent: as many as it likes. */
+  calls: z.int().min(1).optional(),
+  /** Tokens (o200k) of a tool answer; absent: the policy's. */
+  answer_tokens: z.int().min(50).optional(),
   /** All must hold for the task to be chosen; a task without rules is chosen by name or as the default. */
   when: z.array(ruleSchema).default([]),
 });
@@ -171,9 +192,12 @@ export const taskFileSchema = z.strictObject({
 
 export interface Policy extends z.output<typeof policySchema> {
   readonly name: string;
+  /** Grows with each reload that changed it, so that no sandbox of an earlier one is taken for it. Absent: the first. */
+  readonly edition?: number;
 }
 export interface Image extends z.output<typeof imageSchema> {
   readonly name: string;
+  readonly edition?: number;
 }
 
 /**
@@ -188,6 +212,12 @@ export type Rule = z.output<typeof ruleSchema>;
 export type CustomTool = z.output<typeof customToolSchema>;
 export type TaskDefinition = z.output<typeof taskSchema>;
 
+/** A file of the set-up with its content, base64. */
+export interface SetupFile {
+  readonly path: string;
+  readonly base64: string;
+}
+
 /** A task with its references resolved and frozen. */
 export interface Task {
   readonly name: string;
@@ -195,6 +225,9 @@ export interface Task {
   readonly policy: Policy;
   readonly tools: TaskDefinition['tools'];
   readonly setup: readonly (readonly string[])[];
+  readonly files: readonly SetupFile[];
+  readonly calls?: number | undefined;
+  readonly answer_tokens?: number | undefined;
   readonly when: readonly Rule[];
 }
 

@@ -8,9 +8,9 @@ import { attribute } from '../outcome/attribute.ts';
 import { causes } from '../outcome/causes.ts';
 import type { Evidence } from '../outcome/evidence.ts';
 import { replays, type Task } from '../policy/schema.ts';
-import type { CallLimits } from '../protocol/messages.ts';
 import type { PostMortem, Sandbox, SandboxEngine, SandboxFault, SandboxSpec } from '../sandbox/sandbox.ts';
 import type { Recovery } from './recovery.ts';
+import { setUp } from './set-up.ts';
 import type { EndReason, Rollout } from './rollout.ts';
 
 const POST_MORTEM_MS = 10_000;
@@ -19,13 +19,6 @@ const MOST_RECOVERIES = 5;
 /** Bounds of what a requester is told to wait before it asks again. */
 const SHORTEST_AWAY_MS = 5_000;
 const LONGEST_AWAY_MS = 30_000;
-/** What a set-up command may write and take; its output is looked at by nobody but an operator. */
-const SETUP_OUTPUT_BYTES = 16 * 1024;
-
-/** A set-up command of the task failed: the task's fault, before any model command ran. */
-export class SetupFailed extends Error {
-  override readonly name = 'SetupFailed';
-}
 
 /** Gives rollouts their sandboxes, finds out how a sandbox was lost, and ends rollouts. */
 export class Sandboxes {
@@ -85,7 +78,7 @@ export class Sandboxes {
   async #fresh(rollout: Rollout, deadline: Deadline): Promise<Sandbox> {
     const sandbox = await this.#take(rollout, deadline);
     rollout.skipNumbers(sandbox.lastCall);
-    await this.#orRemove(sandbox, () => this.#setUp(rollout, sandbox));
+    await this.#orRemove(sandbox, () => setUp(rollout, sandbox));
     return sandbox;
   }
 
@@ -148,16 +141,6 @@ export class Sandboxes {
       const evidence = await this.lossEvidence(rollout, fault);
       if (!(await this.displace(rollout, evidence))) await this.giveUp(rollout, evidence);
     });
-  }
-
-  async #setUp(rollout: Rollout, sandbox: Sandbox): Promise<void> {
-    for (const argv of rollout.task.setup) {
-      const work = { kind: 'exec', argv, env: [], cwd: null, stdin: new Uint8Array() } as const;
-      const number = rollout.nextNumber();
-      const report = await sandbox.run(number, work, setupLimits(rollout.task));
-      if (report.type === 'exited' && report.waitStatus === 0) sandbox.acknowledge(number);
-      else throw new SetupFailed(`task ${rollout.task.name}: set-up command failed: ${argv.join(' ')}`);
-    }
   }
 
   async #recordAttempt(rollout: Rollout, step: string, fault: SandboxFault): Promise<void> {
@@ -256,14 +239,10 @@ function mayRecover(rollout: Rollout, evidence: Evidence): boolean {
   );
 }
 
-export function specOf(task: Task): SandboxSpec {
-  return { image: task.image, policy: task.policy, poolClass: `${task.image.name}/${task.policy.name}` };
+export function specOf({ image, policy }: Task): SandboxSpec {
+  return { image, policy, poolClass: `${editionOf(image)}/${editionOf(policy)}` };
 }
 
-function setupLimits(task: Task): CallLimits {
-  return {
-    timeoutMs: task.policy.times.call_max,
-    keepBytes: SETUP_OUTPUT_BYTES,
-    outputBytes: task.policy.limits.output_total,
-  };
+function editionOf({ name, edition = 1 }: { readonly name: string; readonly edition?: number }): string {
+  return edition === 1 ? name : `${name}@${String(edition)}`;
 }

@@ -1,6 +1,6 @@
 import type { Sandbox } from '../sandbox/sandbox.ts';
-import type { CallLimits } from '../protocol/messages.ts';
-import type { Rollout } from './rollout.ts';
+import type { CallLimits, CallNumber } from '../protocol/messages.ts';
+import type { Task } from '../policy/schema.ts';
 
 /** One piece of a file on its way; a frame of the agent holds it with room to spare. */
 export const CHUNK_BYTES = 512 * 1024;
@@ -17,6 +17,12 @@ export class FileRefused extends Error {
   }
 }
 
+/** Whose sandbox it is. */
+export interface FileOwner {
+  readonly task: Task;
+  nextNumber(): CallNumber;
+}
+
 /**
  * Writes a file into the sandbox, piece by piece, by the agent and with the model's rights. Resolves with the number
  * of the last piece.
@@ -24,7 +30,7 @@ export class FileRefused extends Error {
  * @throws FileRefused, SandboxFault
  */
 export async function putFile(file: {
-  readonly rollout: Rollout;
+  readonly rollout: FileOwner;
   readonly sandbox: Sandbox;
   readonly path: string;
   readonly content: AsyncIterable<Uint8Array>;
@@ -43,7 +49,7 @@ export async function putFile(file: {
   return number;
 }
 
-export function fileLimits({ task: { policy } }: Rollout): CallLimits {
+export function fileLimits({ task: { policy } }: Pick<FileOwner, 'task'>): CallLimits {
   return {
     timeoutMs: policy.times.call_default,
     keepBytes: policy.limits.output_kept,

@@ -11,14 +11,15 @@ import { fitToBudget } from '../outcome/token-budget.ts';
 import type { Rollouts } from '../rollouts/registry.ts';
 import type { CallRecord, Rollout } from '../rollouts/rollout.ts';
 import { NotRecovered } from '../rollouts/recovery.ts';
-import { SetupFailed, type Sandboxes } from '../rollouts/sandboxes.ts';
+import type { Sandboxes } from '../rollouts/sandboxes.ts';
+import { SetupFailed } from '../rollouts/set-up.ts';
 import { SandboxFault, type Sandbox } from '../sandbox/sandbox.ts';
 import { argumentsDigest } from './arguments.ts';
 import { ConflictingRepeat, type CallAnswer, type CallRequest } from './call-answer.ts';
-import { digestsOf, found, resultOf, type Finding } from './finding.ts';
+import { answerTokens, digestsOf, found, resultOf, type Finding } from './finding.ts';
 import { HeldRequests, PATIENCE_MS, turnDeadline } from './held-requests.ts';
 import { late, whyNoTurn, whyOver } from './past-calls.ts';
-import { prepare, run, type PreparedCall } from './prepared-call.ts';
+import { prepareCall, run, type PreparedCall } from './prepared-call.ts';
 
 export interface CallParts {
   readonly rollouts: Rollouts;
@@ -137,7 +138,7 @@ export class ToolCalls implements Disposable {
     const conclude = (finding: Finding): Promise<CallAnswer> =>
       this.#conclude(rollout, record, finding, began);
     if (rollout.isLate(record)) return await conclude(late());
-    const prepared = prepare(rollout.task, record.tool, given);
+    const prepared = prepareCall(rollout, record, given);
     if ('evidence' in prepared) return await conclude(prepared);
     const arrival = Deadline.after(this.#parts.clock, 'queue_wait', PATIENCE_MS);
     const sandboxless = await this.#firstSandbox(rollout, arrival);
@@ -257,7 +258,7 @@ export class ToolCalls implements Disposable {
     const { journal, clock } = this.#parts;
     const result = resultOf(rollout.task.policy, outcome, finding);
     const reply = render(outcome, result);
-    const { text: output } = await fitToBudget(reply.output, rollout.task.policy.answer_tokens);
+    const { text: output } = await fitToBudget(reply.output, answerTokens(rollout.task, finding));
     const position: Position = await journal.append(
       {
         type: 'call_finished',

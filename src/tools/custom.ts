@@ -16,6 +16,8 @@ export function customTool(definition: CustomTool): Tool {
       ),
     ),
     need: 'program',
+    answerTokens: definition.answer_tokens,
+    readOnly: definition.read_only,
     work: (input) => ({
       kind: 'exec',
       argv: definition.command.map((argument) => fillIn(argument, input)),

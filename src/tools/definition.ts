@@ -1,14 +1,20 @@
 import { z } from 'zod';
-import type { Tool } from './tool.ts';
+import type { Task } from '../policy/schema.ts';
+import { budgetSentence } from './call-budget.ts';
+import { toolbox } from './toolbox.ts';
 
-/** A tool as models are told of it, whichever protocol carries it. `parameters` is a JSON schema. */
+/** A tool as models are told of it, whichever protocol carries it. */
 export interface ToolDefinition {
   readonly name: string;
   readonly description: string;
+  /** A JSON schema. */
   readonly parameters: Readonly<Record<string, unknown>>;
+  readonly readOnly: boolean;
 }
 
-export function definitionOf({ name, description, parameters: schema }: Tool): ToolDefinition {
-  const { $schema: _dialect, ...parameters } = z.toJSONSchema(schema, { io: 'input' });
-  return { name, description, parameters };
+export function definitionsOf(task: Task): ToolDefinition[] {
+  return [...toolbox(task).values()].map(({ name, description, parameters: schema, readOnly = false }) => {
+    const { $schema: _dialect, ...parameters } = z.toJSONSchema(schema, { io: 'input' });
+    return { name, description: `${description}${budgetSentence(task)}`, parameters, readOnly };
+  });
 }

@@ -40,6 +40,7 @@ export const readFile: Tool = {
   description: 'Reads a text file of the sandbox.',
   parameters: readParameters,
   need: 'files',
+  readOnly: true,
   work(input) {
     const { path, offset = 0, length = READ_BYTES } = readParameters.parse(input);
     return { kind: 'read-file', path, offset, length };
@@ -73,6 +74,7 @@ export const listFiles: Tool = {
   description: 'Lists the files below a folder of the sandbox, with type and size.',
   parameters: listParameters,
   need: 'files',
+  readOnly: true,
   work(input) {
     const { path = '.', depth = LIST_DEPTH } = listParameters.parse(input);
     return { kind: 'list-files', path, depth, limit: LIST_ENTRIES };
@@ -100,6 +102,7 @@ export const searchFiles: Tool = {
   description: 'Finds lines that match a regular expression in the text files below a folder.',
   parameters: searchParameters,
   need: 'files',
+  readOnly: true,
   work(input) {
     const { pattern, path = '.', glob = null } = searchParameters.parse(input);
     return { kind: 'search-files', path, pattern, glob, limit: SEARCH_MATCHES };

@@ -2,7 +2,7 @@ import type { StreamDigests } from '../journal/event.ts';
 import type { Outcome } from '../outcome/causes.ts';
 import type { Evidence } from '../outcome/evidence.ts';
 import { noticeOf, type ToolResult } from '../outcome/result.ts';
-import type { Policy } from '../policy/schema.ts';
+import type { Policy, Task } from '../policy/schema.ts';
 import type { CallLimits, Ending, StartFailure } from '../protocol/messages.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { Tool } from './tool.ts';
@@ -26,7 +26,7 @@ export function found(
 }
 
 /** A call that the model got wrong, before anything could run. */
-export function refusal(reason: 'bad_arguments' | 'unknown_tool', text: string): Finding {
+export function refusal(reason: 'bad_arguments' | 'unknown_tool' | 'call_budget', text: string): Finding {
   return {
     evidence: { kind: 'refused', reason },
     tool: null,
@@ -88,4 +88,9 @@ function sideEffects(ending: Ending, outcome: Outcome): string[] {
   if (ending.killReach === 'everything')
     return ['all processes were ended, interpreter and background included'];
   return [];
+}
+
+/** The tool's own budget, else the task's, else the policy's. */
+export function answerTokens(task: Task, { tool }: Finding): number {
+  return tool?.answerTokens ?? task.answer_tokens ?? task.policy.answer_tokens;
 }

@@ -3,6 +3,8 @@ import type { CallLimits } from '../protocol/messages.ts';
 import type { Task } from '../policy/schema.ts';
 import type { Redo } from '../rollouts/replay.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
+import type { CallRecord, Rollout } from '../rollouts/rollout.ts';
+import { overBudget } from './call-budget.ts';
 import { parseArguments } from './arguments.ts';
 import { digestsOf, evidenceOf, refusal, resultOf, type Finding } from './finding.ts';
 import { callLimits, type Tool } from './tool.ts';
@@ -16,7 +18,7 @@ export interface PreparedCall {
 }
 
 /** What the model asked for, ready to run; or what is wrong with it. */
-export function prepare(task: Task, name: string, given: unknown): PreparedCall | Finding {
+function prepare(task: Task, name: string, given: unknown): PreparedCall | Finding {
   const tools = toolbox(task);
   const tool = tools.get(name);
   if (tool === undefined)
@@ -25,6 +27,11 @@ export function prepare(task: Task, name: string, given: unknown): PreparedCall 
   if (!parsed.ok) return refusal('bad_arguments', parsed.problem);
   const { input } = parsed;
   return { tool, input, limits: callLimits(task.policy, tool.timeoutMs(input, task.policy)) };
+}
+
+/** The same for a call as it arrives, which must be within the task's budget. */
+export function prepareCall(rollout: Rollout, record: CallRecord, given: unknown): PreparedCall | Finding {
+  return overBudget(rollout, record) ?? prepare(rollout.task, record.tool, given);
 }
 
 /** Runs a prepared call under its number. @throws SandboxFault */

@@ -17,6 +17,10 @@ export interface Tool {
   readonly description: string;
   readonly parameters: z.ZodObject;
   readonly need: Need;
+  /** Tokens of its answers; absent: the task's or the policy's. */
+  readonly answerTokens?: number | undefined;
+  /** It changes nothing in the sandbox. */
+  readonly readOnly?: boolean;
   /** `input` has passed `parameters`. */
   work(input: Readonly<Record<string, unknown>>, policy: Policy): Work;
   /** What the model asked for as wall limit, if the tool lets it; the policy's bounds come after. */

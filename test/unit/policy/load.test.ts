@@ -85,16 +85,16 @@ describe('what is wrong in a policy', () => {
       'an unknown field',
       'cpus: 1',
       'cpus: 1\n  gpus: 1',
-      'policies/default.yaml:20: limits.gpus: unknown field',
+      'policies/default.yaml:21: limits.gpus: unknown field',
     ],
-    ['a number without unit', 'memory: 512MiB', 'memory: 512', 'policies/default.yaml:18: limits.memory: '],
+    ['a number without unit', 'memory: 512MiB', 'memory: 512', 'policies/default.yaml:19: limits.memory: '],
     [
       'a unit that is none',
       'memory: 512MiB',
       'memory: 512MB',
       'expected a quantity such as 512MiB, got "512MB"',
     ],
-    ['a capability that leads out', '- CHOWN', '- SYS_ADMIN', 'policies/default.yaml:7: capabilities[0]: '],
+    ['a capability that leads out', '- CHOWN', '- SYS_ADMIN', 'policies/default.yaml:8: capabilities[0]: '],
     [
       'a default above the maximum',
       'call_default: 60s',
@@ -133,9 +133,9 @@ describe('what is wrong in a policy', () => {
       'the same field twice',
       'cpus: 1',
       'cpus: 1\n  cpus: 2',
-      'policies/default.yaml:20: Map keys must be unique',
+      'policies/default.yaml:21: Map keys must be unique',
     ],
-    ['an unknown YAML tag', 'cpus: 1', 'cpus: !gpu 1', 'policies/default.yaml:19: Unresolved tag'],
+    ['an unknown YAML tag', 'cpus: 1', 'cpus: !gpu 1', 'policies/default.yaml:20: Unresolved tag'],
   ])('%s', (_what, from, to, message) => {
     expect(POLICY).toContain(from);
     write('policies/default.yaml', POLICY.replace(from, to));
@@ -145,7 +145,7 @@ describe('what is wrong in a policy', () => {
   test('a missing field is reported at what it is missing from', () => {
     write('policies/default.yaml', POLICY.replace(/ {2}memory: .*\n/, ''));
     expect(mistakes()).toEqual([
-      expect.stringMatching(/^policies\/default.yaml:17: limits.memory: is missing$/),
+      expect.stringMatching(/^policies\/default.yaml:18: limits.memory: is missing$/),
     ]);
   });
 

@@ -1,0 +1,119 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { World, type Server } from './support/server.ts';
+
+let world: World;
+let server: Server;
+
+beforeAll(async () => {
+  world = new World();
+  add(`
+  budgeted: { image: base, calls: 2, answer_tokens: 50 }
+  furnished:
+    image: base
+    files: [{ path: /work/rows.csv, content: "a,b\\n" }]
+    setup: [[sh, -c, "cat /work/rows.csv > /work/copy"]]
+    tools:
+      - shell
+      - name: look
+        description: Shows a file
+        parameters: { path: { type: string } }
+        command: [cat, "{path}"]
+        answer_tokens: 50
+        read_only: true
+`);
+  server = await world.start();
+});
+
+afterAll(async () => {
+  await world[Symbol.asyncDispose]();
+});
+
+const taskFile = () => join(world.folder, 'policies/tasks.yaml');
+
+function add(tasks: string): void {
+  writeFileSync(taskFile(), readFileSync(taskFile(), 'utf8').trimEnd() + tasks);
+}
+
+const open = (rollout: string, task: string) =>
+  server.request('POST', '/v1/rollouts', { rollout_id: rollout, task });
+
+describe('budgets', () => {
+  it('refuses calls past the budget in plain words, the same again when repeated, and holds it against nobody', async () => {
+    await open('budget', 'budgeted');
+    const call = (n: number) => server.tool('shell', 'budget', `c${String(n)}`, { command: 'echo ran' });
+    expect([(await call(1)).output, (await call(1)).output, (await call(2)).output]).toEqual([
+      'ran\n',
+      'ran\n',
+      'ran\n',
+    ]);
+    const refused = 'All 2 tool calls of this task have been used. Give your answer now.';
+    expect([(await call(3)).output, (await call(3)).output]).toEqual([refused, refused]);
+    expect(await server.verdict('budget')).toMatchObject({
+      verdict: 'valid',
+      counts: { calls: 3, ok: 2, model: 1 },
+    });
+  });
+
+  it('says so in the definitions', async () => {
+    const reply = await server.request('GET', '/v1/tasks/budgeted/tools');
+    const { tools } = (await reply.json()) as { tools: { description: string }[] };
+    for (const { description } of tools)
+      expect(description).toMatch(/At most 2 tool calls in all, over all tools\.$/);
+  });
+
+  it("cuts answers to the task's and the tool's tokens", async () => {
+    await open('tokens', 'budgeted');
+    const long = { command: 'seq 1 2000' };
+    expect((await server.tool('shell', 'tokens', '1', long)).output?.length).toBeLessThan(400);
+    await open('tool-tokens', 'furnished');
+    expect((await server.tool('shell', 'tool-tokens', '1', long)).output?.length).toBeGreaterThan(4000);
+    const look = { path: '/etc/services' };
+    expect((await server.tool('look', 'tool-tokens', '2', look)).output?.length).toBeLessThan(400);
+  });
+});
+
+it('set-up files are there before the set-up commands', async () => {
+  await open('files', 'furnished');
+  expect((await server.tool('look', 'files', '1', { path: '/work/copy' })).output).toBe('a,b\n');
+});
+
+describe('reload', () => {
+  it('adds a task without a restart; a rollout that runs keeps what it began with', async () => {
+    await open('before', 'furnished');
+    await server.tool('shell', 'before', '1', { command: 'true' });
+    add('\n  late: { image: base, tools: [shell] }\n');
+    writeFileSync(taskFile(), readFileSync(taskFile(), 'utf8').replace('name: look', 'name: view'));
+    expect((await open('after', 'late')).status).toBe(400);
+    expect((await server.request('POST', '/v1/tasks/reload')).status).toBe(200);
+    expect((await open('after', 'late')).status).toBe(201);
+    expect((await server.tool('shell', 'after', '1', { command: 'echo new' })).output).toBe('new\n');
+    expect((await server.tool('look', 'before', '2', { path: '/work/copy' })).output).toBe('a,b\n');
+    await open('renamed', 'furnished');
+    expect((await server.tool('look', 'renamed', '1', { path: '/' })).output).toContain('no tool "look"');
+  });
+
+  it('by SIGHUP too', async () => {
+    add('\n  signalled: { image: base, tools: [shell] }\n');
+    server.process.kill('SIGHUP');
+    await vi.waitUntil(async () => (await open('signalled', 'signalled')).status === 201, {
+      timeout: 10_000,
+    });
+  });
+
+  it('of a broken file changes nothing and names file, line and field', async () => {
+    const good = readFileSync(taskFile(), 'utf8');
+    writeFileSync(taskFile(), good.replace('image: minimal', 'image: minimall'));
+    const reply = await server.request('POST', '/v1/tasks/reload');
+    expect(reply.status).toBe(422);
+    expect(await reply.json()).toMatchObject({
+      error: 'bad_configuration',
+      message: expect.stringMatching(
+        /tasks.yaml:\d+: tasks.minimal.image: there is no image "minimall"/,
+      ) as string,
+    });
+    expect((await open('still', 'minimal')).status).toBe(201);
+    writeFileSync(taskFile(), good);
+  });
+});
