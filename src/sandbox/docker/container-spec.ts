@@ -75,8 +75,13 @@ export function containerOptions(spec: SandboxSpec, context: ContainerContext): 
   };
 }
 
+/** Who the model's commands are. */
+function userOf(policy: Policy, { ownUser }: ContainerContext): { uid: number; gid: number } {
+  return policy.user === 'own' ? { uid: ownUser, gid: ownUser } : policy.user;
+}
+
 function entrypoint(policy: Policy, context: ContainerContext): string[] {
-  const { uid, gid } = policy.user === 'own' ? { uid: context.ownUser, gid: context.ownUser } : policy.user;
+  const { uid, gid } = userOf(policy, context);
   const user = `${String(uid)}:${String(gid)}`;
   const driver = `${AGENT_FOLDER}/interpreter.py`;
   const capabilities = capabilityMask(policy.capabilities);
@@ -113,7 +118,7 @@ function hostConfig(
     Privileged: false,
     SecurityOpt: ['no-new-privileges', ...seccomp],
     ReadonlyRootfs: policy.read_only_root,
-    ...filesInMemory(limits),
+    ...filesInMemory(policy, context),
     ...(context.diskQuota && limits.disk !== undefined ? { StorageOpt: { size: String(limits.disk) } } : {}),
     ShmSize: limits.shm,
     OomScoreAdj: OOM_SCORE_ADJUSTMENT,
@@ -128,12 +133,15 @@ function hostConfig(
 /** One inode per this many bytes: empty files are memory too. */
 const BYTES_PER_INODE = 8192;
 
-function filesInMemory({ tmp, work }: Policy['limits']): { Tmpfs?: Record<string, string> } {
+/** Owned by the model's user: runc gives the mount the mode of the folder below, which the engine makes 0755. */
+function filesInMemory(policy: Policy, context: ContainerContext): { Tmpfs?: Record<string, string> } {
+  const { tmp, work } = policy.limits;
+  const { uid, gid } = userOf(policy, context);
   const mounts = Object.entries({ '/tmp': tmp, [WORK_FOLDER]: work }).flatMap(([path, bytes]) => {
     if (bytes === undefined) return [];
-    const inodes = Math.ceil(bytes / BYTES_PER_INODE);
-    const options = `rw,nosuid,nodev,exec,mode=1777,size=${String(bytes)},nr_inodes=${String(inodes)}`;
-    return [[path, options] as const];
+    const room = `size=${String(bytes)},nr_inodes=${String(Math.ceil(bytes / BYTES_PER_INODE))}`;
+    const owner = `uid=${String(uid)},gid=${String(gid)},mode=1777`;
+    return [[path, `rw,nosuid,nodev,exec,${owner},${room}`] as const];
   });
   return mounts.length === 0 ? {} : { Tmpfs: Object.fromEntries(mounts) };
 }

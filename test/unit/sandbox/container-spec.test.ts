@@ -140,6 +140,7 @@ test('a folder for work is a tmpfs of bounded size and number of files, where co
   const made = options({ limits: { ...probeSpec('image').policy.limits, work: 8 * 2 ** 20 } });
   expect(made).toMatchObject({ WorkingDir: '/work', Env: ['HOME=/work'] });
   expect(made.HostConfig?.Tmpfs?.['/work']).toContain('size=8388608,nr_inodes=1024');
+  expect(made.HostConfig?.Tmpfs?.['/work']).toContain('uid=65534,gid=65534');
   expect(options()).not.toHaveProperty('WorkingDir');
 });
 
