@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { Readable, type Duplex } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import Docker from 'dockerode';
@@ -14,6 +15,12 @@ export interface DaemonInfo {
   readonly cgroupVersion: number;
   readonly defaultRuntime: string;
   readonly runtimes: readonly string[];
+}
+
+export interface EventStream {
+  readonly lines: Readable;
+  /** The engine's wall clock as it began to answer, in whole seconds; NaN where it doesn't tell. */
+  readonly engineMs: number;
 }
 
 /** Requests to one Docker daemon, each with a deadline, and the memory of when it was last not there. */
@@ -87,9 +94,10 @@ export class DockerConnection {
     };
   }
 
-  /** The engine's events as lines of JSON; without `until` the stream stays open. */
-  async events(query: object): Promise<Readable> {
-    return (await this.docker.getEvents(query)) as unknown as Readable;
+  /** The engine's events as lines of JSON, up to `until` on its clock; without it the stream stays open. */
+  async events(query: object): Promise<EventStream> {
+    const answer = (await this.docker.getEvents(query)) as unknown as IncomingMessage;
+    return { lines: answer, engineMs: Date.parse(answer.headers.date ?? '') };
   }
 
   /** Makes an image of one layer from a tar. Resolves when it is there. */

@@ -7,6 +7,16 @@ const FIRST_PAUSE_MS = 50;
 const LAST_PAUSE_MS = 2_000;
 const LONGEST_LINE = 1 << 20;
 
+/**
+ * A subscription ends by itself after this long and is renewed: an open stream with nothing to say looks like one
+ * that has died without a word.
+ */
+const WINDOW_MS = 20_000;
+/** How late the engine may be with that. */
+const GRACE_MS = 10_000;
+/** An end so little before its time is one: the engine tells its clock in whole seconds. */
+const EARLY_MS = 2_000;
+
 /** What the engine said that happened to one container. */
 export interface ContainerEvent {
   readonly action: string;
@@ -21,8 +31,8 @@ const REMEMBERED = 10_000;
  * Listens to the engine's events about this controller's containers. The engine itself keeps the last 256 events
  * of all containers only, so asking it afterwards is not enough under load.
  *
- * An end of the stream means that the daemon went away: noted as a disturbance, and subscribed again from the
- * last event seen.
+ * A stream that ends before its time, or has not ended well after it, means that the daemon or the way to it was
+ * away: noted as a disturbance, and subscribed again from the last event seen.
  */
 export class EventWatch implements Disposable {
   readonly #connection: DockerConnection;
@@ -30,8 +40,10 @@ export class EventWatch implements Disposable {
   readonly #controllerId: string;
   readonly #stopped = new AbortController();
   readonly #events = new Map<string, ContainerEvent[]>();
-  #stream: Readable | null = null;
-  #lastSeen: string | null = null;
+  /** Seconds on the engine's clock: what happened up to then is known. Null before the first subscription. */
+  #knownUntil: number | null = null;
+  /** The engine's wall clock, compared with ours. */
+  #aheadMs = 0;
 
   constructor(connection: DockerConnection, clock: Clock, controllerId: string) {
     this.#connection = connection;
@@ -55,38 +67,58 @@ export class EventWatch implements Disposable {
   async #listen(): Promise<void> {
     let pauseMs = FIRST_PAUSE_MS;
     while (!this.#ended()) {
-      try {
-        const stream = await this.#subscribe();
-        pauseMs = FIRST_PAUSE_MS;
-        for await (const line of lines(stream)) this.#take(line);
-      } catch {
-        // The engine is away; how often is of no interest, only that it is.
-      }
+      // How often the engine is away is of no interest, only that it is.
+      const orderly = await this.#follow().catch(() => false);
       if (this.#ended()) return;
-      this.#connection.noteDisturbance();
+      if (orderly) pauseMs = FIRST_PAUSE_MS;
+      else this.#connection.noteDisturbance();
       await pause(this.#clock, pauseMs, this.#stopped.signal);
       pauseMs = Math.min(pauseMs * 2, LAST_PAUSE_MS);
     }
   }
 
-  async #subscribe(): Promise<Readable> {
+  /** One subscription. Whether it ended when it should. */
+  async #follow(): Promise<boolean> {
+    const until = (this.#clock.now() + this.#aheadMs + WINDOW_MS) / 1000;
+    const overdue = new AbortController();
+    let cancel = this.#clock.alarm(GRACE_MS, () => {
+      overdue.abort();
+    });
+    try {
+      const stream = await this.#subscribe(until, AbortSignal.any([this.#stopped.signal, overdue.signal]));
+      cancel();
+      const began = this.#clock.monotonic();
+      const lengthMs = Math.max(0, until * 1000 - (this.#clock.now() + this.#aheadMs));
+      cancel = this.#clock.alarm(lengthMs + GRACE_MS, () => stream.destroy());
+      for await (const line of lines(stream)) this.#take(line);
+      if (this.#clock.monotonic() - began < lengthMs - EARLY_MS) return false;
+      this.#knownUntil = Math.max(this.#knownUntil ?? 0, until);
+      return true;
+    } finally {
+      cancel();
+    }
+  }
+
+  async #subscribe(until: number, abortSignal: AbortSignal): Promise<Readable> {
     const filters = {
       type: ['container'],
       label: [`${LABELS.controller}=${this.#controllerId}`],
       event: ['kill', 'die', 'oom', 'start'],
     };
-    const since = this.#lastSeen === null ? {} : { since: this.#lastSeen };
-    const abortSignal = this.#stopped.signal;
-    const stream = await this.#connection.events({ filters, ...since, abortSignal });
-    this.#stream = stream;
+    const since = this.#knownUntil === null ? {} : { since: String(this.#knownUntil) };
+    const query = { filters, ...since, until: String(until), abortSignal };
+    const { lines: stream, engineMs } = await this.#connection.events(query);
+    if (!Number.isNaN(engineMs)) this.#aheadMs = engineMs - this.#clock.now();
+    this.#knownUntil ??= (this.#clock.now() + this.#aheadMs) / 1000;
     if (abortSignal.aborted) stream.destroy();
+    else abortSignal.addEventListener('abort', () => stream.destroy(), { once: true });
     return stream;
   }
 
   #take(line: string): void {
     const event = parseEvent(line);
     if (event === null) return;
-    this.#lastSeen = event.time;
+    this.#knownUntil = Math.max(this.#knownUntil ?? 0, event.time);
     const known = this.#events.get(event.container) ?? [];
     // `kill` may be said without end; what matters is the first of each.
     if (!known.some(({ action, signal }) => action === event.action && signal === event.signal))
@@ -98,12 +130,11 @@ export class EventWatch implements Disposable {
 
   [Symbol.dispose](): void {
     this.#stopped.abort();
-    this.#stream?.destroy();
   }
 }
 
-/** One line of the event stream, or null for what is none. */
-export function parseEvent(line: string): (ContainerEvent & { container: string; time: string }) | null {
+/** One line of the event stream, or null for what is none. `time`: seconds since 1970 on the engine's clock. */
+export function parseEvent(line: string): (ContainerEvent & { container: string; time: number }) | null {
   interface Raw {
     Action?: string;
     timeNano?: number;
@@ -116,7 +147,7 @@ export function parseEvent(line: string): (ContainerEvent & { container: string;
     return null;
   }
   if (raw.Action === undefined || raw.Actor?.ID === undefined) return null;
-  const time = String((raw.timeNano ?? 0) / 1e9);
+  const time = (raw.timeNano ?? 0) / 1e9;
   return {
     container: raw.Actor.ID,
     action: raw.Action,
