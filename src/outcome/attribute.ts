@@ -111,5 +111,6 @@ function lossCause(seen: PostMortemRecord): CauseCode {
   if (seen.foreignKill) return 'sandbox_killed';
   if (seen.engineDisturbed) return seen.container === 'unknown' ? 'blind' : 'engine_restarted';
   if (seen.container === 'exited' && seen.oomFlag) return 'sandbox_broken';
+  if (seen.evidenceGap) return 'blind';
   return seen.container === 'unknown' ? 'blind' : 'sandbox_died';
 }

@@ -40,6 +40,8 @@ export interface PostMortemRecord {
   readonly container: 'running' | 'exited' | 'gone' | 'unknown';
   readonly foreignKill: boolean;
   readonly oomFlag: boolean;
+  /** Who was killed by whom could not be asked. */
+  readonly evidenceGap: boolean;
   readonly engineDisturbed: boolean;
 }
 

@@ -37,6 +37,8 @@ export interface PostMortem {
   readonly oomFlag: boolean;
   /** Counters read on the host after the end, where the host is reachable and the cgroup is still there. */
   readonly hostCounters: Counters | null;
+  /** The engine could not be asked who was killed by whom, though it otherwise can. */
+  readonly evidenceGap: boolean;
   /** The engine or its daemon was restarted or unreachable during the sandbox's last call. */
   readonly engineDisturbed: boolean;
 }

@@ -171,7 +171,7 @@ test("an operator's docker kill in the middle of a command is a loss with a fore
   expect(fault.executed).not.toBe('no');
   expect(await made.sandbox.lost).toMatchObject({ code: 'lost' });
   expect(await engine.postMortem(made.sandbox.handle, soon())).toMatchObject({
-    container: 'exited', exitCode: 137, foreignKill: true, oomFlag: false, engineDisturbed: false,
+    container: 'exited', exitCode: 137, foreignKill: true, oomFlag: false, evidenceGap: false, engineDisturbed: false,
   }); // prettier-ignore
 });
 

@@ -27,7 +27,7 @@ export async function examine(
 ): Promise<PostMortem> {
   const found = await inspect(connection, id, context.deadline);
   const asked = await events(connection, id, found.created, context.deadline);
-  const killed = [...watch.of(id), ...asked].some(
+  const killed = [...watch.of(id), ...(asked ?? [])].some(
     (event) => event.action === 'kill' && isDeadly(event.signal),
   );
   return {
@@ -36,6 +36,7 @@ export async function examine(
     foreignKill: killed && !context.removedByUs,
     oomFlag: found.oomFlag,
     hostCounters: connection.local ? await context.deadline.race(hostCounters(id)).catch(() => null) : null,
+    evidenceGap: asked === null,
     engineDisturbed: found.container === 'unknown' || connection.disturbedSince(context.since),
   };
 }
@@ -57,24 +58,31 @@ async function inspect(connection: DockerConnection, id: string, deadline: Deadl
   }
 }
 
-/** The engine's own memory of the last 256 events of all containers; the watch has more, where it was listening. */
+/**
+ * The engine's own memory of the last 256 events of all containers; the watch has more, where it was listening. Null
+ * where it doesn't answer.
+ */
 async function events(
   connection: DockerConnection,
   id: string,
   created: number | null,
   deadline: Deadline,
-): Promise<readonly ContainerEvent[]> {
+): Promise<readonly ContainerEvent[] | null> {
   const found: ContainerEvent[] = [];
   const collect = async (): Promise<void> => {
     const until = (connection.clock.now() / 1000).toFixed(3);
     const query = { since: created ?? 0, until, filters: { container: [id], event: ['kill'] } };
-    for await (const line of lines(await connection.events(query))) {
+    const stream = await connection.events(query);
+    for await (const line of lines(stream.lines)) {
       const event = parseEvent(line);
       if (event !== null) found.push(event);
     }
   };
-  await deadline.race(collect()).catch(() => undefined);
-  return found;
+  const answered = await deadline.race(collect()).then(
+    () => true,
+    () => false,
+  );
+  return answered ? found : null;
 }
 
 /** Signals that end a PID 1 without handlers when they come from outside its namespace: KILL alone. STOP holds it. */

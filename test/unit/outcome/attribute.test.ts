@@ -46,7 +46,14 @@ const lost = (change: Partial<PostMortemRecord>): Evidence => ({
   kind: 'sandbox_lost',
   fault: 'lost',
   executed: 'unknown',
-  postMortem: { container: 'exited', foreignKill: false, oomFlag: false, engineDisturbed: false, ...change },
+  postMortem: {
+    container: 'exited',
+    foreignKill: false,
+    oomFlag: false,
+    evidenceGap: false,
+    engineDisturbed: false,
+    ...change,
+  },
 });
 
 const exit = (code: number): number => code << 8;
@@ -105,6 +112,12 @@ const rows: readonly (readonly [string, Evidence, CauseCode])[] = [
   ['a custom tool that is gone is not infra', notStarted(2, 'exec', true, 'program'), 'tool_unstartable'],
   ['somebody outside killed the container', lost({ foreignKill: true }), 'sandbox_killed'],
   ['the engine went down with it', lost({ engineDisturbed: true }), 'engine_restarted'],
+  ['nobody could be asked who killed it', lost({ evidenceGap: true }), 'blind'],
+  [
+    'its own memory killed it, whoever could be asked',
+    lost({ evidenceGap: true, oomFlag: true }),
+    'sandbox_broken',
+  ],
   ['nothing could be asked', lost({ container: 'unknown' }), 'blind'],
   ['PID 1 fell to the own memory limit', lost({ oomFlag: true }), 'sandbox_broken'],
   ['it died and nobody knows why: kept, not excluded', lost({}), 'sandbox_died'],

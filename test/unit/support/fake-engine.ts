@@ -115,6 +115,7 @@ export class FakeEngine implements SandboxEngine {
       foreignKill: true,
       oomFlag: false,
       hostCounters: null,
+      evidenceGap: false,
       engineDisturbed: false,
     });
   }
