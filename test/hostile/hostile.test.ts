@@ -26,7 +26,12 @@ describe.each(grounds)('$policy', (ground) => {
     expect(problems).toEqual([]);
   });
 
-  const ways = channels.filter((channel) => applies(channel, ground.policy, ground.runtime));
+  // Those that every policy has are the same part of the container: once is enough here.
+  const ways = channels.filter(
+    (channel) =>
+      applies(channel, ground.policy, ground.runtime) &&
+      (ground.policy === 'default' || channel.policies !== undefined),
+  );
   test.concurrent.each(ways)('carries nothing to another sandbox: $about', async (channel) => {
     const { problems } = await talk(arena, channel, ground, 'once');
     expect(problems).toEqual([]);

@@ -39,7 +39,10 @@ const trials = runs.flatMap((run) => grounds.flatMap((ground) => trialsOn(ground
 const all: readonly Played[] = await queue.addAll(trials);
 console.log(table(all));
 console.log('held by the controller before and after:', JSON.stringify([before, await holdings(arena)]));
-if (all.some(({ problems }) => problems.length > 0)) process.exitCode = 1;
+await arena.server.stop();
+const left = await arena.world.containers();
+console.log(`containers left by a clean stop: ${String(left.length)}`);
+if (left.length > 0 || all.some(({ problems }) => problems.length > 0)) process.exitCode = 1;
 
 /** Every case and channel once, each still to be begun. */
 function trialsOn(ground: Ground, run: string): (() => Promise<Played>)[] {
