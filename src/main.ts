@@ -3,7 +3,7 @@ import { buildApp } from './app.ts';
 import { readConfig, type Config } from './config.ts';
 import { serverToken, type ServerToken } from './http/token.ts';
 import { ConfigurationError } from './policy/configuration-error.ts';
-import { keepLimits, resume, stop, wire, type Controller } from './wiring.ts';
+import { keepLimits, provideImages, resume, stop, wire, type Controller } from './wiring.ts';
 
 /** Starts the server and returns once it has stopped. */
 async function main(): Promise<void> {
@@ -18,6 +18,7 @@ async function main(): Promise<void> {
 
   await resume(controller);
   const limits = keepLimits(controller, stopping.signal);
+  const images = provideImages(controller, stopping.signal);
   const address = await app.listen({ host: config.host, port: config.port });
   console.log(greeting(address, token, config));
 
@@ -29,7 +30,7 @@ async function main(): Promise<void> {
   // Answers are on their way; what is left are connections that clients keep for later.
   app.server.closeIdleConnections();
   await closed;
-  await limits;
+  await Promise.all([limits, images]);
 }
 
 /** Mistakes in the files are told and change nothing. */

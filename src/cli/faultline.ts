@@ -6,6 +6,7 @@ import { exportCommand } from './export.ts';
 import { reportCommand } from './report.ts';
 import { rolloutCommand } from './rollout.ts';
 import { sqlCommand } from './sql.ts';
+import { tasksCommand } from './tasks.ts';
 import { tailCommand } from './tail.ts';
 import { topCommand } from './top.ts';
 
@@ -20,6 +21,7 @@ const program = new Command('faultline')
   .showHelpAfterError();
 for (const command of [
   doctorCommand,
+  tasksCommand,
   topCommand,
   reportCommand,
   rolloutCommand,

@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { World, type Server } from './support/server.ts';
 
@@ -22,6 +24,7 @@ beforeAll(async () => {
         command: [cat, "{path}"]
         answer_tokens: 50
         read_only: true
+        example: { path: /work/copy }
 `);
   server = await world.start();
 });
@@ -115,5 +118,51 @@ describe('reload', () => {
     });
     expect((await open('still', 'minimal')).status).toBe(201);
     writeFileSync(taskFile(), good);
+  });
+});
+
+describe('faultline tasks check', () => {
+  const cli = join(import.meta.dirname, '../../src/cli/faultline.ts');
+
+  async function check(...names: string[]) {
+    const env = {
+      ...process.env,
+      FAULTLINE_POLICIES: join(world.folder, 'policies'),
+      FAULTLINE_IMAGES: join(world.folder, 'images'),
+    };
+    const argv = [cli, 'tasks', 'check', '--json', ...names];
+    const { stdout, code } = await promisify(execFile)(process.execPath, argv, {
+      env,
+      timeout: 120_000,
+    }).then(
+      ({ stdout }) => ({ stdout, code: 0 }),
+      (error: unknown) => error as { stdout: string; code: number },
+    );
+    return { code, tasks: JSON.parse(stdout) as { steps: { step: string; problem: string | null }[] }[] };
+  }
+
+  it('passes a task that works, its tools and set-up included', async () => {
+    const { code, tasks } = await check('furnished');
+    expect([code, tasks[0]?.steps.map(({ step, problem }) => [step, problem])]).toEqual([
+      0,
+      [
+        ['image', null],
+        ['agent answers', null],
+        ['set-up', null],
+        [expect.stringMatching(/look|view/), null],
+        ['shell', null],
+      ],
+    ]);
+  });
+
+  it.each([
+    ['broken-setup', 'set-up', /set-up command failed: sh -c exit 3/],
+    ['missing', 'image', /there-is-no-such-image:1 can't be pulled: /],
+    ['minimal', 'python', /could not be started/],
+  ])('names the step at which %s fails', async (task, step, problem) => {
+    const { code, tasks } = await check(task);
+    const failed = tasks[0]?.steps.filter((one) => one.problem !== null);
+    expect([code, failed]).toEqual([1, [expect.objectContaining({ step })]]);
+    expect(failed?.[0]?.problem).toMatch(problem);
   });
 });

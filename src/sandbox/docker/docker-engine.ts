@@ -20,6 +20,7 @@ import { containerOptions, LABELS, type ContainerContext } from './container-spe
 import { holdsDiskQuota } from './disk-quota.ts';
 import { DockerConnection } from './docker-connection.ts';
 import { agentIsMissing, startFault } from './docker-errors.ts';
+import { DockerImages } from './images.ts';
 import { EventWatch } from './event-watch.ts';
 import type { DockerEngineOptions } from './engine-options.ts';
 import { surveyEngine, tryRuntime, type EngineSurvey, type RuntimeTrial } from './engine-survey.ts';
@@ -49,6 +50,7 @@ interface Known {
  */
 export class DockerEngine implements SandboxEngine, AsyncDisposable {
   readonly name = 'docker';
+  readonly images: DockerImages;
   readonly #options: DockerEngineOptions;
   readonly #connection: DockerConnection;
   readonly #volume: AgentVolume;
@@ -65,6 +67,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     this.#options = options;
     this.#connection = connection;
     this.#volume = volume;
+    this.images = new DockerImages(connection);
     this.#watch = new EventWatch(connection, options.clock, options.controllerId);
     this.#sweeper = new Sweeper(options.clock, options.log, (container) =>
       removeContainer(connection, container),
