@@ -7,11 +7,14 @@ import { foreignRoutes } from './http/foreign-routes.ts';
 import { gradeRoutes } from './http/grade-routes.ts';
 import { healthRoutes } from './http/health-routes.ts';
 import { acceptJson } from './http/json-body.ts';
+import { liveRoutes } from './http/live-routes.ts';
 import { mcpRoutes } from './http/mcp-routes.ts';
 import { nativeCallRoutes } from './http/native-calls.ts';
 import { describeRoutes, openapiRoute } from './http/openapi.ts';
+import { pageRoutes } from './http/page-routes.ts';
 import type { App, HttpParts } from './http/parts.ts';
 import { poolRoutes } from './http/pool-routes.ts';
+import { reportRoutes } from './http/report-routes.ts';
 import { rolloutRoutes } from './http/rollout-routes.ts';
 import { statusRoutes } from './http/status-routes.ts';
 import { taskRoutes } from './http/task-routes.ts';
@@ -43,6 +46,7 @@ export async function buildApp(parts: HttpParts): Promise<App> {
   await describeRoutes(app);
   healthRoutes(app, parts);
   openapiRoute(app);
+  pageRoutes(app, parts);
   await app.register(
     (v1: App, _options, done) => {
       v1.addHook('onRequest', requireToken(parts.token));
@@ -52,6 +56,8 @@ export async function buildApp(parts: HttpParts): Promise<App> {
       taskRoutes(v1, parts);
       poolRoutes(v1, parts);
       statusRoutes(v1, parts);
+      liveRoutes(v1, parts);
+      reportRoutes(v1, parts);
       verdictRoutes(v1, parts);
       gradeRoutes(v1, parts);
       void v1.register((files: App, _none, filesDone) => {

@@ -3,7 +3,7 @@ import { buildApp } from './app.ts';
 import { readConfig, type Config } from './config.ts';
 import { serverToken, type ServerToken } from './http/token.ts';
 import { ConfigurationError } from './policy/configuration-error.ts';
-import { keepLimits, provideImages, resume, stop, wire, type Controller } from './wiring.ts';
+import { keepLimits, provideImages, resume, stop, watchTraining, wire, type Controller } from './wiring.ts';
 
 /** Starts the server and returns once it has stopped. */
 async function main(): Promise<void> {
@@ -17,7 +17,10 @@ async function main(): Promise<void> {
   process.on('SIGHUP', () => reloadOnSignal(controller, log));
 
   await resume(controller);
-  const limits = keepLimits(controller, stopping.signal);
+  const limits = Promise.all([
+    keepLimits(controller, stopping.signal),
+    watchTraining(controller, stopping.signal),
+  ]);
   const images = provideImages(controller, stopping.signal);
   const address = await app.listen({ host: config.host, port: config.port });
   console.log(greeting(address, token, config));
@@ -56,6 +59,7 @@ function greeting(address: string, { token, path }: ServerToken, config: Config)
 faultline listens on ${address}
   journal  ${config.dataDir}/journal
   token    ${token}   (from ${tokenFrom})
+  page     ${address}/
 
 Try it:
 curl -s ${address}/v1/tools/shell -H 'Authorization: Bearer ${token}' -H 'Content-Type: application/json' \\

@@ -13,13 +13,15 @@ import { GraderGate, type GateParts } from './grading/gate.ts';
 import { GraderClient } from './grading/grader-client.ts';
 import { Blobs } from './journal/blobs.ts';
 import { FileJournal } from './journal/file-journal.ts';
-import { systemClock } from './kernel/clock.ts';
+import { systemClock, type Clock } from './kernel/clock.ts';
 import { Deadline } from './kernel/deadline.ts';
 import type { Log } from './kernel/log.ts';
 import { McpEndpoint } from './mcp/endpoint.ts';
 import { LiveCatalog } from './policy/live-catalog.ts';
 import type { Catalog } from './policy/schema.ts';
 import { seccompProfiles } from './policy/seccomp.ts';
+import { ReportProcess } from './report/report-process.ts';
+import { watchRisk } from './report/risk-watch.ts';
 import { reap } from './rollouts/reaper.ts';
 import { Recovery } from './rollouts/recovery.ts';
 import { Rollouts } from './rollouts/registry.ts';
@@ -29,10 +31,13 @@ import { Sandboxes, specOf } from './rollouts/sandboxes.ts';
 import { BUILT_AGENT } from './sandbox/docker/agent-volume.ts';
 import { DockerEngine } from './sandbox/docker/docker-engine.ts';
 import { SandboxFault } from './sandbox/sandbox.ts';
+import { Alarms } from './telemetry/alarms.ts';
+import { History } from './telemetry/history.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { ToolCalls, type CallParts } from './tools/call.ts';
 import { redo } from './tools/prepared-call.ts';
 import { FileTransfer } from './tools/transfer.ts';
+import { PageFiles } from './web/page-files.ts';
 
 export type Controller = Awaited<ReturnType<typeof wire>>;
 
@@ -55,16 +60,15 @@ export async function wire(config: Config, log: Log) {
   const recovery = new Recovery({ engine, removals, retries: admission.retries, replay, journal, clock });
   const sandboxes = new Sandboxes({ supply, removals, engine, recovery, journal, clock });
   const rollouts = new Rollouts({ catalog, journal, clock });
-  const metrics = wireMetrics({ rollouts, admission, journal });
+  const telemetry = wireTelemetry({ rollouts, admission, journal, clock });
   const calls = new ToolCalls({
     rollouts,
     sandboxes,
     journal,
     clock,
-    onFinished: report(metrics, admission.bursts, log),
+    onFinished: report({ ...telemetry, bursts: admission.bursts, log }),
   });
   const transfer = new FileTransfer({ rollouts, sandboxes, journal, blobs, clock });
-  const gate = wireGate(config.grader, { rollouts, sandboxes, calls, journal, clock });
   return {
     catalog,
     reload: () => reload(config, { catalog, profiles, admission, log }),
@@ -78,9 +82,10 @@ export async function wire(config: Config, log: Log) {
     sandboxes,
     calls,
     transfer,
-    gate,
+    gate: wireGate(config.grader, { rollouts, sandboxes, calls, journal, clock }),
     ...waysIn({ catalog, rollouts, sandboxes, calls, transfer }),
-    metrics,
+    ...telemetry,
+    ...forPeople(config),
     log,
   };
 }
@@ -103,6 +108,9 @@ function waysIn(parts: AdapterParts & { catalog: Catalog; rollouts: Rollouts }) 
   return { mcp: new McpEndpoint({ ...parts, version: VERSION }), adapters: adaptersOf(parts) };
 }
 
+/** What people look at. */
+const forPeople = ({ dataDir }: Config) => ({ reports: new ReportProcess(dataDir), page: new PageFiles() });
+
 /** How many sandboxes this host takes; what could be better about it goes into the log. */
 async function measureHost(engine: DockerEngine, mostLive: number | null, log: Log): Promise<LiveCap> {
   const host = await readHostFacts();
@@ -122,24 +130,57 @@ function wireGate(
   return new GraderGate({ ...parts, ...grader, grader: client });
 }
 
-function wireMetrics(parts: { rollouts: Rollouts; admission: Admission; journal: FileJournal }): Metrics {
+function wireTelemetry(parts: {
+  rollouts: Rollouts;
+  admission: Admission;
+  journal: FileJournal;
+  clock: Clock;
+}) {
+  const sources = admissionSources(parts.admission);
+  const gauges = () => {
+    const { live, warm } = sources.sandboxes();
+    return { ...sources.starts(), live, warm };
+  };
+  const history = new History({ clock: parts.clock, gauges });
+  const alarms = new Alarms({
+    engineAnswers: () => parts.admission.breaker.state === 'closed',
+    callsWithin: (seconds) => history.callsWithin(seconds),
+  });
   const metrics = new Metrics();
   metrics.watchProcess();
   metrics.watch({
     rollouts: () => parts.rollouts.all(),
-    ...admissionSources(parts.admission),
+    ...sources,
     journalSkippedLines: () => parts.journal.skippedLines,
+    alarms: () => alarms.states(),
   });
-  return metrics;
+  return { metrics, history, alarms };
+}
+
+interface Tellers {
+  readonly metrics: Metrics;
+  readonly history: History;
+  readonly bursts: BurstLog;
+  readonly log: Log;
 }
 
 /** One event line and one count per finished call. */
-function report(metrics: Metrics, bursts: BurstLog, log: Log): CallParts['onFinished'] {
+function report({ metrics, history, bursts, log }: Tellers): CallParts['onFinished'] {
   return (rollout, { callId, tool, outcome, status, durationMs }) => {
     if (outcome === null || durationMs === null)
       throw new Error(`call ${callId} finished without an outcome`);
     metrics.callFinished({ tool, outcome, durationMs });
     const { attribution, cause } = outcome;
+    if (status !== null)
+      history.callFinished({
+        rollout: rollout.id,
+        call: callId,
+        tool,
+        attribution,
+        cause,
+        status,
+        durationMs,
+      });
     if (rollout.calls.keys().next().value === callId) bursts.firstAnswer(durationMs, status !== 503);
     const ms = Math.round(durationMs);
     log.info({ rollout: rollout.id, call: callId, tool, attribution, cause, status, ms }, 'call');
@@ -158,6 +199,7 @@ export async function resume(controller: Controller): Promise<void> {
       log.error({ rollout: rollout.id, call: record.callId, error }, 'interrupted call not continued');
     });
   admission.pool.open([...catalog.tasks.values()].map(specOf));
+  controller.history.open();
 }
 
 /** A pull may be of gigabytes; rollouts of its tasks are excluded until it is there. */
@@ -194,6 +236,25 @@ export function keepLimits(controller: Controller, signal: AbortSignal): Promise
   return reap(controller, signal);
 }
 
+/** Judges from time to time whether training is in danger, until aborted. */
+export function watchTraining(
+  { reports, clock, log, history, alarms }: Controller,
+  signal: AbortSignal,
+): Promise<void> {
+  return watchRisk(
+    {
+      reports,
+      clock,
+      log,
+      callsFinished: () => history.finished,
+      onJudged: (judgement) => {
+        alarms.riskJudged(judgement);
+      },
+    },
+    signal,
+  );
+}
+
 /**
  * The orderly end: running calls finish (no new ones come, the server is closed), then every sandbox is removed,
  * or left for the next start to adopt.
@@ -203,6 +264,7 @@ export async function stop(controller: Controller, onStop: Config['onStop']): Pr
   admission.starts.close();
   admission.pool.close();
   admission.bursts.close();
+  controller.history.close();
   if (onStop === 'remove') {
     await Promise.all([...rollouts.all()].map((rollout) => sandboxes.end(rollout, 'stopped')));
     await calls.idle();

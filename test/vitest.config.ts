@@ -21,6 +21,7 @@ export default defineConfig({
       project('contract', { testTimeout: 60_000, fileParallelism: false }),
       project('hostile', { testTimeout: 180_000, fileParallelism: false, maxConcurrency: 4 }),
       project('docker', { testTimeout: 180_000, fileParallelism: false }),
+      project('web', { testTimeout: 180_000, fileParallelism: false }),
     ],
   },
 });

@@ -13,8 +13,8 @@ export function rolloutCommand(): Command {
     .argument('<id>', 'rollout id (trace_id)');
   return withData(command).action(async (id: string, options: DataOptions) => {
     const story = await storyOf(options.data, id);
-    if (story === null) throw new Error(`The journal knows no rollout ${oneLine(id)}.`);
     if (options.json === true) printJson(story);
+    else if (story === null) throw new Error(`The journal knows no rollout ${oneLine(id)}.`);
     else console.log(tell(story));
   });
 }

@@ -9,9 +9,12 @@ import type { Clock } from '../kernel/clock.ts';
 import type { CallId, RolloutId } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Catalog } from '../policy/schema.ts';
+import type { ReportProcess } from '../report/report-process.ts';
 import type { Opening, Rollouts } from '../rollouts/registry.ts';
 import type { Sandboxes } from '../rollouts/sandboxes.ts';
 import type { SandboxEngine } from '../sandbox/sandbox.ts';
+import type { Alarms } from '../telemetry/alarms.ts';
+import type { History } from '../telemetry/history.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { ToolCalls } from '../tools/call.ts';
 
@@ -82,6 +85,18 @@ export interface McpEndpoint {
   }): Promise<void>;
 }
 
+/** The files of the web page. */
+export interface Page {
+  readonly contentSecurityPolicy: string;
+  /** By the path of its URL. Null where there is no such file. */
+  get(path: string): Promise<{
+    readonly type: string;
+    readonly bytes: Buffer;
+    readonly gzipped: Buffer;
+    readonly tag: string;
+  } | null>;
+}
+
 /** What the routes call. */
 export interface HttpParts {
   readonly token: string;
@@ -101,5 +116,9 @@ export interface HttpParts {
   readonly journal: Journal;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  readonly history: History;
+  readonly alarms: Alarms;
+  readonly reports: ReportProcess;
+  readonly page: Page;
   readonly log: Log;
 }

@@ -63,8 +63,8 @@ export const nativeCallSchema = z.strictObject({
   arguments: argumentsField,
 });
 
-const attribution = z.enum(['ok', 'model', 'infra', 'task', 'client', 'undetermined']);
-const cause = z.enum(Object.keys(causes) as [CauseCode, ...CauseCode[]]);
+export const attribution = z.enum(['ok', 'model', 'infra', 'task', 'client', 'undetermined']);
+export const cause = z.enum(Object.keys(causes) as [CauseCode, ...CauseCode[]]);
 
 export const resultSchema = z.object({
   exit_code: z.int().nullable(),
@@ -83,7 +83,7 @@ export const nativeAnswerSchema = z.object({
   outcome: z.object({ attribution, cause }),
 });
 
-const count = z.int().min(0);
+export const count = z.int().min(0);
 const counts = z.object({
   calls: count,
   pending: count,
@@ -210,7 +210,7 @@ export const poolViewSchema = z.object({
   filling: z.int().min(0),
 });
 
-const milliseconds = z.int().min(0);
+export const milliseconds = z.int().min(0);
 export const burstSchema = z.object({
   began_at: z.iso.datetime(),
   rollouts: count.describe('That had their first answer.'),

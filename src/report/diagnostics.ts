@@ -71,11 +71,12 @@ export async function diagnostics(
   await ledger.run(`CREATE OR REPLACE TEMP TABLE scored AS SELECT r.rollout, r.job, r.step, s.row, r.verdict, r.calls, s.score
     FROM rollouts r JOIN ${SCORED} s USING (rollout) WHERE ${condition(scope, 'opened_at')}`);
   const steps = await stepFigures(ledger, scope);
-  const [first, last] = between ?? [steps[0]?.step ?? 0, steps.at(-1)?.step ?? 0];
+  const graded = steps.filter(({ reward }) => reward !== null).map(({ step }) => step);
+  const [first, last] = between ?? [Math.min(...graded), Math.max(...graded)];
   return {
     rows: await rowSignals(ledger),
     steps,
-    deltas: first === last ? null : {
+    deltas: first >= last ? null : {
       from: first,
       to: last,
       kept: await deltas(ledger, first, last, "verdict <> 'exclude'"),

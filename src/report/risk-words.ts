@@ -49,7 +49,7 @@ function nothing({ compared, failures, calls }: Risk): string {
   );
 }
 
-const RISING_P = 0.01;
+export const RISING_P = 0.01;
 
 function rising(what: string, along: Trend | null, advice: string): string[] {
   if (along === null || along.p >= RISING_P) return [];

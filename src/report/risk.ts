@@ -40,6 +40,9 @@ export interface Risk {
   readonly failures: number;
   readonly compared: number;
   readonly findings: readonly Finding[];
+  /** Everything that was compared, before any finding was put aside. */
+  readonly levels: readonly Comparison[];
+  readonly steps: readonly StepRate[];
   readonly excluded: Rate;
   readonly undetermined: Rate;
   readonly excludedTrend: Trend | null;
@@ -53,7 +56,7 @@ export interface Risk {
  */
 export async function risk(ledger: Ledger, scope: Scope): Promise<Risk> {
   const unit = await createExposures(ledger, scope);
-  const { findings, compared } = await search(ledger);
+  const { findings, levels, compared } = await search(ledger);
   const steps = await stepRates(ledger, scope);
   const [total] = await ledger.rows<{
     calls: number;
@@ -69,6 +72,8 @@ export async function risk(ledger: Ledger, scope: Scope): Promise<Risk> {
     failures,
     compared,
     findings,
+    levels,
+    steps,
     excluded: rate(
       sum((step) => step.excluded),
       sum((step) => step.rollouts),
@@ -83,19 +88,21 @@ export async function risk(ledger: Ledger, scope: Scope): Promise<Risk> {
   };
 }
 
-async function search(ledger: Ledger): Promise<{ findings: Finding[]; compared: number }> {
+async function search(ledger: Ledger): Promise<Pick<Risk, 'findings' | 'levels' | 'compared'>> {
   const findings: Finding[] = [];
+  let levels: readonly Comparison[] | null = null;
   let compared = 0;
   while (findings.length < MOST_FINDINGS) {
     const dropped = findings.map(isLevel).join(' OR ') || 'false';
     const comparisons = compare(await cells(ledger, dropped));
+    levels ??= comparisons;
     compared = Math.max(compared, comparisons.length);
     const standing = comparisons.filter((one) => one.ratio > 1 && one.p * comparisons.length < ALPHA);
     const [best] = standing.toSorted((a, b) => b.explains - a.explains);
     if (best === undefined) break;
     findings.push(await detail(ledger, best, comparisons.length, dropped));
   }
-  return { findings, compared };
+  return { findings, levels: levels ?? [], compared };
 }
 
 const isLevel = ({ dimension, level }: { dimension: Dimension; level: string }): string =>

@@ -1,10 +1,13 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { CauseCode, Outcome } from '../outcome/causes.ts';
+import type { Alarm, AlarmState } from './alarms.ts';
 
 /** From a file read in a warm sandbox to the longest hold. */
 const DURATION_BUCKETS_S = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600,
 ];
+
+const ALARM_VALUE: Readonly<Record<AlarmState, number>> = { raised: 1, quiet: 0, unknown: NaN };
 
 /** States that other parts know; read whenever metrics are asked for. */
 export interface MetricSources {
@@ -14,6 +17,7 @@ export interface MetricSources {
   readonly sandboxes: () => Readonly<Record<'live' | 'cap' | 'warm' | 'filling', number>>;
   readonly startQueue: () => Readonly<Record<'width' | 'expected_wait_seconds' | 'circuit_open', number>>;
   readonly journalSkippedLines: () => number;
+  readonly alarms: () => readonly Alarm[];
 }
 
 /** One finished call, as far as it is counted. */
@@ -81,7 +85,15 @@ export class Metrics {
   }
 
   /** Adds the gauges that are read elsewhere. Call once. */
-  watch({ rollouts, starts, removals, sandboxes, startQueue, journalSkippedLines }: MetricSources): void {
+  watch({
+    rollouts,
+    starts,
+    removals,
+    sandboxes,
+    startQueue,
+    journalSkippedLines,
+    alarms,
+  }: MetricSources): void {
     this.#gauge('faultline_starts', 'Sandbox starts that wait or are under way.', 'phase', starts);
     this.#gauge('faultline_removals', 'Sandboxes to be removed, and those given up.', 'phase', removals);
     this.#gauge(
@@ -100,6 +112,9 @@ export class Metrics {
     this.#gauge('faultline_journal_lines', 'Journal lines that could not be read.', 'fate', () => ({
       skipped: journalSkippedLines(),
     }));
+    this.#gauge('faultline_alarm', 'Raised (1), quiet (0), or not known (NaN).', 'alarm', () =>
+      Object.fromEntries(alarms().map(({ name, state }) => [name, ALARM_VALUE[state]])),
+    );
   }
 
   /** CPU, memory, event loop and file descriptors of this process. Call once. */

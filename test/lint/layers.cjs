@@ -11,8 +11,8 @@ const layers = [
 ];
 
 /** The forms of requests and replies, for whoever speaks to a running server rather than being part of it. */
-const WIRE = '^src/http/wire\\.ts$';
-const speaksToServer = new Set(['cli']);
+const WIRE = '^src/http/(live-)?wire\\.ts$';
+const speaksToServer = new Set(['cli', 'web']);
 
 /** Everything a folder must not reach: its neighbours, and what lies above. */
 const rules = layers.flatMap((folders, level) =>

@@ -13,13 +13,17 @@ import { systemClock as clock } from '../../../src/kernel/clock.ts';
 import { McpEndpoint } from '../../../src/mcp/endpoint.ts';
 import { loadCatalog } from '../../../src/policy/load.ts';
 import type { Catalog, Policy } from '../../../src/policy/schema.ts';
+import { ReportProcess } from '../../../src/report/report-process.ts';
 import { Rollouts } from '../../../src/rollouts/registry.ts';
 import { Recovery } from '../../../src/rollouts/recovery.ts';
 import { Replay } from '../../../src/rollouts/replay.ts';
 import { Sandboxes } from '../../../src/rollouts/sandboxes.ts';
+import { Alarms } from '../../../src/telemetry/alarms.ts';
+import { History } from '../../../src/telemetry/history.ts';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
 import { ToolCalls } from '../../../src/tools/call.ts';
 import { redo } from '../../../src/tools/prepared-call.ts';
+import { PageFiles } from '../../../src/web/page-files.ts';
 import { FakeEngine } from './fake-engine.ts';
 
 export const TOKEN = 'a-token-for-tests';
@@ -71,10 +75,16 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
   const recovery = new Recovery({ engine, removals, retries: admission.retries, replay, journal, clock });
   const sandboxes = new Sandboxes({ supply, removals, engine, recovery, journal, clock });
   const metrics = new Metrics();
+  const history = new History({ clock, gauges: () => ({ waiting: 0, starting: 0, live: 0, warm: 0 }) });
+  const alarms = new Alarms({
+    engineAnswers: () => admission.breaker.state === 'closed',
+    callsWithin: (seconds) => history.callsWithin(seconds),
+  });
   metrics.watch({
     rollouts: () => rollouts.all(),
     ...admissionSources(admission),
     journalSkippedLines: () => journal.skippedLines,
+    alarms: () => alarms.states(),
   });
   const calls = new ToolCalls({
     rollouts,
@@ -102,6 +112,10 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
     journal,
     clock,
     metrics,
+    history,
+    alarms,
+    reports: new ReportProcess(dataDir),
+    page: new PageFiles(),
     log,
   });
   const dispose = async (): Promise<void> => {

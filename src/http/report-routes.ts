@@ -1,0 +1,50 @@
+import type { FastifyReply } from 'fastify';
+import { clientGone } from './client-gone.ts';
+import { HttpError } from './errors.ts';
+import type { App, HttpParts } from './parts.ts';
+import { reportQuerySchema, reportSchema } from './live-wire.ts';
+import { errorSchema, rolloutParamsSchema } from './wire.ts';
+
+const tags = ['reports'];
+const response = { 200: reportSchema, '4xx': errorSchema, '5xx': errorSchema };
+
+/** What `faultline report` and `faultline rollout` print with `--json`, for the page. Made one at a time, in seconds. */
+export function reportRoutes(app: App, { reports }: Pick<HttpParts, 'reports'>): void {
+  const querystring = reportQuerySchema;
+  app.get(
+    '/reports/overview',
+    { schema: { tags, summary: 'What happened, from the journal', querystring, response } },
+    ({ query }, reply) => answer(reply, (gone) => reports.overview(query, gone)),
+  );
+  app.get(
+    '/reports/risk',
+    { schema: { tags, summary: 'Whether infrastructure fails some behaviours more', querystring, response } },
+    ({ query }, reply) => answer(reply, (gone) => reports.risk(query, gone)),
+  );
+  app.get(
+    '/reports/diagnostics',
+    { schema: { tags, summary: 'Scores against tool calls', querystring, response } },
+    ({ query }, reply) => answer(reply, (gone) => reports.diagnostics(query, gone)),
+  );
+  app.get(
+    '/rollouts/:rollout/story',
+    { schema: { tags, summary: 'A rollout as the journal tells it', params: rolloutParamsSchema, response } },
+    ({ params }, reply) =>
+      answer(reply, async (gone) => {
+        const story = await reports.story(params.rollout, gone);
+        if (story === null) throw new HttpError('unknown_rollout');
+        return story;
+      }),
+  );
+}
+
+/** A report that nobody waits for any more is ended. */
+async function answer(reply: FastifyReply, make: (gone: AbortSignal) => Promise<object>): Promise<void> {
+  const gone = clientGone(reply);
+  try {
+    void reply.code(200).send({ ...(await make(gone)) });
+  } catch (error) {
+    if (!gone.aborted) throw error;
+    reply.hijack();
+  }
+}

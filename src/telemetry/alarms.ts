@@ -1,0 +1,87 @@
+import type { Attribution } from '../outcome/causes.ts';
+
+/** When to wake somebody. The README of this folder lists the same rows; a test compares them. */
+export const alarms = {
+  engine_circuit: 'The container engine has stopped working; starts wait until it answers.',
+  infra_rate: 'Infrastructure failed at least 5 calls and 1 % of all in the last 5 minutes.',
+  undetermined_share:
+    'At least 5 calls and 1 % of all in the last 30 minutes ended for reasons nobody can tell.',
+  exclusion_rising: 'Excluded rollouts rise with the training steps of the last 7 days.',
+  behaviour_linked:
+    'Infrastructure fails some behaviours more than others: the model may learn to avoid them.',
+} as const satisfies Record<string, string>;
+
+export type AlarmName = keyof typeof alarms;
+
+/** `unknown`: what it is judged from isn't there yet, or could not be had. */
+export type AlarmState = 'raised' | 'quiet' | 'unknown';
+
+export interface Alarm {
+  readonly name: AlarmName;
+  readonly state: AlarmState;
+  /** What was found; empty where there is nothing to add. May name a tool, command, image or task. */
+  readonly detail: string;
+}
+
+/** What the report on risk says, as far as alarms are about it. */
+export interface RiskJudgement {
+  /** One sentence for each behaviour that infrastructure fails more often than the rest. */
+  readonly behaviours: readonly string[];
+  readonly exclusionRises: boolean;
+}
+
+export interface AlarmSources {
+  readonly engineAnswers: () => boolean;
+  /** Finished calls of the last so many seconds. */
+  readonly callsWithin: (seconds: number) => Readonly<Record<Attribution, number>>;
+}
+
+const INFRA_WINDOW_S = 300;
+const UNDETERMINED_WINDOW_S = 1_800;
+const LEAST_CALLS = 5;
+const LEAST_SHARE = 0.01;
+
+/** Judged whenever somebody looks: metrics and the page. Nothing is sent anywhere; Prometheus has means for that. */
+export class Alarms {
+  readonly #sources: AlarmSources;
+  #risk: RiskJudgement | null = null;
+
+  constructor(sources: AlarmSources) {
+    this.#sources = sources;
+  }
+
+  /** The last report on risk; null where it could not be made. */
+  riskJudged(judgement: RiskJudgement | null): void {
+    this.#risk = judgement;
+  }
+
+  states(): Alarm[] {
+    const { engineAnswers, callsWithin } = this.#sources;
+    return [
+      { name: 'engine_circuit', state: engineAnswers() ? 'quiet' : 'raised', detail: '' },
+      { name: 'infra_rate', ...share(callsWithin(INFRA_WINDOW_S), 'infra') },
+      { name: 'undetermined_share', ...share(callsWithin(UNDETERMINED_WINDOW_S), 'undetermined') },
+      { name: 'exclusion_rising', state: this.#ofRisk(({ exclusionRises }) => exclusionRises), detail: '' },
+      {
+        name: 'behaviour_linked',
+        state: this.#ofRisk(({ behaviours }) => behaviours.length > 0),
+        detail: this.#risk?.behaviours.join(' ') ?? '',
+      },
+    ];
+  }
+
+  #ofRisk(raised: (risk: RiskJudgement) => boolean): AlarmState {
+    if (this.#risk === null) return 'unknown';
+    return raised(this.#risk) ? 'raised' : 'quiet';
+  }
+}
+
+function share(calls: Readonly<Record<Attribution, number>>, of: Attribution): Omit<Alarm, 'name'> {
+  const total = Object.values(calls).reduce((sum, count) => sum + count, 0);
+  const hits = calls[of];
+  const raised = hits >= LEAST_CALLS && hits >= LEAST_SHARE * total;
+  return {
+    state: raised ? 'raised' : 'quiet',
+    detail: hits === 0 ? '' : `${String(hits)} of ${String(total)} calls`,
+  };
+}

@@ -1,0 +1,98 @@
+import type { z } from 'zod';
+import type { liveHistorySchema, liveNewsSchema } from '../../http/live-wire.ts';
+import { request } from './api.ts';
+
+type History = z.output<typeof liveHistorySchema>;
+type News = z.output<typeof liveNewsSchema>;
+export type Sample = News['sample'];
+export type LiveCall = News['calls'][number];
+export type Status = News['status'];
+export type Alarm = News['alarms'][number];
+
+const SAMPLES_KEPT = 1_800;
+const CALLS_KEPT = 100;
+const AGAIN_AFTER_MS = 2_000;
+/** News comes every second; a connection that is silent for so long is dead. */
+const SILENCE_MS = 10_000;
+
+/** What the server tells by itself, second by second. Comes back after an outage, with the half hour it missed. */
+export class Live {
+  samples: Sample[] = [];
+  calls: LiveCall[] = [];
+  status: Status | null = null;
+  alarms: readonly Alarm[] = [];
+  connected = false;
+  readonly #listeners = new Set<() => void>();
+
+  follow(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Never returns. */
+  async run(): Promise<never> {
+    for (;;) {
+      try {
+        await this.#listen();
+      } catch (error) {
+        console.info('live view interrupted', error);
+      }
+      this.connected = false;
+      this.#tell();
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER_MS));
+    }
+  }
+
+  async #listen(): Promise<void> {
+    const silence = new AbortController();
+    const response = await request('/v1/live', silence.signal);
+    if (response.body === null) return;
+    let timer = 0;
+    try {
+      for await (const { event, data } of events(response.body)) {
+        clearTimeout(timer);
+        timer = window.setTimeout(() => {
+          silence.abort();
+        }, SILENCE_MS);
+        if (event === 'history') this.#start(JSON.parse(data) as History);
+        if (event === 'news') this.#add(JSON.parse(data) as News);
+      }
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #start({ samples, calls }: History): void {
+    this.samples = samples;
+    this.calls = calls;
+  }
+
+  #add({ sample, calls, status, alarms }: News): void {
+    this.samples = [...this.samples, sample].slice(-SAMPLES_KEPT);
+    this.calls = [...this.calls, ...calls].slice(-CALLS_KEPT);
+    this.status = status;
+    this.alarms = alarms;
+    this.connected = true;
+    this.#tell();
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+/** Server-sent events of a body. `EventSource` can't send the header that the token goes in. */
+async function* events(body: ReadableStream<Uint8Array>): AsyncGenerator<{ event: string; data: string }> {
+  const reader = body
+    .pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)
+    .getReader();
+  let rest = '';
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    const blocks = (rest + part.value).split('\n\n');
+    rest = blocks.pop() ?? '';
+    for (const block of blocks) {
+      const [first = '', second = ''] = block.split('\n');
+      yield { event: first.slice('event: '.length), data: second.slice('data: '.length) };
+    }
+  }
+}

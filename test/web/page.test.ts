@@ -1,0 +1,113 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { TOKEN, World, type Server } from '../docker/support/server.ts';
+import { writeMonth } from '../unit/report/month.ts';
+import { Visit } from './browser.ts';
+
+const HOSTILE = '<img src=x onerror="document.title=\'owned\'"><b>bold</b>';
+const LAPTOP = { width: 1440, height: 900 };
+const PHONE = { width: 390, height: 844 };
+
+let world: World;
+let server: Server;
+beforeAll(async () => {
+  world = new World();
+  const month = { seed: 1, steps: 30, rollouts: 60, planted: { family: 'git clone', hazard: 0.1 } };
+  await writeMonth(join(world.folder, 'data'), month);
+  server = await world.start({ LOG_LEVEL: 'error' });
+  const command = `printf '%s' '${HOSTILE.replaceAll("'", `'\\''`)}'`;
+  await server.tool('shell', 'trace_real', 'call_1', { command });
+  await server.tool('shell', 'trace_real', 'call_2', { command: 'sleep 5', timeout_ms: 200 });
+});
+afterAll(async () => {
+  await world[Symbol.asyncDispose]();
+});
+
+test('a wrong token is refused, the right one is asked for once and stays in the tab', async () => {
+  await using visit = await Visit.begin({ viewport: LAPTOP });
+  const { page } = visit;
+  await page.goto(server.url);
+  await visit.enter('not-the-token');
+  await page.getByText('That is not the token.').waitFor();
+  await visit.enter(TOKEN);
+  await visit.live();
+  await page.reload();
+  await visit.live();
+  expect(await page.locator('dialog').count()).toBe(0);
+  expect([...visit.hosts]).toEqual([new URL(server.url).host]);
+  expect(await page.evaluate(() => Object.keys(localStorage))).toEqual([]);
+});
+
+test('a call shows within seconds, without a reload, and its text is never HTML', async () => {
+  await using visit = await Visit.begin({ viewport: LAPTOP });
+  const { page } = visit;
+  await page.goto(server.url);
+  await visit.enter(TOKEN);
+  await visit.live();
+  await server.tool('shell', 'trace_<i>new</i>', 'call_1', { command: 'true' });
+  await page.getByRole('link', { name: 'trace_<i>new</i>' }).click();
+  await page.getByRole('heading', { name: 'trace_<i>new</i>' }).waitFor();
+  await page.goto(`${server.url}/#/rollout/trace_real`);
+  const output = page.locator('pre.output').first();
+  await output.waitFor();
+  expect(await output.textContent()).toBe(HOSTILE);
+  expect(await page.locator('main img, main pre b').count()).toBe(0);
+  expect(await page.locator('.story li.model').textContent()).toContain('time_limit');
+  expect(await page.title()).not.toBe('owned');
+  expect(visit.complaints).toEqual([]);
+});
+
+test('the planted fault is found on the risk view; plots have words for those who do not see them', async () => {
+  await using visit = await Visit.begin({ viewport: LAPTOP, colorScheme: 'dark' });
+  const { page } = visit;
+  await page.goto(`${server.url}/#/risk`);
+  await visit.enter(TOKEN);
+  await page.locator('select[name=since]').selectOption({ label: 'all' });
+  await page.getByText('The command "git clone" fails for infrastructure').waitFor();
+  expect(await page.getByRole('img').first().getAttribute('aria-label')).toContain('git clone');
+  expect(await page.locator('.sentences.found').count()).toBe(1);
+  expect(visit.complaints).toEqual([]);
+});
+
+test('by keyboard: views by number, search by slash, theme by t', async () => {
+  await using visit = await Visit.begin({ viewport: LAPTOP, colorScheme: 'light' });
+  const { page } = visit;
+  await page.goto(server.url);
+  await visit.enter(TOKEN);
+  await visit.live();
+  await page.keyboard.press('5');
+  await page.getByRole('heading', { name: 'Reward' }).waitFor();
+  await page.keyboard.press('t');
+  expect(await page.locator('html').getAttribute('data-theme')).toBe('dark');
+  await page.keyboard.press('/');
+  await page.keyboard.type('trace_real');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'trace_real' }).waitFor();
+});
+
+test('on a phone no view is wider than the screen', async () => {
+  await using visit = await Visit.begin({ viewport: PHONE });
+  const { page } = visit;
+  await page.goto(server.url);
+  await visit.enter(TOKEN);
+  await visit.live();
+  for (const view of ['', 'rollouts', 'report', 'risk', 'training', 'rollout/trace_real']) {
+    await page.goto(`${server.url}/#/${view}`);
+    await page.locator('.loading').waitFor({ state: 'detached' });
+    const excess = await page.evaluate('document.documentElement.scrollWidth - window.innerWidth');
+    expect([view, excess]).toEqual([view, 0]);
+  }
+  expect(visit.complaints).toEqual([]);
+});
+
+test('while somebody watches, the server still stops at once', async () => {
+  const other = await world.start({ LOG_LEVEL: 'error', FAULTLINE_DATA: join(world.folder, 'other') });
+  await using visit = await Visit.begin({ viewport: LAPTOP });
+  await visit.page.goto(other.url);
+  await visit.enter(TOKEN);
+  await visit.live();
+  const began = performance.now();
+  await other.stop();
+  expect(performance.now() - began).toBeLessThan(10_000);
+  await visit.page.locator('#link:not(.live)').waitFor();
+});
