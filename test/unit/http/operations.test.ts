@@ -106,6 +106,7 @@ describe('tasks', () => {
       tasks: [
         { name: 'base', default: true },
         { name: 'minimal', image: 'minimal', tools: names, default: false },
+        { name: 'reports', image: 'reports', tools: ['search', 'list', 'cat'], default: false },
       ],
     });
   });
