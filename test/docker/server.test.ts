@@ -234,8 +234,8 @@ describe('a hostile model', () => {
 });
 
 describe('infrastructure', () => {
-  it("a container killed from outside is not the model's doing, and stays so", async () => {
-    await server.tool('shell', 'killed', '1', { command: 'true' });
+  it("without recovery, a container killed from outside is not the model's doing, and stays so", async () => {
+    await server.tool('shell', 'killed', '1', { command: 'true' }, { item: { recovery: 'none' } });
     const [container] = world.claims('killed');
     await promisify(execFile)('docker', ['kill', String(container)], { timeout: 20_000 });
     const reply = await server.tool('shell', 'killed', '2', { command: 'true' });
