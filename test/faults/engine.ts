@@ -6,7 +6,6 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  readlinkSync,
   rmdirSync,
   rmSync,
   writeFileSync,
@@ -22,7 +21,6 @@ const SET_UP = join(import.meta.dirname, '../../docker/setup/engine');
 const HANGING_RUNTIME = join(import.meta.dirname, 'hanging-runtime');
 const POLL_MS = 50;
 const END_MS = 20_000;
-const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const DISK_BYTES = 4 * 2 ** 30;
 
 export type EngineProcess = 'dockerd' | 'containerd';
@@ -39,14 +37,6 @@ const PID_FILES = {
 export class PrivateEngine implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'faultline-faults-'));
   readonly disk = new LoopDisk(join(this.folder, 'disk.image'), join(this.folder, 'data'), DISK_BYTES);
-
-  readonly #interrupted = (): void => {
-    void this[Symbol.asyncDispose]().finally(() => process.exit(130));
-  };
-
-  private constructor() {
-    for (const signal of ENDING_SIGNALS) process.once(signal, this.#interrupted);
-  }
 
   /** @param images Copied from the machine's engine. */
   static async start(
@@ -131,7 +121,6 @@ export class PrivateEngine implements AsyncDisposable {
 
   /** Without a daemon that might hang: everything that runs from its folder is killed. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const signal of ENDING_SIGNALS) process.off(signal, this.#interrupted);
     await this.disk.thaw();
     for (let left = this.#processes(); left.length > 0; left = this.#processes()) {
       for (const pid of left) killIfThere(pid);
@@ -153,7 +142,7 @@ export class PrivateEngine implements AsyncDisposable {
         (isEngine || textOf(`/proc/${pid}/cgroup`).includes(`/${this.cgroup}/`)) && isRunning(Number(pid))
       );
     });
-    return ours.map(Number).filter((pid) => !isController(pid));
+    return ours.map(Number);
   }
 
   #removeCgroups(): void {
@@ -161,15 +150,6 @@ export class PrivateEngine implements AsyncDisposable {
       const folder = join('/sys/fs/cgroup', controller, this.cgroup);
       if (existsSync(folder)) removeCgroup(folder);
     }
-  }
-}
-
-/** The server under test is ended by its owner. */
-function isController(pid: number): boolean {
-  try {
-    return readlinkSync(`/proc/${String(pid)}/exe`) === process.execPath;
-  } catch {
-    return false; // Gone, or a kernel thread.
   }
 }
 

@@ -10,7 +10,7 @@ export async function startAgain(
   what: 'dockerd' | 'controller',
   pilot: Member,
 ): Promise<number | null> {
-  world.truth.note('start', { what });
+  world.truth.note('start', { process: what });
   if (what === 'dockerd' && world.controller.server === null) {
     await world.engine.start();
     return null;

@@ -17,6 +17,10 @@ export interface WorldOptions {
   readonly truthFile: string;
 }
 
+const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** Of a program that a signal has ended, as shells count. */
+const INTERRUPTED = 130;
+
 /** A private engine, the real server against it through the proxy, and the platform that calls the server. */
 export class World implements AsyncDisposable {
   readonly engine: PrivateEngine;
@@ -25,6 +29,11 @@ export class World implements AsyncDisposable {
   readonly controller: Controller;
   readonly platform: Platform;
   readonly #ends: AsyncDisposableStack;
+  /** Whoever ends the run in the middle finds no daemon and no mount left behind. */
+  readonly #interrupted = (signal: NodeJS.Signals): void => {
+    console.error(`${signal}: cleaning up`);
+    void this[Symbol.asyncDispose]().finally(() => process.exit(INTERRUPTED));
+  };
 
   private constructor(
     parts: Pick<World, 'engine' | 'truth' | 'rules' | 'controller'>,
@@ -36,6 +45,7 @@ export class World implements AsyncDisposable {
     this.controller = parts.controller;
     this.platform = new Platform(parts.controller);
     this.#ends = ends;
+    for (const signal of ENDING_SIGNALS) process.once(signal, this.#interrupted);
   }
 
   static async start({ liveRestore, seed, truthFile }: WorldOptions): Promise<World> {
@@ -63,6 +73,7 @@ export class World implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const signal of ENDING_SIGNALS) process.off(signal, this.#interrupted);
     await this.#ends.disposeAsync();
   }
 }
