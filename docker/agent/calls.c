@@ -243,7 +243,8 @@ void call_start(uint32_t number, struct span fields) {
   call->stage = STAGE_EXEC;
   counters_read(call->before);
   if (!room || !request_parse(fields, &request)) {
-    fail_start(call, room ? EINVAL : EBUSY, STAGE_EXEC);
+    /* Of these two a program's own exec never gives the second: whoever reads it knows that it is ours. */
+    fail_start(call, room ? EINVAL : ENOBUFS, STAGE_EXEC);
     return;
   }
   call->kind = (enum work)request.kind;

@@ -86,9 +86,12 @@ const ENOENT = 2;
 const EAGAIN = 11;
 const ENOMEM = 12;
 const EACCES = 13;
+/** The agent's own, see `StartFailure`: no exec and no fork gives it. */
+const ENOBUFS = 105;
 
 function notStartedCause(evidence: { need: string; offered: boolean; record: NotStartedRecord }): CauseCode {
   const { need, offered, record } = evidence;
+  if (record.errno === ENOBUFS) return 'agent_full';
   if (record.stage === 'fork') return forkCause(record);
   if (record.errno !== ENOENT && record.errno !== EACCES) return 'tool_unstartable';
   if (need === 'shell') return offered ? 'shell_removed' : 'shell_absent';

@@ -69,6 +69,7 @@ export const causes = {
   queue_wait: { ...infra('No sandbox could be started before the deadline.'), endsRollout: false },
   sandbox_killed: infra('Somebody outside killed the sandbox.'),
   engine_restarted: infra('The engine went down and the sandbox with it.'),
+  agent_full: infra('The agent held too many endings that we had not acknowledged.'),
   host_memory: infra('The host, not the sandbox, ran out of memory.'),
   rollout_idle: infra('The rollout was ended after too long without a call.'),
   blind: {

@@ -147,8 +147,8 @@ export interface StartFailure {
   readonly call: CallNumber;
   /**
    * As fork or exec gave it. Of the agent itself: EINVAL, the work was malformed (a NUL in a string, no program);
-   * EBUSY, too many calls run or wait for their acknowledgement, or the interpreter is busy; EINTR, the model killed
-   * the agent's helper before it had started anything.
+   * ENOBUFS, too many calls run or wait for their acknowledgement; EBUSY, the interpreter is busy; EINTR, the model
+   * killed the agent's helper before it had started anything.
    */
   readonly errno: number;
   /** `fork`: no process to be had; `exec`: the program (shell, interpreter) is missing or broken. */

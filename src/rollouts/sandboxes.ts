@@ -220,6 +220,7 @@ export class Sandboxes {
 const aboutASandbox: ReadonlySet<Evidence['kind']> = new Set([
   'sandbox_lost',
   'ended',
+  'not_started',
   'controller_restarted',
 ]);
 

@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { existsSync, readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -127,6 +128,17 @@ describe('a call number', () => {
     agent.send(start);
     expect(await forgotten).toEqual({ type: 'forgotten', call: 1 });
     expect(shown(end).out).toBe('x\n');
+  });
+
+  it('finds no room behind 64 endings that nobody has acknowledged, and says so by an errno of its own', async () => {
+    await using agent = await AgentProcess.start();
+    for (let call = 1; call <= 64; call += 1) await agent.begin({ kind: 'probe' }).end;
+    expect(await agent.begin({ kind: 'probe' }).end).toMatchObject({
+      type: 'start-failed',
+      errno: constants.errno.ENOBUFS,
+    });
+    agent.send({ type: 'acknowledge', call: 1 });
+    expect(await agent.begin({ kind: 'probe' }).end).toMatchObject({ type: 'exited', waitStatus: 0 });
   });
 
   it('of zero, or far behind the highest, is never started', async () => {

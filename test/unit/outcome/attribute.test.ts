@@ -110,6 +110,17 @@ const rows: readonly (readonly [string, Evidence, CauseCode])[] = [
   ['the image never had Python', notStarted(2, 'exec', false, 'python'), 'python_absent'],
   ['a shell overwritten with garbage is not infra', notStarted(8, 'exec', true, 'shell'), 'tool_unstartable'],
   ['a custom tool that is gone is not infra', notStarted(2, 'exec', true, 'program'), 'tool_unstartable'],
+  [
+    'the agent has no room: our acknowledgements are missing',
+    notStarted(105, 'exec', true, 'shell'),
+    'agent_full',
+  ],
+  ['a busy interpreter is not infra', notStarted(16, 'fork', true, 'python'), 'tool_unstartable'],
+  [
+    'an interpreter file with two loaders is not infra',
+    notStarted(22, 'exec', true, 'shell'),
+    'tool_unstartable',
+  ],
   ['somebody outside killed the container', lost({ foreignKill: true }), 'sandbox_killed'],
   ['the engine went down with it', lost({ engineDisturbed: true }), 'engine_restarted'],
   ['nobody could be asked who killed it', lost({ evidenceGap: true }), 'blind'],
