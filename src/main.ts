@@ -3,7 +3,8 @@ import { buildApp } from './app.ts';
 import { readConfig, type Config } from './config.ts';
 import { serverToken, type ServerToken } from './http/token.ts';
 import { ConfigurationError } from './policy/configuration-error.ts';
-import { keepLimits, provideImages, resume, stop, watchTraining, wire, type Controller } from './wiring.ts';
+import { provideImages } from './rollouts/provide-images.ts';
+import { keepLimits, resume, stop, watchTraining, wire, type Controller } from './wiring.ts';
 
 /** Starts the server and returns once it has stopped. */
 async function main(): Promise<void> {
@@ -21,7 +22,7 @@ async function main(): Promise<void> {
     keepLimits(controller, stopping.signal),
     watchTraining(controller, stopping.signal),
   ]);
-  const images = provideImages(controller, stopping.signal);
+  const images = provideImages({ ...controller, images: controller.engine.images }, stopping.signal);
   const address = await app.listen({ host: config.host, port: config.port });
   console.log(greeting(address, token, config));
 

@@ -14,7 +14,6 @@ import { GraderClient } from './grading/grader-client.ts';
 import { Blobs } from './journal/blobs.ts';
 import { FileJournal } from './journal/file-journal.ts';
 import { systemClock, type Clock } from './kernel/clock.ts';
-import { Deadline } from './kernel/deadline.ts';
 import type { Log } from './kernel/log.ts';
 import { McpEndpoint } from './mcp/endpoint.ts';
 import { LiveCatalog } from './policy/live-catalog.ts';
@@ -30,7 +29,6 @@ import { restore } from './rollouts/restore.ts';
 import { Sandboxes, specOf } from './rollouts/sandboxes.ts';
 import { BUILT_AGENT } from './sandbox/docker/agent-volume.ts';
 import { DockerEngine } from './sandbox/docker/docker-engine.ts';
-import { SandboxFault } from './sandbox/sandbox.ts';
 import { Alarms } from './telemetry/alarms.ts';
 import { History } from './telemetry/history.ts';
 import { Metrics } from './telemetry/metrics.ts';
@@ -200,35 +198,6 @@ export async function resume(controller: Controller): Promise<void> {
     });
   admission.pool.open([...catalog.tasks.values()].map(specOf));
   controller.history.open();
-}
-
-/** A pull may be of gigabytes; rollouts of its tasks are excluded until it is there. */
-const IMAGE_MS = 600_000;
-
-/** Looks after the images of all tasks, and tells of each that can't be had. Ends early when aborted. */
-export async function provideImages(controller: Controller, stop: AbortSignal): Promise<void> {
-  const { catalog, engine, clock, log } = controller;
-  const tasksOf = Map.groupBy(catalog.tasks.values(), ({ image }) => image);
-  const looks = [...tasksOf].map(async ([image, tasks]) => {
-    const { name, reference } = image;
-    try {
-      const found = await engine.images.provide(
-        image,
-        Deadline.after(clock, 'engine_request', IMAGE_MS),
-        stop,
-      );
-      if (found === 'pulled') log.info({ image: name, reference }, 'image pulled');
-    } catch (error) {
-      if (!(error instanceof SandboxFault)) throw error;
-      if (stop.aborted) return;
-      const names = tasks.map((task) => task.name);
-      log.error(
-        { image: name, error: error.message, tasks: names },
-        'rollouts of these tasks will be excluded',
-      );
-    }
-  });
-  await Promise.all(looks);
 }
 
 /** Keeps the rollouts' limits until aborted. */
