@@ -112,7 +112,7 @@ describe('the body', () => {
 
 describe('the route', () => {
   test.each([
-    ['GET', '/'],
+    ['GET', '/nothing'],
     ['GET', '/v1/tools/shell'],
     ['POST', '/v1/nothing'],
     ['POST', '/v1/tools/shell/more'],
