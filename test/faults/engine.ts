@@ -21,6 +21,7 @@ const SET_UP = join(import.meta.dirname, '../../docker/setup/engine');
 const HANGING_RUNTIME = join(import.meta.dirname, 'hanging-runtime');
 const POLL_MS = 50;
 const END_MS = 20_000;
+const MOST_TRIES = 3;
 const DISK_BYTES = 4 * 2 ** 30;
 
 export type EngineProcess = 'dockerd' | 'containerd';
@@ -88,10 +89,20 @@ export class PrivateEngine implements AsyncDisposable {
     rmSync(archive);
   }
 
-  /** Starts the daemon, also again after its end. Resolves when it answers. */
+  /**
+   * Starts the daemon, also again after its end, and resolves when it answers. One that gives up is started again, as
+   * an init system does: after a kill, dockerd may wait 15 s in vain for its own containerd.
+   */
   async start(): Promise<void> {
     const environment = { ...process.env, FAULTLINE_ENGINE_ROOT: this.folder };
-    await run(SET_UP, { env: environment, timeout: 90_000 });
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await run(SET_UP, { env: environment, timeout: 90_000 });
+        return;
+      } catch (error) {
+        if (tries === MOST_TRIES) throw error;
+      }
+    }
   }
 
   /** Null where it doesn't run. */
@@ -107,7 +118,10 @@ export class PrivateEngine implements AsyncDisposable {
     const pid = this.pidOf(name);
     if (pid === null) throw new Error(`${name} doesn't run`);
     process.kill(pid, signal);
-    if (signal === 'SIGKILL' || signal === 'SIGTERM') await endOf(pid);
+    if (signal !== 'SIGKILL' && signal !== 'SIGTERM') return;
+    await endOf(pid);
+    // Left by a kill, and fatal to the next start if another process has got the number meanwhile.
+    rmSync(join(this.folder, PID_FILES[name]), { force: true });
   }
 
   async docker(...args: string[]): Promise<string> {

@@ -56,8 +56,8 @@ export function tallyText(found: Tally): string {
     ),
     '',
     table(['', 'count', 'of'], [
-      ['good calls charged to the model', found.wrongModel, found.calls],
-      ['own failures excused as infrastructure', found.wrongInfra, found.calls],
+      ['good calls charged to the model', found.wrongModel, found.good],
+      ['own failures excused as infrastructure', found.wrongInfra, found.ownFailures],
       ['hit good calls answered all the same', found.transparent, found.hit],
       ['commands that ran twice', found.duplicates, found.counted],
       ['answers lost or changed', found.lost, found.compared],

@@ -19,8 +19,10 @@ export interface Tally {
   /** Good calls that a fault hit, and of them those answered as if nothing had been. */
   readonly hit: number;
   readonly transparent: number;
+  readonly good: number;
   /** Of good calls: charged to the model. Must be 0. */
   readonly wrongModel: number;
+  readonly ownFailures: number;
   /** Of the model's own failures: excused as infrastructure. Must be 0. */
   readonly wrongInfra: number;
   readonly counted: number;
@@ -45,7 +47,9 @@ export function tally(results: readonly CaseResult[]): Tally {
     classes: CLASSES.map((label) => scoreOf(label, all)),
     hit: hit.length,
     transparent: hit.filter(({ verdict }) => verdict === 'ok').length,
+    good: all.filter(({ own }) => own === 'ok').length,
     wrongModel: all.filter(({ own, verdict }) => own === 'ok' && verdict === 'model').length,
+    ownFailures: all.filter(({ truth }) => truth === 'model').length,
     wrongInfra: all.filter(({ truth, verdict }) => truth === 'model' && counts(verdict) === 'infra').length,
     counted: sum('counted'),
     duplicates: sum('duplicates'),
