@@ -7,7 +7,7 @@ import {
 } from '@duckdb/node-api';
 import type { Depth } from './events.ts';
 import { createEvents } from './journal-source.ts';
-import { STORED, views } from './views.ts';
+import { STORED, viewsOf } from './views.ts';
 
 export type Row = Readonly<Record<string, Json>>;
 
@@ -32,7 +32,7 @@ export class Ledger implements Disposable {
     await connection.run('SET preserve_insertion_order = false');
     await createEvents(connection, dataDir, { depth, files });
     const kept = depth === 'light';
-    for (const [name, sql] of Object.entries(views)) {
+    for (const [name, sql] of Object.entries(viewsOf(depth))) {
       await connection.run(`CREATE TEMP ${kept && STORED.has(name) ? 'TABLE' : 'VIEW'} ${name} AS ${sql}`);
     }
     return new Ledger(instance, connection);

@@ -1,4 +1,5 @@
 import { causes } from '../outcome/causes.ts';
+import type { Depth } from './events.ts';
 import { quote } from './quote.ts';
 
 /** Rollouts of one job that open with smaller gaps than this are one burst: the platform's training step. */
@@ -20,14 +21,19 @@ const steps = `
   FROM (SELECT *, CASE WHEN opened_at - lag(opened_at) OVER (PARTITION BY job ORDER BY opened_at, rollout)
     <= INTERVAL ${String(BURST_GAP_S)} SECOND THEN 0 ELSE 1 END AS begins FROM opened))`;
 
+/** Only `whole` events have these; to gather them costs, and nothing but NULL would come of it. */
+const BULKY: Record<Depth, string> = {
+  whole: 'any_value(given) AS given, any_value(output) AS output, any_value(evidence) AS evidence',
+  light: 'NULL::VARCHAR AS given, NULL::VARCHAR AS output, NULL::JSON AS evidence',
+};
+
 /** Intent and ending of each call as one row, by one grouping: joining them costs as much again. */
-const pairs = `
-  SELECT rollout, call, any_value(tool) AS tool, any_value(family) AS family, any_value(given) AS given,
+const pairs = (depth: Depth): string => `
+  SELECT rollout, call, any_value(tool) AS tool, any_value(family) AS family, ${BULKY[depth]},
     max("at") FILTER (type = 'call_finished') AS ended_at, any_value(attribution) AS attribution,
     any_value(call_cause) AS cause, any_value(executed) AS executed, any_value(evidence_kind) AS evidence_kind,
     any_value(status) AS status, max(duration_ms) AS duration_ms, max(queued_ms) AS queued_ms, max(attempts) AS attempts,
-    any_value(exit_code) AS exit_code, max(output_bytes) AS output_bytes, any_value(output) AS output,
-    any_value(evidence) AS evidence
+    any_value(exit_code) AS exit_code, max(output_bytes) AS output_bytes
   FROM events WHERE type IN ('call_intended', 'call_finished') GROUP BY rollout, call`;
 
 /** A call without an ending is listed too, with NULLs. */
@@ -84,10 +90,10 @@ const bursts = `
   FROM rollouts GROUP BY job, step`;
 
 /** In the order in which they build on each other. Those that the README doesn't document are parts of the others. */
-export const views: Readonly<Record<string, string>> = {
+export const viewsOf = (depth: Depth): Readonly<Record<string, string>> => ({
   opened,
   steps,
-  pairs,
+  pairs: pairs(depth),
   calls,
   sums,
   lasts,
@@ -95,7 +101,7 @@ export const views: Readonly<Record<string, string>> = {
   attempts,
   gradings,
   bursts,
-};
+});
 
 /** Worth computing once where a report asks for them again and again. */
-export const STORED: ReadonlySet<string> = new Set(['steps', 'calls', 'rollouts']);
+export const STORED: ReadonlySet<string> = new Set(['steps', 'pairs', 'rollouts']);

@@ -12,7 +12,7 @@ let world: World;
 let server: Server;
 beforeAll(async () => {
   world = new World();
-  const month = { seed: 1, steps: 30, rollouts: 60, planted: { family: 'git clone', hazard: 0.1 } };
+  const month = { seed: 1, steps: 60, rollouts: 80, planted: { family: 'git clone', hazard: 0.1 } };
   await writeMonth(join(world.folder, 'data'), month);
   server = await world.start({ LOG_LEVEL: 'error' });
   const command = `printf '%s' '${HOSTILE.replaceAll("'", `'\\''`)}'`;
