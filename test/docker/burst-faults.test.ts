@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { PrivateEngine } from './support/private-engine.ts';
+import { PrivateEngine } from '../faults/engine.ts';
 import { World, type Server, type ToolReply } from './support/server.ts';
 
 const ids = (count: number): string[] => Array.from({ length: count }, (_, nth) => `rollout-${String(nth)}`);
@@ -20,15 +20,15 @@ async function unaccounted(world: World, server: Server): Promise<number> {
 }
 
 it('the engine is killed in the middle of a burst: everybody is served, once, and nothing leaks', async () => {
-  await using engine = await PrivateEngine.start(['faultline/base:latest']);
-  await using world = new World(engine.address);
+  await using engine = await PrivateEngine.start(['faultline/base:latest'], { liveRestore: true });
+  await using world = new World(`unix://${engine.socket}`);
   const server = await world.start();
   const rollouts = ids(24);
   const answers = burst(server, rollouts);
   await expect
     .poll(async () => (await engine.docker('ps', '-q')).split('\n').length, { timeout: 30_000 })
     .toBeGreaterThan(6);
-  await engine.kill();
+  await engine.signal('dockerd', 'SIGKILL');
   await new Promise((resolve) => setTimeout(resolve, 2_000));
   await engine.start();
 

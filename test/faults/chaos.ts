@@ -5,7 +5,7 @@ import type { Expectation } from './judge.ts';
 import { look, together, type Found } from './look.ts';
 import { GOOD, Member } from './member.ts';
 import type { CaseResult } from './play.ts';
-import { seeded } from './random.ts';
+import { seeded } from '../unit/support/seeded.ts';
 import type { World } from './world.ts';
 
 /** Rollouts at work at the same time, and calls of each. */

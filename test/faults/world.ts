@@ -6,7 +6,7 @@ import { GroundTruth } from './ground-truth.ts';
 import { Platform } from './platform.ts';
 import { EngineProxy } from './proxy/engine-proxy.ts';
 import { RuleSet } from './proxy/rule-set.ts';
-import { seeded } from './random.ts';
+import { seeded } from '../unit/support/seeded.ts';
 
 const IMAGES = ['faultline/minimal:latest'];
 

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { seeded } from '../support/seeded.ts';
 
 /**
  * A month of training as a journal, from a seed: steps of rollouts, each a handful of calls; a low rate of failures
@@ -30,17 +31,6 @@ const COMMANDS = {
 } as const; // prettier-ignore
 type Task = keyof typeof COMMANDS;
 
-/** Mulberry32: small, fast and good enough to choose commands. */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 interface Incident {
   readonly step: number;
   readonly fromS: number;
@@ -51,7 +41,7 @@ interface Incident {
 export async function writeMonth(dataDir: string, month: Month): Promise<{ calls: number }> {
   mkdirSync(join(dataDir, 'journal'), { recursive: true });
   const file = createWriteStream(join(dataDir, 'journal', '20260601T000000000Z-000001.jsonl'));
-  const chance = random(month.seed);
+  const chance = seeded(month.seed);
   const incidents: Incident[] = Array.from({ length: 6 }, (_, index) => {
     const fromS = Math.floor(chance() * 200);
     return {
