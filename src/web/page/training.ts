@@ -78,60 +78,52 @@ function signalNote({ total, without_spread: flat, all_zero: zero }: Diagnostics
 }
 
 function signalPlot(rows: readonly RowSignal[]): Plot<'scatter'> {
-  const data = {
-    datasets: [
-      {
-        label: 'row',
-        data: rows.map(({ mean, spread }) => ({ x: mean, y: spread })),
-        backgroundColor: rows.map(({ spread }) => tint(spread === 0 ? 'infra' : 'model', 0.7)),
-        pointRadius: 3.5,
-        pointHoverRadius: 5,
-      },
-    ],
-  };
-  const says = (index: number): string => {
-    const row = rows[index];
-    return row === undefined
-      ? ''
-      : `${row.row}: mean ${figure(row.mean)}, spread ${figure(row.spread)}, best ${figure(row.best)}, ${count(row.rollouts)} rollouts`;
-  };
-  return scatter(data, { x: 'mean score', y: 'spread', says });
+  return scatter(rows, {
+    x: 'mean score',
+    y: 'spread',
+    at: ({ mean, spread }) => ({ x: mean, y: spread }),
+    shade: ({ spread }) => tint(spread === 0 ? 'infra' : 'model', 0.7),
+    says: ({ row, mean, spread, best, rollouts }) =>
+      `${row}: mean ${figure(mean)}, spread ${figure(spread)}, best ${figure(best)}, ${count(rollouts)} rollouts`,
+  });
 }
 
 function changePlot({ deltas }: Diagnostics): Plot<'scatter'> {
-  const rows = deltas?.kept.rows ?? [];
+  return scatter(deltas?.kept.rows ?? [], {
+    x: 'more tool calls →',
+    y: 'more reward →',
+    at: ({ calls_delta: x, reward_delta: y }) => ({ x, y }),
+    shade: ({ quadrant }) => tint(SHADES[quadrant], 0.75),
+    says: ({ row, reward_delta: reward, calls_delta: calls, quadrant }) =>
+      `${row}: ${figure(reward)} reward, ${figure(calls)} calls; ${quadrant}`,
+  });
+}
+
+/** How one row becomes a point: where, in which colour, and what is said of it. */
+interface Points<Row> {
+  readonly x: string;
+  readonly y: string;
+  readonly at: (row: Row) => { x: number; y: number };
+  readonly shade: (row: Row) => string;
+  readonly says: (row: Row) => string;
+}
+
+function scatter<Row>(rows: readonly Row[], { x, y, at, shade, says }: Points<Row>): Plot<'scatter'> {
   const data = {
     datasets: [
       {
         label: 'row',
-        data: rows.map((row) => ({ x: row.calls_delta, y: row.reward_delta })),
-        backgroundColor: rows.map(({ quadrant }) => tint(SHADES[quadrant], 0.75)),
+        data: rows.map(at),
+        backgroundColor: rows.map(shade),
         pointRadius: 3.5,
         pointHoverRadius: 5,
       },
     ],
   };
-  const says = (index: number): string => {
-    const row = rows[index];
-    return row === undefined
-      ? ''
-      : `${row.row}: ${figure(row.reward_delta)} reward, ${figure(row.calls_delta)} calls; ${row.quadrant}`;
+  const label = ({ dataIndex }: { readonly dataIndex: number }): string => {
+    const row = rows[dataIndex];
+    return row === undefined ? '' : says(row);
   };
-  return scatter(data, { x: 'more tool calls →', y: 'more reward →', says });
-}
-
-function scatter(
-  data: {
-    datasets: {
-      label: string;
-      data: { x: number; y: number }[];
-      backgroundColor: string[];
-      pointRadius: number;
-      pointHoverRadius: number;
-    }[];
-  },
-  { x, y, says }: { readonly x: string; readonly y: string; readonly says: (index: number) => string },
-): Plot<'scatter'> {
   const options = quiet({
     interaction: { mode: 'nearest', intersect: false },
     scales: {
@@ -140,13 +132,12 @@ function scatter(
     },
     plugins: {
       legend: { display: false },
-      tooltip: { callbacks: { label: ({ dataIndex }) => says(dataIndex) } },
+      tooltip: { callbacks: { label } },
     },
   });
-  const points = data.datasets[0]?.data.length ?? 0;
   return new Plot(
     { type: 'scatter', data, options: options as ChartOptions<'scatter'> },
-    { height: 'middle', says: `${y} against ${x}, ${String(points)} rows` },
+    { height: 'middle', says: `${y} against ${x}, ${String(rows.length)} rows` },
   );
 }
 
