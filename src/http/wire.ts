@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { callId, idProblem, rolloutId, taskName } from '../kernel/ids.ts';
-import { causes, type CauseCode } from '../outcome/causes.ts';
+import { ATTRIBUTIONS, causes, type CauseCode } from '../outcome/causes.ts';
 
 /**
  * The forms of requests and replies, for the routes, the typed client and the OpenAPI document. Replies are not
@@ -63,7 +63,7 @@ export const nativeCallSchema = z.strictObject({
   arguments: argumentsField,
 });
 
-export const attribution = z.enum(['ok', 'model', 'infra', 'task', 'client', 'undetermined']);
+export const attribution = z.enum(ATTRIBUTIONS);
 export const cause = z.enum(Object.keys(causes) as [CauseCode, ...CauseCode[]]);
 
 export const resultSchema = z.object({

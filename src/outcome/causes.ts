@@ -1,5 +1,11 @@
-/** Whose doing an ending is. `ok`: an ordinary ending. */
-export type Attribution = 'ok' | 'model' | 'infra' | 'task' | 'client' | 'undetermined';
+/** Whose doing an ending can be. `ok`: an ordinary ending. */
+export const ATTRIBUTIONS = ['ok', 'model', 'infra', 'task', 'client', 'undetermined'] as const;
+export type Attribution = (typeof ATTRIBUTIONS)[number];
+
+/** For counting: zero of each. */
+export function noneByAttribution(): Record<Attribution, number> {
+  return { ok: 0, model: 0, infra: 0, task: 0, client: 0, undetermined: 0 };
+}
 
 export interface Cause {
   readonly attribution: Attribution;

@@ -1,4 +1,4 @@
-import { causes } from '../outcome/causes.ts';
+import { ATTRIBUTIONS, causes } from '../outcome/causes.ts';
 import type { Depth } from './events.ts';
 import { quote } from './quote.ts';
 
@@ -48,9 +48,9 @@ const calls = `
   FROM pairs p LEFT JOIN steps s ON s.rollout = p.rollout`;
 
 const sums = `
-  SELECT rollout, count(*) AS calls, ${['ok', 'model', 'infra', 'task', 'client', 'undetermined']
-    .map((one) => `count(*) FILTER (attribution = '${one}') AS ${one}_calls`)
-    .join(', ')},
+  SELECT rollout, count(*) AS calls, ${ATTRIBUTIONS.map(
+    (one) => `count(*) FILTER (attribution = '${one}') AS ${one}_calls`,
+  ).join(', ')},
     count(*) FILTER (attribution IS NULL) AS pending_calls, bool_or(excludes) AS excluded,
     arg_min(cause, ended_at) FILTER (excludes) AS first_reason,
     sum(tokens) AS tokens, sum(duration_ms) AS duration_ms, max(ended_at) AS last_at
@@ -69,9 +69,7 @@ const rollouts = `
       THEN 'exclude' WHEN coalesce(c.pending_calls, 0) > 0 THEN 'pending' ELSE 'valid' END AS verdict,
     coalesce(c.first_reason, l.lost_cause, l.reasons[1]) AS reason,
     coalesce(c.calls, 0) AS calls,
-    ${['ok', 'model', 'infra', 'task', 'client', 'undetermined', 'pending']
-      .map((one) => `coalesce(c.${one}_calls, 0) AS ${one}_calls`)
-      .join(', ')},
+    ${[...ATTRIBUTIONS, 'pending'].map((one) => `coalesce(c.${one}_calls, 0) AS ${one}_calls`).join(', ')},
     coalesce(c.tokens, 0) AS tokens, coalesce(c.duration_ms, 0) AS duration_ms
   FROM steps s LEFT JOIN sums c USING (rollout) LEFT JOIN lasts l USING (rollout)`;
 

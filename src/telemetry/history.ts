@@ -1,12 +1,10 @@
 import type { Clock } from '../kernel/clock.ts';
-import type { Attribution, CauseCode } from '../outcome/causes.ts';
+import { ATTRIBUTIONS, noneByAttribution, type Attribution, type CauseCode } from '../outcome/causes.ts';
 
 const TICK_MS = 1_000;
 /** Half an hour of ticks. */
 const TICKS_KEPT = 1_800;
 const CALLS_KEPT = 100;
-
-const ATTRIBUTIONS = ['ok', 'model', 'infra', 'task', 'client', 'undetermined'] as const;
 
 /** What is read at each tick. */
 export interface Gauges {
@@ -40,7 +38,7 @@ export class History {
   readonly #samples: Sample[] = [];
   readonly #calls: FinishedCall[] = [];
   readonly #listeners = new Set<(sample: Sample) => void>();
-  #counts = noCalls();
+  #counts = noneByAttribution();
   #finished = 0;
   #cancel: () => void = () => undefined;
 
@@ -98,18 +96,9 @@ export class History {
 
   #tick(): void {
     const sample = { at: this.#clock.now(), ...this.#gauges(), ...this.#counts };
-    this.#counts = noCalls();
+    this.#counts = noneByAttribution();
     this.#samples.push(sample);
     if (this.#samples.length > TICKS_KEPT) this.#samples.shift();
     for (const listener of this.#listeners) listener(sample);
   }
 }
-
-const noCalls = (): Record<Attribution, number> => ({
-  ok: 0,
-  model: 0,
-  infra: 0,
-  task: 0,
-  client: 0,
-  undetermined: 0,
-});

@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { CauseCode, Outcome } from '../outcome/causes.ts';
+import { noneByAttribution, type CauseCode, type Outcome } from '../outcome/causes.ts';
 import type { Alarm, AlarmState } from './alarms.ts';
 
 /** From a file read in a warm sandbox to the longest hold. */
@@ -74,7 +74,7 @@ export class Metrics {
 
   /** Finished calls since the start of this process, by whose doing their ending was. */
   async callsByAttribution(): Promise<Record<Outcome['attribution'], number>> {
-    const counts = { ok: 0, model: 0, infra: 0, task: 0, client: 0, undetermined: 0 };
+    const counts = noneByAttribution();
     for (const { labels, value } of (await this.#calls.get()).values)
       counts[labels.attribution as Outcome['attribution']] += value;
     return counts;

@@ -1,7 +1,7 @@
 import type { ChartOptions } from 'chart.js';
 import type { Story } from '../../report/story.ts';
 import { getJson, Refused } from './api.ts';
-import { axis, colour, Plot, quiet, timeAxis } from './charts.ts';
+import { ATTRIBUTIONS, axis, colour, Plot, quiet, timeAxis } from './charts.ts';
 import { chip, el, put, type Child } from './dom.ts';
 import { clock, count, span, text, utc } from './format.ts';
 import { problem } from './reports.ts';
@@ -65,7 +65,7 @@ function facts({ rollout }: Story): HTMLElement {
 }
 
 function counts(rollout: Row): string {
-  return ['ok', 'model', 'infra', 'task', 'client', 'undetermined', 'pending']
+  return [...ATTRIBUTIONS, 'pending']
     .map((one) => [one, Number(rollout[`${one}_calls`])] as const)
     .filter(([, calls]) => calls > 0)
     .map(([one, calls]) => `${count(calls)} ${one}`)
