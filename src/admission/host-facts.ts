@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { freemem } from 'node:os';
 import type { HostFacts } from './live-cap.ts';
 
-const USUAL_PID_MAX = 32_768;
+/** What kernels come with, unless the machine is large. */
+export const USUAL_PID_MAX = 32_768;
 const USUAL_DESCRIPTORS = 1_024;
 
 /**

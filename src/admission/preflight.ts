@@ -1,3 +1,4 @@
+import { USUAL_PID_MAX } from './host-facts.ts';
 import type { HostFacts, LiveCap } from './live-cap.ts';
 
 /** Of the engine, what decides how many sandboxes there can be and how they fare. */
@@ -29,11 +30,8 @@ const OLDEST_ENGINE = [20, 10] as const;
 /** Below either of these a burst may fill the disk while it runs. */
 const LEAST_FREE_BYTES = 10 * 2 ** 30;
 const LEAST_FREE_SHARE = 0.1;
-/** A rollout that follows a file or watches a folder takes one; the kernel counts them for all containers of a user. */
-const INOTIFY_PER_SANDBOX = 1;
 const ENOUGH_INOTIFY = 1_024;
 const ENOUGH_DESCRIPTORS = 8_192;
-const USUAL_PID_MAX = 32_768;
 
 /** What limits sandboxes on this host, and what to change. Pure. */
 export function preflight(host: HostFacts, engine: EngineFacts, cap: LiveCap): readonly Check[] {
@@ -117,6 +115,7 @@ function disk({
   return { what, found, sandboxes: null, ...(short ? warn(advice) : fine) };
 }
 
+/** A rollout that follows a file or watches a folder takes one; the kernel counts them for all containers of a user. */
 function inotify({ inotifyInstances: instances }: HostFacts): Check {
   const what = 'inotify instances of all sandboxes';
   if (instances === null) return { what, found: 'unknown', sandboxes: null, ...fine };
@@ -124,7 +123,7 @@ function inotify({ inotifyInstances: instances }: HostFacts): Check {
   return {
     what,
     found: String(instances),
-    sandboxes: Math.floor(instances / INOTIFY_PER_SANDBOX),
+    sandboxes: instances,
     ...(instances >= ENOUGH_INOTIFY ? fine : warn(advice)),
   };
 }

@@ -41,7 +41,7 @@ async function examine(): Promise<Diagnosis> {
   const survey = await engine.survey();
   return {
     checks: preflight(host, survey, cap),
-    runtimes: await engine.tryRuntimes(),
+    runtimes: await engine.tryRuntimes(survey.runtimes),
     sandboxes: cap.cap,
     boundBy: cap.boundBy,
   };

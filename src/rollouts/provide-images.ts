@@ -1,23 +1,21 @@
 import type { Clock } from '../kernel/clock.ts';
 import { Deadline } from '../kernel/deadline.ts';
 import type { Log } from '../kernel/log.ts';
-import type { Catalog, Image } from '../policy/schema.ts';
+import type { Catalog } from '../policy/schema.ts';
+import { PULL_MS, type ImageStore } from '../sandbox/image-store.ts';
 import { SandboxFault } from '../sandbox/sandbox.ts';
 
 interface ProvisionParts {
   readonly catalog: Pick<Catalog, 'tasks'>;
-  readonly images: {
-    /** @throws SandboxFault */
-    provide(image: Image, deadline: Deadline, stop: AbortSignal): Promise<string>;
-  };
+  readonly images: ImageStore;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-/** A pull may be of gigabytes; rollouts of its tasks are excluded until it is there. */
-const IMAGE_MS = 600_000;
-
-/** Looks after the images of all tasks, and tells of each that can't be had. Ends early when aborted. */
+/**
+ * Looks after the images of all tasks, and tells of each that can't be had; rollouts of its tasks are excluded until it
+ * is there. Ends early when aborted.
+ */
 export async function provideImages(
   { catalog, images, clock, log }: ProvisionParts,
   stop: AbortSignal,
@@ -26,7 +24,7 @@ export async function provideImages(
   const looks = [...tasksOf].map(async ([image, tasks]) => {
     const { name, reference } = image;
     try {
-      const found = await images.provide(image, Deadline.after(clock, 'engine_request', IMAGE_MS), stop);
+      const found = await images.provide(image, Deadline.after(clock, 'engine_request', PULL_MS), stop);
       if (found === 'pulled') log.info({ image: name, reference }, 'image pulled');
     } catch (error) {
       if (!(error instanceof SandboxFault)) throw error;

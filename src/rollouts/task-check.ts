@@ -4,13 +4,11 @@ import { errorMessage } from '../kernel/invariant.ts';
 import { decodeOutput } from '../outcome/text.ts';
 import type { Task } from '../policy/schema.ts';
 import type { CallLimits, Work } from '../protocol/messages.ts';
-import type { ImageStore } from '../sandbox/image-store.ts';
+import { PULL_MS, type ImageStore } from '../sandbox/image-store.ts';
 import { SandboxFault, type Sandbox, type SandboxEngine } from '../sandbox/sandbox.ts';
 import { specOf } from './sandboxes.ts';
 import { setUp, SetupFailed } from './set-up.ts';
 
-/** A pull may be of gigabytes. */
-const IMAGE_MS = 600_000;
 const REMOVE_MS = 30_000;
 /** Of what a failed call printed. */
 const QUOTED = 200;
@@ -56,7 +54,7 @@ export async function checkTaskInSandbox(
     }
   };
   const within = (ms: number): Deadline => Deadline.after(clock, 'sandbox_start', ms);
-  if ((await attempt('image', () => images.provide(task.image, within(IMAGE_MS)))) === null) return steps;
+  if ((await attempt('image', () => images.provide(task.image, within(PULL_MS)))) === null) return steps;
   const start = within(task.policy.times.sandbox_start);
   const sandbox = await attempt('agent answers', () => engine.start(specOf(task), start));
   if (sandbox === null) return steps;

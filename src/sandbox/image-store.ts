@@ -1,6 +1,9 @@
 import type { Deadline } from '../kernel/deadline.ts';
 import type { Image } from '../policy/schema.ts';
 
+/** A pull may be of gigabytes. */
+export const PULL_MS = 600_000;
+
 /** The engine's images, apart from its sandboxes: looked after at start and by `faultline tasks check`. */
 export interface ImageStore {
   /**

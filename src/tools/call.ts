@@ -147,7 +147,11 @@ export class ToolCalls implements Disposable {
     const { recoveries } = rollout;
     using turn = await rollout.turns.take(turnDeadline(this.#parts.clock, prepared.limits));
     if (turn === null) return await conclude(found(whyNoTurn(rollout, recoveries), prepared));
-    return await conclude(await this.#find(rollout, record, given, prepared, arrival));
+    // Again in a rebuilt sandbox, where infrastructure took the one it ran in.
+    for (;;) {
+      const finding = await this.#attempt(rollout, record, prepared, arrival);
+      if (!(await this.#parts.sandboxes.displace(rollout, finding.evidence))) return await conclude(finding);
+    }
   }
 
   /** Before the turn: waiting for a first start is nobody's turn, and never the model's doing. */
@@ -161,25 +165,10 @@ export class ToolCalls implements Disposable {
     }
   }
 
-  /** In the call's turn: runs it, and again in a rebuilt sandbox where infrastructure took the one it ran in. */
-  async #find(
-    rollout: Rollout,
-    record: CallRecord,
-    given: unknown,
-    prepared: PreparedCall,
-    arrival: Deadline,
-  ): Promise<Finding> {
-    for (;;) {
-      const finding = await this.#attempt(rollout, record, given, prepared, arrival);
-      if (!(await this.#parts.sandboxes.displace(rollout, finding.evidence))) return finding;
-    }
-  }
-
-  /** Every fault below ends here, as evidence. */
+  /** In the call's turn. Every fault below ends here, as evidence. */
   async #attempt(
     rollout: Rollout,
     record: CallRecord,
-    given: unknown,
     prepared: PreparedCall,
     arrival: Deadline,
   ): Promise<Finding> {
@@ -187,7 +176,7 @@ export class ToolCalls implements Disposable {
     if (over !== null) return found(over, prepared);
     try {
       const sandbox = await this.#parts.sandboxes.of(rollout, arrival);
-      const number = await this.#numberIn(sandbox, rollout, record, given);
+      const number = await this.#numberIn(sandbox, rollout, record, prepared.given);
       return await run(rollout.task, prepared, sandbox, number);
     } catch (error) {
       return found(await this.#faultEvidence(rollout, error), prepared);

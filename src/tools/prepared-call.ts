@@ -13,6 +13,8 @@ import { toolbox } from './toolbox.ts';
 /** A call whose tool exists and whose arguments fit it. */
 export interface PreparedCall {
   readonly tool: Tool;
+  /** The arguments as the model gave them. */
+  readonly given: unknown;
   readonly input: Readonly<Record<string, unknown>>;
   readonly limits: CallLimits;
 }
@@ -26,7 +28,7 @@ function prepare(task: Task, name: string, given: unknown): PreparedCall | Findi
   const parsed = parseArguments(tool, given);
   if (!parsed.ok) return refusal('bad_arguments', parsed.problem);
   const { input } = parsed;
-  return { tool, input, limits: callLimits(task.policy, tool.timeoutMs(input, task.policy)) };
+  return { tool, given, input, limits: callLimits(task.policy, tool.timeoutMs(input, task.policy)) };
 }
 
 /** The same for a call as it arrives, which must be within the task's budget. */

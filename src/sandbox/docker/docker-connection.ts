@@ -11,10 +11,17 @@ import { StdioStream } from './stdio-stream.ts';
 /** Requests that a healthy daemon answers at once, however busy it is: only their silence shows a stalled one. */
 const QUICK: ReadonlySet<Operation> = new Set(['attach', 'inspect', 'list', 'ping']);
 
+/** What the daemon says of itself and its host. */
 export interface DaemonInfo {
+  /** 0 where it doesn't say. */
   readonly cgroupVersion: number;
   readonly defaultRuntime: string;
   readonly runtimes: readonly string[];
+  readonly storageDriver: string;
+  readonly dataRoot: string;
+  /** Whether containers outlive a restart of the daemon. */
+  readonly liveRestore: boolean;
+  readonly seccomp: boolean;
 }
 
 export interface EventStream {
@@ -85,12 +92,20 @@ export class DockerConnection {
       readonly CgroupVersion?: string;
       readonly DefaultRuntime?: string;
       readonly Runtimes?: Record<string, unknown>;
+      readonly Driver: string;
+      readonly DockerRootDir: string;
+      readonly LiveRestoreEnabled?: boolean;
+      readonly SecurityOptions?: readonly string[];
     }
     const raw = (await this.ask('ping', deadline, this.docker.info())) as Raw;
     return {
       cgroupVersion: Number(raw.CgroupVersion ?? 0),
       defaultRuntime: raw.DefaultRuntime ?? 'runc',
       runtimes: Object.keys(raw.Runtimes ?? {}),
+      storageDriver: raw.Driver,
+      dataRoot: raw.DockerRootDir,
+      liveRestore: raw.LiveRestoreEnabled === true,
+      seccomp: (raw.SecurityOptions ?? []).some((option) => option.includes('seccomp')),
     };
   }
 

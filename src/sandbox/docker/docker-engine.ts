@@ -203,9 +203,8 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     return surveyEngine(this.#connection, this.#runtime);
   }
 
-  /** Starts and removes one sandbox on every runtime that the engine knows, one after the other. */
-  async tryRuntimes(): Promise<readonly RuntimeTrial[]> {
-    const { runtimes } = await this.survey();
+  /** Starts and removes one sandbox on each runtime, one after the other. */
+  async tryRuntimes(runtimes: readonly string[]): Promise<readonly RuntimeTrial[]> {
     const trials: RuntimeTrial[] = [];
     for (const runtime of runtimes) trials.push(await tryRuntime(runtime, () => this.#trial(runtime)));
     return trials;

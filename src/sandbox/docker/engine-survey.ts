@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { Deadline } from '../../kernel/deadline.ts';
 import { errorMessage } from '../../kernel/invariant.ts';
-import type { DockerConnection } from './docker-connection.ts';
+import type { DaemonInfo, DockerConnection } from './docker-connection.ts';
 
 /** What one registered runtime did when it was asked to start a container whose agent answers. */
 export interface RuntimeTrial {
@@ -11,39 +11,20 @@ export interface RuntimeTrial {
   readonly problem: string | null;
 }
 
-/** What the engine says of itself and its host. */
-export interface EngineSurvey {
+/** What the engine says of itself, and what can be seen of its disk. */
+export interface EngineSurvey extends DaemonInfo {
   readonly version: string;
-  readonly apiVersion: string;
-  readonly cgroupVersion: number;
-  readonly storageDriver: string;
-  readonly dataRoot: string;
   /** Null where the engine isn't on this machine. */
   readonly dataRootFreeBytes: number | null;
   readonly dataRootTotalBytes: number | null;
-  /** Whether containers outlive a restart of the daemon. */
-  readonly liveRestore: boolean;
-  readonly seccomp: boolean;
-  readonly memoryBytes: number;
-  readonly cores: number;
-  readonly runtimes: readonly string[];
   readonly chosenRuntime: string;
 }
 
 /** The engine lists containerd's shims beside the runtimes that they start. */
 const SHIM = 'io.containerd.';
+/** Engines that don't say know of no other. */
+const FIRST_CGROUPS = 1;
 const SURVEY_MS = 10_000;
-
-interface RawInfo {
-  readonly Driver: string;
-  readonly DockerRootDir: string;
-  readonly LiveRestoreEnabled?: boolean;
-  readonly SecurityOptions?: readonly string[];
-  readonly MemTotal: number;
-  readonly NCPU: number;
-  readonly CgroupVersion?: string;
-  readonly Runtimes?: Readonly<Record<string, unknown>>;
-}
 
 /** @throws SandboxFault `engine_down`, `engine_error` */
 export async function surveyEngine(
@@ -51,22 +32,16 @@ export async function surveyEngine(
   chosenRuntime: string,
 ): Promise<EngineSurvey> {
   const deadline = Deadline.after(connection.clock, 'engine_request', SURVEY_MS);
-  const info = (await connection.ask('ping', deadline, connection.docker.info())) as RawInfo;
-  const version = await connection.ask('ping', deadline, connection.docker.version());
-  const disk = connection.local ? await diskOf(info.DockerRootDir) : null;
+  const info = await connection.info(deadline);
+  const { Version: version } = await connection.ask('ping', deadline, connection.docker.version());
+  const disk = connection.local ? await diskOf(info.dataRoot) : null;
   return {
-    version: version.Version,
-    apiVersion: version.ApiVersion,
-    cgroupVersion: Number(info.CgroupVersion ?? 1),
-    storageDriver: info.Driver,
-    dataRoot: info.DockerRootDir,
+    ...info,
+    version,
+    cgroupVersion: info.cgroupVersion || FIRST_CGROUPS,
+    runtimes: info.runtimes.filter((name) => !name.startsWith(SHIM)),
     dataRootFreeBytes: disk?.free ?? null,
     dataRootTotalBytes: disk?.total ?? null,
-    liveRestore: info.LiveRestoreEnabled === true,
-    seccomp: (info.SecurityOptions ?? []).some((option) => option.includes('seccomp')),
-    memoryBytes: info.MemTotal,
-    cores: info.NCPU,
-    runtimes: Object.keys(info.Runtimes ?? {}).filter((name) => !name.startsWith(SHIM)),
     chosenRuntime,
   };
 }
