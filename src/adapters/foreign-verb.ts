@@ -1,7 +1,6 @@
 import { constants } from 'node:os';
-import type { Readable } from 'node:stream';
 import { z } from 'zod';
-import type { CallId, RolloutId } from '../kernel/ids.ts';
+import type { CallId } from '../kernel/ids.ts';
 import { UNAVAILABLE_TEXT } from '../outcome/render.ts';
 import type { Opening, Rollouts } from '../rollouts/registry.ts';
 import type { Rollout } from '../rollouts/rollout.ts';
@@ -9,7 +8,7 @@ import type { Sandboxes } from '../rollouts/sandboxes.ts';
 import type { CallAnswer } from '../tools/call-answer.ts';
 import type { ToolCalls } from '../tools/call.ts';
 import { toolbox } from '../tools/toolbox.ts';
-import type { TransferProblem } from '../tools/transfer.ts';
+import type { Transfers } from '../tools/transfer.ts';
 
 /** A request in another project's form. */
 export interface ForeignCall {
@@ -33,14 +32,7 @@ export interface AdapterParts {
   readonly rollouts: Pick<Rollouts, 'open'>;
   readonly sandboxes: Pick<Sandboxes, 'end'>;
   readonly calls: Pick<ToolCalls, 'call'>;
-  readonly transfer: {
-    upload(
-      opening: Opening,
-      path: string,
-      body: AsyncIterable<Uint8Array>,
-    ): Promise<{ readonly bytes: number } | TransferProblem>;
-    download(id: RolloutId, path: string): Promise<{ readonly body: Readable } | TransferProblem>;
-  };
+  readonly transfer: Transfers;
 }
 
 /** A verb whose body has passed the schema. What hasn't is told as FastAPI does it, since both projects use that. */

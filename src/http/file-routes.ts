@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { HttpError, type HttpErrorCode } from './errors.ts';
-import type { App, HttpParts, TransferProblem } from './parts.ts';
+import type { TransferProblem } from '../tools/transfer.ts';
+import type { App, HttpParts } from './parts.ts';
 import { openingOf } from './request-ids.ts';
 import { errorSchema, filePathSchema, rolloutParamsSchema, uploadedSchema } from './wire.ts';
 

@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
@@ -17,6 +16,7 @@ import type { Alarms } from '../telemetry/alarms.ts';
 import type { History } from '../telemetry/history.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { ToolCalls } from '../tools/call.ts';
+import type { Transfers } from '../tools/transfer.ts';
 
 /** An application whose route schemas are zod's. */
 export type App = FastifyInstance<
@@ -26,23 +26,6 @@ export type App = FastifyInstance<
   FastifyBaseLogger,
   ZodTypeProvider
 >;
-
-/** A file that could not be moved: the path's or the file's fault, the rollout's end, or machinery. */
-export interface TransferProblem {
-  readonly problem: string;
-  readonly status: 404 | 410 | 503;
-}
-
-/** Moves files in and out of a rollout's sandbox. */
-export interface FileTransfer {
-  /** Reads the body to its end unless it returns or throws first; what the body throws comes through. */
-  upload(
-    opening: Opening,
-    path: string,
-    body: AsyncIterable<Uint8Array>,
-  ): Promise<{ readonly bytes: number; readonly sha256: string } | TransferProblem>;
-  download(id: RolloutId, path: string): Promise<{ readonly body: Readable } | TransferProblem>;
-}
 
 /** A request in another project's form. */
 export interface ForeignCall {
@@ -107,7 +90,7 @@ export interface HttpParts {
   readonly sandboxes: Sandboxes;
   readonly calls: ToolCalls;
   readonly admission: Admission;
-  readonly transfer: FileTransfer;
+  readonly transfer: Transfers;
   /** Null where no grader is configured. */
   readonly gate: GraderGate | null;
   readonly mcp: McpEndpoint;

@@ -45,6 +45,7 @@ export class FileTransfer {
     this.#clock = parts.clock;
   }
 
+  /** Reads the body to its end unless it returns or throws first; what the body throws comes through. */
   async upload(
     opening: Opening,
     path: string,
@@ -125,3 +126,6 @@ export class FileTransfer {
     }
   }
 }
+
+/** What the ways in have of it. */
+export type Transfers = Pick<FileTransfer, 'upload' | 'download'>;

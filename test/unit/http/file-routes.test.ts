@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { UPLOAD_BYTES } from '../../../src/http/file-routes.ts';
-import type { FileTransfer, TransferProblem } from '../../../src/http/parts.ts';
+import type { TransferProblem, Transfers } from '../../../src/tools/transfer.ts';
 import { authorized, testServer, TOKEN, type TestServer } from '../support/http-server.ts';
 
 /** Keeps files in memory; `problem`, where set, is what every transfer ends in. */
-class MemoryTransfer implements FileTransfer {
+class MemoryTransfer implements Transfers {
   readonly files = new Map<string, Buffer>();
   problem: TransferProblem | null = null;
 

@@ -6,7 +6,7 @@ import { liveCap } from '../../../src/admission/live-cap.ts';
 import { buildApp } from '../../../src/app.ts';
 import { adaptersOf } from '../../../src/adapters/adapters.ts';
 import type { GateParts, GraderGate } from '../../../src/grading/gate.ts';
-import type { App, FileTransfer } from '../../../src/http/parts.ts';
+import type { App } from '../../../src/http/parts.ts';
 import { Blobs } from '../../../src/journal/blobs.ts';
 import { FileJournal } from '../../../src/journal/file-journal.ts';
 import { systemClock as clock } from '../../../src/kernel/clock.ts';
@@ -23,6 +23,7 @@ import { History } from '../../../src/telemetry/history.ts';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
 import { ToolCalls } from '../../../src/tools/call.ts';
 import { redo } from '../../../src/tools/prepared-call.ts';
+import type { Transfers } from '../../../src/tools/transfer.ts';
 import { PageFiles } from '../../../src/web/page-files.ts';
 import { FakeEngine } from './fake-engine.ts';
 
@@ -38,13 +39,13 @@ export interface TestServer extends AsyncDisposable {
   readonly logged: Readonly<Record<string, unknown>>[];
 }
 
-const noTransfer: FileTransfer = {
+const noTransfer: Transfers = {
   upload: () => Promise.resolve({ problem: 'no files here', status: 404 }),
   download: () => Promise.resolve({ problem: 'no files here', status: 404 }),
 };
 
 export interface TestOptions {
-  readonly transfer?: FileTransfer;
+  readonly transfer?: Transfers;
   /** What the default task's policy has otherwise than the project's own. */
   readonly policy?: Partial<Policy>;
   /** The gate before a grader; without it none is configured. */
