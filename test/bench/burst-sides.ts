@@ -6,6 +6,7 @@ import PQueue from 'p-queue';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { Deadline } from '../../src/kernel/deadline.ts';
 import type { Task } from '../../src/policy/schema.ts';
+import { readSeccompProfile } from '../../src/policy/seccomp.ts';
 import { AgentClient } from '../../src/sandbox/agent-client.ts';
 import { AgentVolume, BUILT_AGENT } from '../../src/sandbox/docker/agent-volume.ts';
 import { startContainer } from '../../src/sandbox/docker/container-start.ts';
@@ -17,6 +18,8 @@ import { TOKEN, World } from '../docker/support/server.ts';
 import { measured, removeAll, type Burst } from './burst-meter.ts';
 
 const POLL_MS = 50;
+/** From the project's folder, where every benchmark is started. */
+export const POLICIES = 'policies';
 const LIMIT_MS = 600_000;
 const agent = new Agent({ keepAlive: true, maxSockets: Infinity });
 
@@ -70,7 +73,9 @@ export async function bare(task: Task, runtime: string, count: number, atOnce: n
   await volume.fill(deadline());
   const spec = { image: task.image, policy: task.policy, poolClass: 'bench' };
   const { layers: agentLayers } = volume;
-  const context = { controllerId, agentLayers, runtime, seccomp: null, ownUser: 0, diskQuota: false };
+  const { seccomp: name } = task.policy;
+  const seccomp = name === 'engine' ? null : readSeccompProfile(POLICIES, name);
+  const context = { controllerId, agentLayers, runtime, seccomp, ownUser: 0, diskQuota: false };
   const options = containerOptions(spec, context);
   const clients: AgentClient[] = [];
   const queue = new PQueue({ concurrency: atOnce });

@@ -4,6 +4,7 @@ const COLUMNS = [
   'n',
   'side',
   'wall s',
+  'ms each',
   'p50 s',
   'p95 s',
   'p99 s',
@@ -38,7 +39,9 @@ function cells(burst: Burst): string[] {
   return [
     String(count),
     side,
-    ...[wallMs, p50, p95, p99].map(seconds),
+    seconds(wallMs),
+    (wallMs / count).toFixed(1),
+    ...[p50, p95, p99].map(seconds),
     String(failed),
     cpuSeconds.toFixed(1),
     ...memory,

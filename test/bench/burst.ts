@@ -6,7 +6,7 @@ import { loadCatalog } from '../../src/policy/load.ts';
 import { BUILT_AGENT } from '../../src/sandbox/docker/agent-volume.ts';
 import { DockerEngine } from '../../src/sandbox/docker/docker-engine.ts';
 import type { Burst } from './burst-meter.ts';
-import { bare, dockerRun, ours } from './burst-sides.ts';
+import { bare, dockerRun, ours, POLICIES } from './burst-sides.ts';
 import { goals, renderBursts } from './burst-table.ts';
 
 /**
@@ -48,7 +48,7 @@ async function runtimeInUse(): Promise<string> {
 
 async function main(): Promise<void> {
   const { defaultTask: task } = loadCatalog({
-    policiesDir: 'policies',
+    policiesDir: POLICIES,
     imagesDir: 'images',
     taskFile: 'policies/tasks.yaml',
   });
