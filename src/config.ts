@@ -38,6 +38,17 @@ const variables = z.object({
     .default({ kind: 'withhold' }),
   /** What becomes of a rollout that is valid after a replay. */
   FAULTLINE_GRADE_RECOVERED: z.enum(['forward', 'exclude']).default('forward'),
+  /** Ways out of sandboxes whose policy lists hosts; the same path on the engine's host. Short: it holds sockets. */
+  FAULTLINE_EGRESS_DIR: z
+    .string()
+    .max(24, 'expected at most 24 characters, since sockets below it must have short paths')
+    .default('/run/faultline'),
+  /** Name servers of the egress proxy, IP addresses with spaces between; absent: those of /etc/resolv.conf. */
+  FAULTLINE_EGRESS_DNS: z
+    .string()
+    .transform((text) => text.trim().split(/\s+/))
+    .pipe(z.array(z.union([z.ipv4(), z.ipv6()], { error: 'expected IP addresses' })))
+    .optional(),
   DOCKER_HOST: z.string().optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
@@ -68,6 +79,8 @@ export interface Config {
   readonly startsAtOnce: number;
   /** Null: as the host allows. */
   readonly mostLive: number | null;
+  readonly egressDir: string;
+  readonly egressDns: readonly string[];
   /** The engine's address; null for the usual local one. */
   readonly dockerHost: string | null;
   /** Null where none is configured. */
@@ -96,6 +109,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     onStop: values.FAULTLINE_ON_STOP,
     startsAtOnce: values.FAULTLINE_STARTS_AT_ONCE ?? startsFor(availableParallelism()),
     mostLive: values.FAULTLINE_MOST_LIVE ?? null,
+    egressDir: values.FAULTLINE_EGRESS_DIR,
+    egressDns: values.FAULTLINE_EGRESS_DNS ?? [],
     dockerHost: values.DOCKER_HOST ?? null,
     grader: graderOf(values),
     logLevel: values.LOG_LEVEL,

@@ -29,6 +29,8 @@ import { restore } from './rollouts/restore.ts';
 import { Sandboxes, specOf } from './rollouts/sandboxes.ts';
 import { BUILT_AGENT } from './sandbox/docker/agent-volume.ts';
 import { DockerEngine } from './sandbox/docker/docker-engine.ts';
+import { Egress } from './sandbox/egress/egress.ts';
+import { egressOf } from './sandbox/egress/rules.ts';
 import { Alarms } from './telemetry/alarms.ts';
 import { History } from './telemetry/history.ts';
 import { Metrics } from './telemetry/metrics.ts';
@@ -49,8 +51,16 @@ export async function wire(config: Config, log: Log) {
   const journal = await FileJournal.open({ dataDir: config.dataDir, clock });
   const blobs = await Blobs.at(config.dataDir);
   const dockerHost = config.dockerHost ?? undefined;
-  const options = { dockerHost, controllerId, clock, log, agent: BUILT_AGENT, seccompProfiles: profiles };
-  const engine = await DockerEngine.connect(options);
+  const egress = await openEgress(config, { controllerId, catalog, clock, log });
+  const engine = await DockerEngine.connect({
+    dockerHost,
+    controllerId,
+    clock,
+    log,
+    agent: BUILT_AGENT,
+    seccompProfiles: profiles,
+    egress,
+  });
   const cap = await measureHost(engine, config.mostLive, log);
   const admission = openAdmission({ engine, clock, log, startsAtOnce: config.startsAtOnce, cap });
   const { removals, pool: supply } = admission;
@@ -69,10 +79,11 @@ export async function wire(config: Config, log: Log) {
   const transfer = new FileTransfer({ rollouts, sandboxes, journal, blobs, clock });
   return {
     catalog,
-    reload: () => reload(config, { catalog, profiles, admission, log }),
+    reload: () => reload(config, { catalog, profiles, egress, admission, log }),
     clock,
     controllerId,
     engine,
+    egress,
     journal,
     admission,
     removals,
@@ -88,15 +99,37 @@ export async function wire(config: Config, log: Log) {
   };
 }
 
+/** The ways out that tasks' policies list; no proxy runs where none does. */
+async function openEgress(
+  { egressDir, egressDns }: Config,
+  parts: { controllerId: string; catalog: Catalog; clock: Clock; log: Log },
+): Promise<Egress> {
+  const { controllerId, catalog, clock, log } = parts;
+  // A part of the id is enough on one host, and the paths of sockets must be short.
+  const folder = join(egressDir, controllerId.slice(0, 8));
+  const egress = new Egress({ folder, nameServers: egressDns, clock, log });
+  await egress.allow(egressLists(catalog));
+  return egress;
+}
+
+const egressLists = ({ tasks }: Catalog) =>
+  [...tasks.values()].map(({ policy }) => egressOf(policy)).filter((rules) => rules !== null);
+
+interface Reloaded {
+  readonly catalog: LiveCatalog;
+  readonly profiles: Map<string, string>;
+  readonly egress: Egress;
+  readonly admission: Admission;
+  readonly log: Log;
+}
+
 /** Takes over what the files hold now, for rollouts that open from now on. @throws ConfigurationError */
-function reload(
-  { policiesDir }: Config,
-  parts: { catalog: LiveCatalog; profiles: Map<string, string>; admission: Admission; log: Log },
-): void {
-  const { catalog, profiles, admission, log } = parts;
+async function reload({ policiesDir }: Config, parts: Reloaded): Promise<void> {
+  const { catalog, profiles, egress, admission, log } = parts;
   catalog.reload();
   for (const [name, profile] of seccompProfiles(policiesDir, catalog.policies.values()))
     profiles.set(name, profile);
+  await egress.allow(egressLists(catalog));
   admission.pool.open([...catalog.tasks.values()].map(specOf));
   log.info({ tasks: catalog.tasks.size, images: catalog.images.size }, 'configuration reloaded');
 }
@@ -229,7 +262,8 @@ export function watchTraining(
  * or left for the next start to adopt.
  */
 export async function stop(controller: Controller, onStop: Config['onStop']): Promise<void> {
-  const { calls, rollouts, sandboxes, admission, removals, journal, controllerId, engine } = controller;
+  const { calls, rollouts, sandboxes, admission, removals, journal, controllerId, engine, egress } =
+    controller;
   admission.starts.close();
   admission.pool.close();
   admission.bursts.close();
@@ -242,6 +276,7 @@ export async function stop(controller: Controller, onStop: Config['onStop']): Pr
   calls[Symbol.dispose]();
   await journal.append({ type: 'controller_stopped', controller: controllerId }, { durable: true });
   await engine[Symbol.asyncDispose]();
+  await egress[Symbol.asyncDispose]();
   await journal[Symbol.asyncDispose]();
 }
 

@@ -18,13 +18,15 @@
 #define KILL_MS 2000
 /* Time the interpreter has to turn SIGINT into an exception and finish. */
 #define INTERRUPT_MS 500
+/* How far beyond its limit a command may go that was kept from the processor: as long again, and at most this. */
+#define GRACE_MS 120000
 
 /* Types of frames. */
 enum { RESUME = 1, START = 2, ACKNOWLEDGE = 3, CANCEL = 4 };
 enum { STATE = 16, STARTED = 17, START_FAILED = 18, EXITED = 19, FORGOTTEN = 20 };
 
 enum work { SHELL = 1, PYTHON, EXEC, READ_FILE, WRITE_FILE, LIST_FILES, SEARCH_FILES, PROBE };
-enum kill_reason { KILL_NONE, KILL_TIMEOUT, KILL_OUTPUT, KILL_CANCELLED };
+enum kill_reason { KILL_NONE, KILL_TIMEOUT, KILL_OUTPUT, KILL_CANCELLED, KILL_STARVED };
 enum kill_reach { REACH_NONE, REACH_TREE, REACH_EVERYTHING };
 enum fate { FATE_KEPT, FATE_LOST, FATE_REPLACED };
 enum stage { STAGE_FORK, STAGE_EXEC };
@@ -36,6 +38,7 @@ struct settings {
   gid_t gid;
   uint64_t keep_caps;
   const char *driver;
+  const char *egress; /* unix socket of the way out, or NULL */
   const char *shell;  /* absolute path or NULL */
   bool shell_is_bash;
   const char *python; /* absolute path or NULL */
@@ -57,6 +60,8 @@ int64_t now_ms(void);
 /* ---- counters.c ---- */
 
 #define COUNTERS 12
+/* Places of the two that the agent itself judges by; microseconds, -1 where unknown. */
+enum { CPU_USED = 7, CPU_THROTTLED = 8 };
 void counters_open(void);
 void counters_read(int64_t out[COUNTERS]);
 
@@ -98,7 +103,16 @@ int drop_rights(void);
 
 /* ---- tree.c ---- */
 
+/* Of one thread, milliseconds: on a processor, and ready to run without one. */
+struct cpu_time {
+  int64_t ran, waited;
+};
+
 uint64_t ticks_now(void);
+struct cpu_time cpu_time_of(pid_t pid);
+/* How long, at least, a thread of the tree was ready to run while processes of other containers or of the host had the
+ * processor. `used`: what this container ran or was throttled, since when `main_before` was read. */
+int64_t tree_starved_ms(const struct child *child, struct cpu_time main_before, uint64_t since, int64_t used);
 /* SIGKILLs all below the child's supervisor (or, where that was killed, what is an orphan by it) that started at
  * or after `since`, but `spared`. Returns how many were alive. */
 int tree_kill(const struct child *child, pid_t spared, uint64_t since);
@@ -148,7 +162,9 @@ struct call {
   struct bytes payload;
   int memo_fd; /* shell state or interpreter payload, or -1 */
   uint64_t output_bytes;
-  int64_t started_at, exited_at, deadline, drain_until;
+  int64_t started_at, exited_at, limit, deadline, drain_until;
+  int64_t starved; /* milliseconds of the limit in which it was kept from the processor */
+  struct cpu_time main_before;
   int64_t interrupt_until, kill_at, kill_until;
   int64_t kill_pause;
   enum kill_reason reason;
@@ -235,6 +251,13 @@ void interpreter_listen(void);
 pid_t interpreter_supervisor(void);
 int files_start(struct call *call, const struct request *request);
 void files_finish(struct call *call);
+
+/* ---- relay.c: the way to the egress proxy, where the policy has one ---- */
+
+#define PROXY_PORT 3128
+/* `path`: of the unix socket. False where it can't be listened. */
+bool relay_open(const char *path);
+bool relay_ready(int fd);
 
 /* ---- main.c ---- */
 

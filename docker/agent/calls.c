@@ -116,6 +116,27 @@ static void end_by_us(struct call *call, enum kill_reason reason) {
   call->interrupt_until = now_ms() + INTERRUPT_MS;
 }
 
+/* What this container's processes ran or could not for their own quota, since the call began; -1: not known. */
+static int64_t used_ms(const struct call *call) {
+  int64_t now[COUNTERS];
+  counters_read(now);
+  if (now[CPU_USED] < 0 || call->before[CPU_USED] < 0) return -1;
+  int64_t throttled = now[CPU_THROTTLED] < 0 ? 0 : now[CPU_THROTTLED] - call->before[CPU_THROTTLED];
+  return (now[CPU_USED] - call->before[CPU_USED] + throttled) / 1000;
+}
+
+/* The limit is on time that the command could have used. Less than a twentieth is what any busy host takes. */
+static void deadline_reached(struct call *call) {
+  int64_t used = used_ms(call), now = now_ms();
+  call->starved = used < 0 ? 0 : tree_starved_ms(call->child, call->main_before, call->own.start_ticks, used);
+  if (call->starved < call->limit / 20) call->starved = 0;
+  int64_t due = call->started_at + call->limit + call->starved;
+  int64_t last = call->started_at + call->limit + (call->limit < GRACE_MS ? call->limit : GRACE_MS);
+  if (due <= now) end_by_us(call, KILL_TIMEOUT);
+  else if (last <= now) end_by_us(call, KILL_STARVED);
+  else call->deadline = due < last ? due : last;
+}
+
 /* What the command wrote before it ended is in the pipes already. */
 static void drain_now(struct capture *capture) {
   for (int i = 0; i < 32 && capture->fd >= 0; i++) {
@@ -250,9 +271,11 @@ void call_start(uint32_t number, struct span fields) {
   call->kind = (enum work)request.kind;
   call->output_bytes = request.output_bytes;
   call->started_at = now_ms();
-  call->deadline = call->started_at + (int64_t)request.timeout_ms;
+  call->limit = (int64_t)request.timeout_ms;
+  call->deadline = call->started_at + call->limit;
   call->state = CALL_STARTING;
   int error = begin(call);
+  if (call->child->started) call->main_before = cpu_time_of(call->child->main);
   if (error) fail_start(call, error, call->stage);
   else if (call->child->started) step(call, false);
 }
@@ -326,7 +349,7 @@ void call_timers(void) {
     if (call->state == CALL_FREE || next_clock(call) > now_ms()) continue;
     if (call->state == CALL_DRAINING) finish(call);
     else if (call->state == CALL_PURGING) step(call, true);
-    else if (call->reason == KILL_NONE) end_by_us(call, KILL_TIMEOUT);
+    else if (call->reason == KILL_NONE) deadline_reached(call);
     else if (call->interrupt_until) kill_begin(call);
     else kill_step(call);
   }

@@ -77,6 +77,7 @@ void ending_keep(struct call *call) {
   frame_number(&frame, 6, (uint32_t)call->error);
   frame_number(&frame, 7, (uint64_t)call->started_at);
   frame_number(&frame, 8, (uint64_t)call->exited_at);
+  frame_number(&frame, 27, (uint64_t)call->starved);
   both_counters(&frame, call);
   capture_field(&call->out, &frame, 12);
   capture_field(&call->err, &frame, 13);

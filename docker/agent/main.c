@@ -111,7 +111,7 @@ static void handle(int fd) {
   if (fd == 0) read_input();
   else if (fd == 1) outbox_flush();
   else if (fd == signal_fd) read_signals();
-  else if (!interpreter_ready(fd)) call_ready(fd);
+  else if (!relay_ready(fd) && !interpreter_ready(fd)) call_ready(fd);
 }
 
 static void loop(void) {
@@ -169,6 +169,7 @@ static bool parse_arguments(int argc, char **argv) {
       settings.keep_caps = strtoull(argv[i + 1], &end, 16);
       caps = end != argv[i + 1] && *end == 0;
     } else if (strcmp(argv[i], "--driver") == 0) settings.driver = argv[i + 1];
+    else if (strcmp(argv[i], "--egress") == 0) settings.egress = argv[i + 1];
     else return false;
   }
   return user && caps && argc % 2 == 1;
@@ -178,7 +179,7 @@ int main(int argc, char **argv) {
   if (argc == 2 && strcmp(argv[1], "--noop") == 0) return 0;
   if (argc == 2 && strcmp(argv[1], "--version") == 0) return puts(VERSION) < 0;
   if (!parse_arguments(argc, argv)) {
-    dprintf(2, "usage: agent --user UID:GID --keep-caps HEXMASK [--driver PATH] | --noop | --version\n");
+    dprintf(2, "usage: agent --user UID:GID --keep-caps HEXMASK [--driver PATH] [--egress PATH] | --noop | --version\n");
     return 64;
   }
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -188,5 +189,6 @@ int main(int argc, char **argv) {
   spawn_prepare();
   image_prepare();
   counters_open();
+  if (settings.egress && !relay_open(settings.egress)) return 71;
   loop();
 }

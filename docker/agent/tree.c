@@ -88,6 +88,62 @@ static void mark(int count, const struct child *child) {
   }
 }
 
+static struct cpu_time read_cpu_time(int task, const char *thread) {
+  char path[48], text[96];
+  long long ran, waited;
+  snprintf(path, sizeof path, "%.32s/schedstat", thread);
+  int fd = openat(task, path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return (struct cpu_time){0};
+  ssize_t n = read(fd, text, sizeof text - 1);
+  close(fd);
+  if (n <= 0) return (struct cpu_time){0};
+  text[n] = 0;
+  if (sscanf(text, "%lld %lld", &ran, &waited) != 2) return (struct cpu_time){0};
+  return (struct cpu_time){ran / 1000000, waited / 1000000};
+}
+
+struct cpu_time cpu_time_of(pid_t pid) {
+  char path[32];
+  snprintf(path, sizeof path, "/proc/%d", pid);
+  return read_cpu_time(AT_FDCWD, path);
+}
+
+/* While a thread waits, its processor is had by a sibling, by a throttled nobody, or by somebody outside. The first two
+ * together are at most what the container used without this thread: what it waited beyond that was outside. */
+static int64_t starved_ms(struct cpu_time thread, int64_t used) {
+  int64_t siblings = used > thread.ran ? used - thread.ran : 0;
+  return thread.waited > siblings ? thread.waited - siblings : 0;
+}
+
+static int64_t threads_starved_ms(pid_t pid, int64_t used) {
+  char path[32];
+  int64_t most = 0;
+  snprintf(path, sizeof path, "/proc/%d/task", pid);
+  DIR *directory = opendir(path);
+  if (!directory) return 0;
+  for (struct dirent *entry; (entry = readdir(directory));) {
+    if (entry->d_name[0] == '.') continue;
+    int64_t starved = starved_ms(read_cpu_time(dirfd(directory), entry->d_name), used);
+    if (starved > most) most = starved;
+  }
+  closedir(directory);
+  return most;
+}
+
+int64_t tree_starved_ms(const struct child *child, struct cpu_time main_before, uint64_t since, int64_t used) {
+  int count = list_processes();
+  struct cpu_time main = cpu_time_of(child->main);
+  int64_t most = starved_ms((struct cpu_time){main.ran - main_before.ran, main.waited - main_before.waited}, used);
+  mark(count, child);
+  for (int i = 0; i < count; i++) {
+    const struct process *p = &processes[i];
+    if (!p->ours || !p->alive || p->start < since || (p->pid == child->main && main_before.ran > 0)) continue;
+    int64_t starved = threads_starved_ms(p->pid, used);
+    if (starved > most) most = starved;
+  }
+  return most;
+}
+
 int tree_kill(const struct child *child, pid_t spared, uint64_t since) {
   int count = list_processes(), alive = 0;
   mark(count, child);

@@ -1,12 +1,13 @@
 import type { Clock } from '../kernel/clock.ts';
 import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
-import type { CallLimits } from '../protocol/messages.ts';
 import { SandboxFault, type Sandbox } from '../sandbox/sandbox.ts';
 
-const CHECK_MS = 2_000;
-const LIMITS: CallLimits = { timeoutMs: CHECK_MS, keepBytes: 64, outputBytes: 1_024 };
+const CHECK_MS = 5_000;
 
-/** Asks a warm sandbox, as it leaves the pool, whether its agent can still start a process. */
+/**
+ * Asks a warm sandbox, as it leaves the pool, whether its agent answers. Nothing has run in it since readiness showed
+ * that processes can be started; starting another in each of a burst's sandboxes would double what the burst costs.
+ */
 export class WarmCheck {
   readonly #clock: Clock;
 
@@ -16,12 +17,9 @@ export class WarmCheck {
 
   /** `dead`: known not to work. `silent`: no word in time. */
   async of(sandbox: Sandbox): Promise<'answers' | 'dead' | 'silent'> {
-    const call = sandbox.lastCall + 1;
-    const deadline = Deadline.after(this.#clock, 'agent_silence', CHECK_MS);
     try {
-      const report = await deadline.race(sandbox.run(call, { kind: 'probe' }, LIMITS));
-      sandbox.acknowledge(call);
-      return report.type === 'exited' && report.waitStatus === 0 ? 'answers' : 'dead';
+      await sandbox.answers(Deadline.after(this.#clock, 'agent_silence', CHECK_MS));
+      return 'answers';
     } catch (error) {
       if (error instanceof DeadlineExceeded) return 'silent';
       if (error instanceof SandboxFault) return 'dead';

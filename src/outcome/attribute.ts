@@ -60,9 +60,11 @@ const overCause = {
 
 function endedCause(record: EndedRecord): CauseCode {
   if (delta(record, 'oomKills') > 0) return memoryCause(record.after);
-  if (record.killReason === 'timeout') return 'time_limit';
   if (record.killReason === 'output') return 'output_limit';
   if (record.killReason === 'cancelled') return 'cancelled';
+  if (record.egress?.disturbed === true) return 'egress_down';
+  if (record.killReason === 'starved') return 'cpu_starved';
+  if (record.killReason === 'timeout') return 'time_limit';
   if (record.interpreter === 'lost') return 'interpreter_ended';
   if (delta(record, 'pidsLimitHits') > 0 && record.waitStatus !== 0) return 'process_limit';
   return 'completed';

@@ -77,6 +77,8 @@ export const causes = {
   engine_restarted: infra('The engine went down and the sandbox with it.'),
   agent_full: infra('The agent held too many endings that we had not acknowledged.'),
   host_memory: infra('The host, not the sandbox, ran out of memory.'),
+  cpu_starved: infra('The host had too little processor time for the command to use up its limit.'),
+  egress_down: infra('The egress proxy or the name servers were away while the command used them.'),
   rollout_idle: infra('The rollout was ended after too long without a call.'),
   blind: {
     ...infra('Our own evidence was down when the sandbox was lost.'),

@@ -20,9 +20,18 @@ export type Need = 'shell' | 'python' | 'program' | 'files';
 /** The agent's record of a call that ran. */
 export interface EndedRecord {
   readonly waitStatus: number;
-  readonly killReason: 'none' | 'timeout' | 'output' | 'cancelled';
+  readonly killReason: 'none' | 'timeout' | 'output' | 'cancelled' | 'starved';
   readonly killReach: 'none' | 'tree' | 'everything';
   readonly interpreter: 'kept' | 'lost' | 'replaced';
+  /** Milliseconds of a limit that was reached in which the command was ready to run and others had the processors. */
+  readonly starvedMs: number;
+  /** Of a sandbox that may reach hosts: what the egress proxy and its doors saw during the call. */
+  readonly egress?: {
+    readonly connections: number;
+    readonly denied: number;
+    /** Used while the proxy or the name servers were away. */
+    readonly disturbed: boolean;
+  };
   readonly before: CounterReading;
   readonly after: CounterReading;
 }

@@ -38,6 +38,17 @@ export const capability = z.enum([
   'SETFCAP', 'SETGID', 'SETPCAP', 'SETUID',
 ]); // prettier-ignore
 
+const DNS_NAME = /^\.?(?!-)[a-z0-9-]{1,63}(\.(?!-)[a-z0-9-]{1,63})*$/;
+
+/** Where sandboxes of a policy may connect to. */
+const egressRuleSchema = z.strictObject({
+  /** A name; with a dot before it that name and all below. What it is asked for, not what it resolves to. */
+  host: z.string().regex(DNS_NAME, 'expected a lower-case host name, such as pypi.org or .debian.org'),
+  ports: z.array(z.int().min(1).max(65_535)).min(1).default([80, 443]),
+  /** It may resolve to an address of a private network or of the host itself. */
+  private: z.boolean().default(false),
+});
+
 export const policySchema = z.strictObject({
   description: z.string().optional(),
   /**
@@ -52,8 +63,15 @@ export const policySchema = z.strictObject({
   capabilities: z.array(capability),
   /** `auto`: crun where the probe at boot shows that it works, else runc. Otherwise a runtime the engine knows. */
   runtime: z.string().default('auto'),
-  /** `none`: no network at all, only loopback. Otherwise the engine's network of this name. */
-  network: z.string().default('none'),
+  /**
+   * `none`: no network at all, only loopback. A list of hosts: these, through an egress proxy, and nothing else.
+   * Otherwise the engine's network of this name, with all that it reaches.
+   */
+  network: z
+    .union([z.string(), z.strictObject({ egress: z.array(egressRuleSchema).min(1) })], {
+      error: 'expected none, a network of the engine, or egress with a list of hosts',
+    })
+    .default('none'),
   read_only_root: z.boolean().default(false),
   /** Name of a profile, `seccomp/<name>.json` beside the policies, or `engine` for the engine's default. */
   seccomp: z.string().default('engine'),

@@ -13,13 +13,22 @@ export type CallNumber = number;
 
 /** Limits the agent itself keeps for one call. */
 export interface CallLimits {
-  /** Wall time on the agent's monotonic clock, counted from the start of the command. */
+  /**
+   * Wall time on the agent's clock, counted from the start of the command. Time in which others than the sandbox kept it
+   * from the processors is added, at most `longestMs` in all.
+   */
   readonly timeoutMs: number;
   /** Bytes kept per stream; the first half and the last half survive, the middle is counted and dropped. */
   readonly keepBytes: number;
   /** A call that writes more than this to one stream is ended with reason `output`. */
   readonly outputBytes: number;
 }
+
+/** As `GRACE_MS` of the agent. */
+const GRACE_MS = 120_000;
+
+/** When the agent ends a command in any case, milliseconds after its start. */
+export const longestMs = ({ timeoutMs }: CallLimits): number => timeoutMs + Math.min(timeoutMs, GRACE_MS);
 
 /** The work a `start` asks for. Paths and commands are opaque bytes to everybody but the sandbox. */
 export type Work =
@@ -97,8 +106,11 @@ export interface StreamRecord {
   readonly sha256: Uint8Array;
 }
 
-/** Why the agent itself ended a call's processes. `none`: it did not. */
-export type KillReason = 'none' | 'timeout' | 'output' | 'cancelled';
+/**
+ * Why the agent itself ended a call's processes. `none`: it did not. `starved`: the limit had been extended as far as it
+ * goes, and still the command had not had its time, because others than this sandbox had the processors.
+ */
+export type KillReason = 'none' | 'timeout' | 'output' | 'cancelled' | 'starved';
 
 /** How far the killing had to go. `everything`: all but PID 1, so interpreter and background work are lost too. */
 export type KillReach = 'none' | 'tree' | 'everything';
@@ -133,6 +145,8 @@ export interface Ending {
   /** CLOCK_BOOTTIME of the host, milliseconds. */
   readonly startedAtMs: number;
   readonly exitedAtMs: number;
+  /** Of a call that reached its limit: milliseconds in which the command was ready to run and others had the processors. */
+  readonly starvedMs: number;
   readonly stdout: StreamRecord;
   readonly stderr: StreamRecord;
   /** File bytes, listing, matches, or the interpreter's rich results as JSON. Written by the model's rights. */

@@ -54,9 +54,10 @@ const REPORT_TAG = {
   running: 24,
   lastCall: 25,
   refusedFrames: 26,
+  starvedMs: 27,
 } as const;
 
-const KILL_REASONS: readonly KillReason[] = ['none', 'timeout', 'output', 'cancelled'];
+const KILL_REASONS: readonly KillReason[] = ['none', 'timeout', 'output', 'cancelled', 'starved'];
 const KILL_REACHES: readonly KillReach[] = ['none', 'tree', 'everything'];
 const FATES: readonly InterpreterFate[] = ['kept', 'lost', 'replaced'];
 const STAGES: readonly StartFailure['stage'][] = ['fork', 'exec'];
@@ -127,6 +128,7 @@ function endingFields(ending: Ending): Field[] {
     number(REPORT_TAG.errno, ending.errno),
     number(REPORT_TAG.startedAtMs, ending.startedAtMs),
     number(REPORT_TAG.exitedAtMs, ending.exitedAtMs),
+    number(REPORT_TAG.starvedMs, ending.starvedMs),
     countersField(REPORT_TAG.before, ending.before),
     countersField(REPORT_TAG.after, ending.after),
     streamField(REPORT_TAG.stdout, ending.stdout),
@@ -233,6 +235,7 @@ function readEnding(frame: Frame): Ending {
     errno: numberAt(frame, REPORT_TAG.errno),
     startedAtMs: numberAt(frame, REPORT_TAG.startedAtMs),
     exitedAtMs: numberAt(frame, REPORT_TAG.exitedAtMs),
+    starvedMs: numberAt(frame, REPORT_TAG.starvedMs),
     stdout: streamAt(frame, REPORT_TAG.stdout),
     stderr: streamAt(frame, REPORT_TAG.stderr),
     payload: bytes(frame, REPORT_TAG.payload),

@@ -95,6 +95,10 @@ export class AgentClient implements Sandbox {
     return this.#lost.promise;
   }
 
+  async answers(deadline: Deadline): Promise<void> {
+    await this.#link.ask(deadline);
+  }
+
   async run(call: CallNumber, work: Work, limits: CallLimits): Promise<Ending | StartFailure> {
     const running = this.#pending.get(call);
     if (running !== undefined) return running.ending;

@@ -10,7 +10,7 @@ import type { ReportReader } from './wire.ts';
 interface Attachment {
   readonly stream: Duplex;
   readonly reader: ReportReader;
-  readonly answered: PromiseWithResolvers<undefined>;
+  answered: PromiseWithResolvers<undefined>;
 }
 
 /**
@@ -57,6 +57,15 @@ export class AgentLink {
     if (this.#status !== 'attached' || this.#current === null) return false;
     this.#current.stream.write(this.#options.wire.encode(command, this.#instance));
     return true;
+  }
+
+  /** Resolves when the agent has answered over the stream that is there. @throws SandboxFault, DeadlineExceeded. */
+  async ask(deadline: Deadline): Promise<void> {
+    const attachment = this.#current;
+    if (this.#status !== 'attached' || attachment === null) throw new SandboxFault('lost', 'nobody is attached');
+    attachment.answered = Promise.withResolvers<undefined>();
+    this.send({ type: 'resume' });
+    await deadline.race(attachment.answered.promise);
   }
 
   /** Drops the stream and asks the agent again over a new one. */

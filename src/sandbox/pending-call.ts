@@ -1,5 +1,13 @@
 import type { Clock } from '../kernel/clock.ts';
-import type { CallLimits, CallNumber, Command, Ending, StartFailure, Work } from '../protocol/messages.ts';
+import {
+  longestMs,
+  type CallLimits,
+  type CallNumber,
+  type Command,
+  type Ending,
+  type StartFailure,
+  type Work,
+} from '../protocol/messages.ts';
 import { SandboxFault, type Executed } from './sandbox.ts';
 
 type Start = Extract<Command, { type: 'start' }>;
@@ -49,11 +57,11 @@ export class PendingCall {
     this.#progress = 'started';
   }
 
-  /** Calls `silent` unless a word comes within the command's own limit and the margin. */
+  /** Calls `silent` unless a word comes within what the command may take at most and the margin. */
   watch(marginMs: number, silent: () => void): void {
     const now = this.#clock.monotonic();
     const whole = this.#progress === 'unsent' || this.#silentAt === Infinity;
-    const leftMs = whole ? this.start.limits.timeoutMs : Math.max(0, this.#silentAt - marginMs - now);
+    const leftMs = whole ? longestMs(this.start.limits) : Math.max(0, this.#silentAt - marginMs - now);
     this.unwatch();
     this.#silentAt = now + leftMs + marginMs;
     this.#cancelAlarm = this.#clock.alarm(leftMs + marginMs, silent);

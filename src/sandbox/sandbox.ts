@@ -20,6 +20,18 @@ export interface SandboxHandle {
   readonly poolClass: string;
 }
 
+/** What is known of a sandbox's connections during one call; from the proxy and from us, never from the sandbox. */
+export interface EgressReading {
+  readonly connections: number;
+  /** Refused by the policy's list. */
+  readonly denied: number;
+  /** The sandbox used the way out while the proxy was not there, or names could not be resolved. */
+  readonly disturbed: boolean;
+}
+
+/** How a call ended; with `egress` where the sandbox has a way out. */
+export type Ran = (Ending | StartFailure) & { readonly egress?: EgressReading };
+
 /** What the image offered when the sandbox became ready: missing then is the task's doing, missing later the model's. */
 export interface Offers {
   readonly shell: string | null;
@@ -61,7 +73,14 @@ export interface Sandbox {
    * @throws SandboxFault `lost` (the agent can't be reached any more; `executed` says what is known), or
    * `agent_silent` (attached, but no word within the limits plus a margin).
    */
-  run(call: CallNumber, work: Work, limits: CallLimits): Promise<Ending | StartFailure>;
+  run(call: CallNumber, work: Work, limits: CallLimits): Promise<Ran>;
+
+  /**
+   * Resolves when the agent has answered. Starts nothing in the sandbox, so that hundreds can be asked at once.
+   *
+   * @throws SandboxFault `lost`, DeadlineExceeded.
+   */
+  answers(deadline: Deadline): Promise<void>;
 
   /** The ending is durable: the agent may forget it. Fire and forget; a lost acknowledgement only costs memory. */
   acknowledge(call: CallNumber): void;

@@ -3,8 +3,8 @@ import type { Outcome } from '../outcome/causes.ts';
 import type { Evidence } from '../outcome/evidence.ts';
 import { noticeOf, type ToolResult } from '../outcome/result.ts';
 import type { Policy, Task } from '../policy/schema.ts';
-import type { CallLimits, Ending, StartFailure } from '../protocol/messages.ts';
-import type { Sandbox } from '../sandbox/sandbox.ts';
+import type { CallLimits, Ending } from '../protocol/messages.ts';
+import type { Ran, Sandbox } from '../sandbox/sandbox.ts';
 import type { Tool } from './tool.ts';
 
 /** What one walk brought back, before anybody judges it. */
@@ -37,7 +37,7 @@ export function refusal(reason: 'bad_arguments' | 'unknown_tool' | 'call_budget'
 }
 
 /** The agent's report as evidence. */
-export function evidenceOf(tool: Tool, sandbox: Sandbox, report: Ending | StartFailure): Evidence {
+export function evidenceOf(tool: Tool, sandbox: Sandbox, report: Ran): Evidence {
   if (report.type === 'exited') return { kind: 'ended', need: tool.need, record: evidenceRecord(report) };
   const offered = tool.need === 'shell' || tool.need === 'python' ? sandbox.offers[tool.need] !== null : true;
   const { errno, stage, killReach, before } = report;
@@ -45,9 +45,10 @@ export function evidenceOf(tool: Tool, sandbox: Sandbox, report: Ending | StartF
 }
 
 /** The part of an ending that is evidence: no byte that a process of the sandbox wrote. */
-function evidenceRecord(ending: Ending) {
-  const { waitStatus, killReason, killReach, interpreter, before, after } = ending;
-  return { waitStatus, killReason, killReach, interpreter, before, after };
+function evidenceRecord(ending: Extract<Ran, Ending>) {
+  const { waitStatus, killReason, killReach, interpreter, starvedMs, before, after, egress } = ending;
+  const record = { waitStatus, killReason, killReach, interpreter, starvedMs, before, after };
+  return egress === undefined ? record : { ...record, egress };
 }
 
 /** The whole output streams, as the agent counted them. */

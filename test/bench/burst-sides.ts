@@ -75,7 +75,7 @@ export async function bare(task: Task, runtime: string, count: number, atOnce: n
   const { layers: agentLayers } = volume;
   const { seccomp: name } = task.policy;
   const seccomp = name === 'engine' ? null : readSeccompProfile(POLICIES, name);
-  const context = { controllerId, agentLayers, runtime, seccomp, ownUser: 0, diskQuota: false };
+  const context = { controllerId, agentLayers, runtime, seccomp, ownUser: 0, diskQuota: false, door: null };
   const options = containerOptions(spec, context);
   const clients: AgentClient[] = [];
   const queue = new PQueue({ concurrency: atOnce });

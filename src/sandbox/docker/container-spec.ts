@@ -1,10 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { ContainerCreateOptions } from 'dockerode';
 import type { Policy } from '../../policy/schema.ts';
+import { SOCKET } from '../egress/door.ts';
 import type { SandboxSpec } from '../sandbox.ts';
 
 /** Where the agent's volume is mounted in every sandbox. */
 export const AGENT_FOLDER = '/.faultline';
+/** Where a sandbox with a way out sees the folder of its door. */
+const DOOR_FOLDER = '/.faultline-egress';
+/** As PROXY_PORT of the agent, which listens there. */
+const PROXY_URL = 'http://127.0.0.1:3128';
 /** Where the tmpfs of `limits.work` is. */
 const WORK_FOLDER = '/work';
 
@@ -12,6 +17,8 @@ export const LABELS = {
   controller: 'faultline.controller',
   poolClass: 'faultline.pool-class',
   spec: 'faultline.spec',
+  /** Key of the rules behind the sandbox's door, where it has one. */
+  egress: 'faultline.egress',
 } as const;
 
 /** Numbers of linux/capability.h, for the mask that the agent leaves its children. */
@@ -48,6 +55,8 @@ export interface ContainerContext {
   readonly ownUser: number;
   /** Whether the engine can hold a container's own layer to a size. */
   readonly diskQuota: boolean;
+  /** The sandbox's way out: folder on the engine's host, and key of its rules. Null: it has none. */
+  readonly door: { readonly folder: string; readonly key: string } | null;
 }
 
 /** The create request of one sandbox. Pure. */
@@ -57,7 +66,8 @@ export function containerOptions(spec: SandboxSpec, context: ContainerContext): 
     Image: image.reference,
     Entrypoint: entrypoint(policy, context),
     Cmd: [],
-    ...(policy.limits.work === undefined ? {} : { WorkingDir: WORK_FOLDER, Env: [`HOME=${WORK_FOLDER}`] }),
+    ...(policy.limits.work === undefined ? {} : { WorkingDir: WORK_FOLDER }),
+    Env: environment(policy, context),
     User: '0:0',
     // One name for all: output that mentions it must not differ when a rollout is replayed elsewhere.
     Hostname: 'sandbox',
@@ -67,12 +77,26 @@ export function containerOptions(spec: SandboxSpec, context: ContainerContext): 
     AttachStdin: true,
     AttachStdout: true,
     AttachStderr: false,
-    NetworkDisabled: policy.network === 'none',
+    NetworkDisabled: engineNetwork(policy) === null,
     // An image's own check would be an exec in the sandbox every few seconds.
     Healthcheck: { Test: ['NONE'] },
     Labels: labels(spec, context),
     HostConfig: hostConfig(policy, context),
   };
+}
+
+/** Sandboxes with an egress list have no network either: their way out is a socket. */
+function engineNetwork({ network }: Policy): string | null {
+  return network === 'none' || typeof network !== 'string' ? null : network;
+}
+
+function environment(policy: Policy, { door }: ContainerContext): string[] {
+  const home = policy.limits.work === undefined ? [] : [`HOME=${WORK_FOLDER}`];
+  if (door === null) return home;
+  const proxies = ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].map(
+    (name) => `${name}=${PROXY_URL}`,
+  );
+  return [...home, ...proxies, 'no_proxy=localhost,127.0.0.1,::1', 'NO_PROXY=localhost,127.0.0.1,::1'];
 }
 
 /** Who the model's commands are. */
@@ -85,7 +109,17 @@ function entrypoint(policy: Policy, context: ContainerContext): string[] {
   const user = `${String(uid)}:${String(gid)}`;
   const driver = `${AGENT_FOLDER}/interpreter.py`;
   const capabilities = capabilityMask(policy.capabilities);
-  return [`${AGENT_FOLDER}/agent`, '--user', user, '--keep-caps', capabilities, '--driver', driver];
+  const egress = context.door === null ? [] : ['--egress', `${DOOR_FOLDER}/${SOCKET}`];
+  return [
+    `${AGENT_FOLDER}/agent`,
+    '--user',
+    user,
+    '--keep-caps',
+    capabilities,
+    '--driver',
+    driver,
+    ...egress,
+  ];
 }
 
 /** As the agent and /proc/PID/status write it: hexadecimal, 16 digits. */
@@ -101,9 +135,10 @@ function hostConfig(
 ): NonNullable<ContainerCreateOptions['HostConfig']> {
   const { limits } = policy;
   const seccomp = context.seccomp === null ? [] : [`seccomp=${context.seccomp}`];
+  const network = engineNetwork(policy);
   return {
     Runtime: policy.runtime === 'auto' ? context.runtime : policy.runtime,
-    ...(policy.network === 'none' ? {} : { NetworkMode: policy.network }),
+    ...(network === null ? {} : { NetworkMode: network }),
     Memory: limits.memory,
     MemorySwap: limits.memory,
     NanoCpus: Math.round(limits.cpus * 1e9),
@@ -126,7 +161,7 @@ function hostConfig(
     Init: false,
     AutoRemove: false,
     RestartPolicy: { Name: 'no' },
-    Mounts: [agentMount(context.agentLayers)],
+    Mounts: [agentMount(context.agentLayers), ...doorMount(context)],
   };
 }
 
@@ -161,11 +196,18 @@ function agentMount(layers: readonly string[]) {
   };
 }
 
+/** Read-only, and of this sandbox alone: two that see one folder could talk by its locks. */
+function doorMount({ door }: ContainerContext) {
+  if (door === null) return [];
+  return [{ Type: 'bind' as const, Source: door.folder, Target: DOOR_FOLDER, ReadOnly: true }];
+}
+
 function labels(spec: SandboxSpec, context: ContainerContext): Record<string, string> {
   return {
     [LABELS.controller]: context.controllerId,
     [LABELS.poolClass]: spec.poolClass,
     [LABELS.spec]: specDigest(spec),
+    ...(context.door === null ? {} : { [LABELS.egress]: context.door.key }),
   };
 }
 

@@ -19,6 +19,7 @@ import { removeContainer, startContainer } from './container-start.ts';
 import { containerOptions, LABELS, type ContainerContext } from './container-spec.ts';
 import { holdsDiskQuota } from './disk-quota.ts';
 import { DockerConnection } from './docker-connection.ts';
+import { Doors, type NamedDoor } from './doors.ts';
 import { agentIsMissing, startFault } from './docker-errors.ts';
 import { DockerImages } from './images.ts';
 import { EventWatch } from './event-watch.ts';
@@ -40,6 +41,7 @@ const REMEMBERED_REMOVALS = 10_000;
 interface Known {
   readonly client: AgentClient;
   readonly sinceMs: number;
+  readonly door: NamedDoor | null;
 }
 
 /**
@@ -56,6 +58,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   readonly #volume: AgentVolume;
   readonly #watch: EventWatch;
   readonly #sweeper: Sweeper;
+  readonly #doors: Doors;
   readonly #refill = new SingleFlight<string, void>();
   readonly #known = new Map<string, Known>();
   readonly #removed = new Set<string>();
@@ -68,6 +71,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     this.#connection = connection;
     this.#volume = volume;
     this.images = new DockerImages(connection);
+    this.#doors = new Doors(connection, options.egress);
     this.#watch = new EventWatch(connection, options.clock, options.controllerId);
     this.#sweeper = new Sweeper(options.clock, options.log, (container) =>
       removeContainer(connection, container),
@@ -104,15 +108,18 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     const container = this.#newName();
     const requests: Promise<unknown>[] = [];
     let client: AgentClient | null = null;
+    let door: NamedDoor | null = null;
     try {
-      const options = { name: container, ...containerOptions(spec, this.#context(spec, runtime)) };
+      door = await this.#doors.forNew(container, spec);
+      const options = { name: container, ...containerOptions(spec, this.#context(spec, runtime, door)) };
       const { id, attach } = await startContainer(this.#connection, options, requests, deadline);
       const handle: SandboxHandle = { engine: this.name, id, instance: null, poolClass: spec.poolClass };
       client = await this.#open(handle, attach, deadline);
       await checkReadiness(client, deadline);
-      return this.#remember(client);
+      return this.#remember(client, door);
     } catch (error) {
       client?.detach();
+      await this.#doors.remove(door);
       // Whatever was made carries our name for it; the caller does not wait for its end.
       this.#sweeper.abandon(container, requests);
       if (agentIsMissing(error)) this.#refillVolume();
@@ -124,7 +131,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     return `faultline-${this.#options.controllerId}-${randomBytes(8).toString('hex')}`;
   }
 
-  #context(spec: SandboxSpec, runtime: string): ContainerContext {
+  #context(spec: SandboxSpec, runtime: string, door: NamedDoor | null): ContainerContext {
     const { controllerId, seccompProfiles } = this.#options;
     const { seccomp: name } = spec.policy;
     const seccomp = name === 'engine' ? null : seccompProfiles?.get(name);
@@ -137,6 +144,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
       seccomp,
       ownUser,
       diskQuota: this.#diskQuota,
+      door: door && { folder: door.door.folder, key: door.key },
     };
   }
 
@@ -145,14 +153,15 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     return AgentClient.open({ attach, wire, clock, handle, ...(times && { times }) }, deadline);
   }
 
-  #remember(client: AgentClient): Sandbox {
-    this.#known.set(client.handle.id, { client, sinceMs: this.#options.clock.monotonic() });
-    return client;
+  #remember(client: AgentClient, door: NamedDoor | null): Sandbox {
+    this.#known.set(client.handle.id, { client, sinceMs: this.#options.clock.monotonic(), door });
+    return this.#doors.through(client, door);
   }
 
   async adopt(handle: SandboxHandle, deadline: Deadline): Promise<Sandbox> {
     const attach: Attach = (attempt) => this.#connection.attachRunning(handle.id, attempt);
-    return this.#remember(await this.#open(handle, attach, deadline));
+    const client = await this.#open(handle, attach, deadline);
+    return this.#remember(client, await this.#doors.forOld(handle.id, deadline));
   }
 
   async list(deadline: Deadline): Promise<readonly SandboxHandle[]> {
@@ -170,7 +179,8 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   async remove(handle: SandboxHandle, deadline: Deadline): Promise<void> {
     const { id } = handle;
     remember(this.#removed, id);
-    this.#known.get(id)?.client.detach();
+    const known = this.#known.get(id);
+    known?.client.detach();
     const removal = removeContainer(this.#connection, id);
     try {
       await this.#connection.ask('remove', deadline, removal);
@@ -179,6 +189,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
       throw error;
     } finally {
       this.#known.delete(id);
+      await this.#doors.remove(known?.door);
     }
     this.#watch.forget(id);
   }

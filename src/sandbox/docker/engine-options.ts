@@ -1,5 +1,6 @@
 import type { Clock } from '../../kernel/clock.ts';
 import type { ClientTimes } from '../agent-client.ts';
+import type { Egress } from '../egress/egress.ts';
 import type { Wire } from '../wire.ts';
 import type { AgentPaths } from './agent-volume.ts';
 import type { Log } from '../../kernel/log.ts';
@@ -17,6 +18,8 @@ export interface DockerEngineOptions {
   readonly wire?: Wire;
   /** seccomp profiles by the name that policies use, as JSON. */
   readonly seccompProfiles?: ReadonlyMap<string, string>;
+  /** Behind policies that list hosts. */
+  readonly egress?: Egress;
   readonly clientTimes?: Partial<ClientTimes>;
   /** What one runtime gets at boot to start a container. */
   readonly runtimeProbeMs?: number;

@@ -53,12 +53,14 @@ export class ScriptedSandbox {
     this.#lost.resolve(this.#fault);
   }
 
-  run(call: number, work: { kind: string }): Promise<unknown> {
-    this.lastCall = Math.max(this.lastCall, call);
+  answers(deadline: Deadline): Promise<void> {
     if (this.health === 'dead') return Promise.reject(this.#fault);
-    if (this.health === 'silent') return new Promise(() => undefined);
-    if (work.kind !== 'probe') return Promise.resolve({ type: 'start-failed', stage: 'exec', errno: 2 });
-    return Promise.resolve({ type: 'exited', waitStatus: 0 });
+    return this.health === 'well' ? Promise.resolve() : deadline.race(new Promise(() => undefined));
+  }
+
+  run(call: number): Promise<unknown> {
+    this.lastCall = Math.max(this.lastCall, call);
+    return Promise.resolve({ type: 'start-failed', stage: 'exec', errno: 2 });
   }
 
   acknowledge(): void {

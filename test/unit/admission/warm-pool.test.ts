@@ -56,7 +56,7 @@ describe('the warm pool', () => {
     const { engine, take, clock } = await filled(10);
     for (const sandbox of engine.made) sandbox.health = 'silent';
     const taken = take();
-    await clock.advance(5_000);
+    await clock.advance(6_000);
     await taken;
     expect(engine.removed).toHaveLength(1);
   });

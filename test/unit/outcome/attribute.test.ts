@@ -22,6 +22,7 @@ const ended = (change: Partial<EndedRecord>): Evidence => ({
   record: {
     waitStatus: 0,
     killReason: 'none',
+    starvedMs: 0,
     killReach: 'none',
     interpreter: 'kept',
     before: calm,
@@ -70,6 +71,11 @@ const rows: readonly (readonly [string, Evidence, CauseCode])[] = [
     'completed',
   ],
   ['our own kill at the limit', ended({ waitStatus: 9, killReason: 'timeout' }), 'time_limit'],
+  [
+    'a limit that others used up',
+    ended({ waitStatus: 9, killReason: 'starved', starvedMs: 110_000 }),
+    'cpu_starved',
+  ],
   ['endless output', ended({ waitStatus: 9, killReason: 'output' }), 'output_limit'],
   [
     'own memory limit',

@@ -55,6 +55,7 @@ describe('render', () => {
       record: {
         waitStatus: 9,
         killReason: 'timeout',
+        starvedMs: 0,
         killReach: 'tree',
         interpreter: 'kept',
         before: { oomKills: 0, memoryPeakBytes: 0, memoryLimitBytes: 1, pidsLimitHits: 0 },

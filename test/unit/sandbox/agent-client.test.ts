@@ -163,11 +163,11 @@ test('garbage between reports is skipped', async () => {
   expect(await running).toMatchObject({ waitStatus: 5 });
 });
 
-test('silence beyond the command limit is asked about once, and a late ending still counts', async () => {
+test('silence beyond what the agent may give a starved command is asked about once, and a late ending still counts', async () => {
   using opened = await open(new ScriptedAgent());
   const { client, agent, clock } = opened;
   const running = client.run(16, WORK, LIMITS);
-  await clock.advance(74_000);
+  await clock.advance(134_000);
   expect(agent.attachments).toBe(1);
   await clock.advance(2_000);
   expect(agent.attachments).toBe(2);
@@ -179,7 +179,7 @@ test('silence after the second question is agent_silent', async () => {
   using opened = await open(new ScriptedAgent());
   const { client, clock } = opened;
   const fault = faultOf(client.run(16, WORK, LIMITS));
-  await clock.advance(60_000 + 15_000 + 16_000);
+  await clock.advance(120_000 + 15_000 + 16_000);
   expect(await fault).toMatchObject({ code: 'agent_silent', executed: 'yes' });
   expect(await client.lost).toMatchObject({ code: 'agent_silent' });
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { capabilityMask, containerOptions, specDigest } from '../../../src/sandbox/docker/container-spec.ts';
+import { capabilityMask, containerOptions, specDigest, type ContainerContext } from '../../../src/sandbox/docker/container-spec.ts';
 import { probeSpec } from '../../../src/sandbox/docker/probe-spec.ts';
 import type { Policy } from '../../../src/policy/schema.ts';
 
@@ -10,9 +10,10 @@ const CONTEXT = {
   seccomp: null,
   ownUser: 1_048_577,
   diskQuota: false,
+  door: null,
 };
 
-function options(changes: Partial<Policy> = {}, context: { seccomp?: string; diskQuota?: boolean } = {}) {
+function options(changes: Partial<Policy> = {}, context: Partial<ContainerContext> = {}) {
   const spec = probeSpec('image');
   return containerOptions({ ...spec, policy: { ...spec.policy, ...changes } }, { ...CONTEXT, ...context });
 }

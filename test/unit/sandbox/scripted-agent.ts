@@ -127,6 +127,7 @@ export function ending(call: number, waitStatus = 0): Ending {
     call,
     waitStatus,
     killReason: 'none',
+    starvedMs: 0,
     killReach: 'none',
     interpreter: 'kept',
     raised: false,

@@ -40,6 +40,7 @@ export function printed(call: CallNumber, text: string, waitStatus = 0): Ending 
     call,
     waitStatus,
     killReason: 'none',
+    starvedMs: 0,
     killReach: 'none',
     interpreter: 'kept',
     raised: false,
@@ -93,6 +94,7 @@ export class FakeEngine implements SandboxEngine {
         const said = await this.script(work, call, limits);
         return typeof said === 'string' ? printed(call, said) : said;
       },
+      answers: () => Promise.resolve(),
       acknowledge: () => undefined,
       cancel: () => undefined,
       detach: () => undefined,

@@ -1,0 +1,62 @@
+import type { Deadline } from '../../kernel/deadline.ts';
+import type { Door } from '../egress/door.ts';
+import type { Egress } from '../egress/egress.ts';
+import { NetworkedSandbox } from '../egress/networked-sandbox.ts';
+import { egressOf, rulesKey } from '../egress/rules.ts';
+import type { Sandbox, SandboxSpec } from '../sandbox.ts';
+import { LABELS } from './container-spec.ts';
+import type { DockerConnection } from './docker-connection.ts';
+
+/** A door under the part of its container's name that no other has. */
+export interface NamedDoor {
+  readonly name: string;
+  readonly key: string;
+  readonly door: Door;
+}
+
+/** The doors of containers that have a way out. */
+export class Doors {
+  readonly #connection: DockerConnection;
+  readonly #egress: Egress | null;
+
+  constructor(connection: DockerConnection, egress: Egress | undefined) {
+    this.#connection = connection;
+    this.#egress = egress ?? null;
+  }
+
+  /** For a container about to be made; null where its policy has no way out. */
+  async forNew(container: string, { policy }: SandboxSpec): Promise<NamedDoor | null> {
+    const rules = egressOf(policy);
+    if (rules === null) return null;
+    if (!this.#connection.local)
+      throw new Error('a policy with an egress list needs an engine on this host: doors are unix sockets');
+    return await this.#open(container, rulesKey(rules));
+  }
+
+  /** For a container that was found again. @throws SandboxFault of the engine's answer. */
+  async forOld(id: string, deadline: Deadline): Promise<NamedDoor | null> {
+    if (this.#egress === null) return null;
+    const inspecting = this.#connection.docker.getContainer(id).inspect();
+    const { Name: path, Config: config } = await this.#connection.ask('inspect', deadline, inspecting);
+    const key = config.Labels[LABELS.egress];
+    return key === undefined ? null : await this.#open(path, key);
+  }
+
+  async #open(container: string, key: string): Promise<NamedDoor> {
+    const name = container.slice(container.lastIndexOf('-') + 1);
+    if (this.#egress === null) throw new Error('this engine was made without an egress proxy');
+    return { name, key, door: await this.#egress.open(name, key) };
+  }
+
+  /** The sandbox with its way out. */
+  through(sandbox: Sandbox, named: NamedDoor | null): Sandbox {
+    return named === null || this.#egress === null
+      ? sandbox
+      : new NetworkedSandbox(sandbox, this.#egress, named.door);
+  }
+
+  /** The container is gone, or will be. */
+  async remove(named: NamedDoor | null | undefined): Promise<void> {
+    if (named !== null && named !== undefined) await this.#egress?.remove(named.name);
+  }
+}

@@ -1,0 +1,106 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+
+/** Connections of one sandbox at the same time, as the agent holds. */
+const CONNECTIONS = 32;
+
+export interface DoorParts {
+  /** On this host; the sandbox sees it, read-only, and nobody else's. */
+  readonly folder: string;
+  /** The proxy's port for the sandbox's rules, or null while there is none: nobody gets through. */
+  readonly proxyPort: () => number | null;
+  /** The connection that left from this port of 127.0.0.1 is the door's. */
+  readonly onConnected: (localPort: number) => void;
+  /** The proxy took no connection. */
+  readonly onRefused: () => void;
+}
+
+/** Counts of what went through a door. Only differences mean something. */
+export interface DoorCounts {
+  readonly connections: number;
+  readonly denied: number;
+  readonly namesFailed: number;
+}
+
+/**
+ * The way out of one sandbox: a unix socket in a folder of its own, each connection to which is passed on to the proxy.
+ * The sandbox has no network interface but loopback; with the door shut, nothing gets out.
+ */
+export class Door implements AsyncDisposable {
+  readonly folder: string;
+  readonly #parts: DoorParts;
+  readonly #server: Server;
+  readonly #open = new Set<Socket>();
+  #connections = 0;
+  denied = 0;
+  namesFailed = 0;
+
+  private constructor(parts: DoorParts) {
+    this.folder = parts.folder;
+    this.#parts = parts;
+    this.#server = createServer({ allowHalfOpen: true }, (inner) => {
+      this.#pass(inner);
+    });
+    this.#server.maxConnections = CONNECTIONS;
+  }
+
+  /** Also where an earlier life of this controller had listened. */
+  static async open(parts: DoorParts): Promise<Door> {
+    const socket = join(parts.folder, SOCKET);
+    await mkdir(parts.folder, { recursive: true, mode: 0o755 });
+    await rm(socket, { force: true });
+    const door = new Door(parts);
+    door.#server.listen({ path: socket, writableAll: true, readableAll: true });
+    await once(door.#server, 'listening');
+    return door;
+  }
+
+  get counts(): DoorCounts {
+    return { connections: this.#connections, denied: this.denied, namesFailed: this.namesFailed };
+  }
+
+  /** Connections that are open now. */
+  get open(): number {
+    return this.#open.size;
+  }
+
+  #pass(inner: Socket): void {
+    this.#connections += 1;
+    const port = this.#parts.proxyPort();
+    if (port === null) {
+      this.#parts.onRefused();
+      inner.destroy();
+      return;
+    }
+    this.#open.add(inner);
+    const outer = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    let reached = false;
+    outer.once('connect', () => {
+      reached = true;
+      if (outer.localPort !== undefined) this.#parts.onConnected(outer.localPort);
+    });
+    outer.once('error', () => {
+      if (!reached) this.#parts.onRefused();
+      inner.destroy();
+    });
+    inner.once('error', () => outer.destroy());
+    inner.once('close', () => {
+      this.#open.delete(inner);
+      outer.destroy();
+    });
+    inner.pipe(outer).pipe(inner);
+  }
+
+  /** Shut, but the folder stays: a sandbox that lives on sees the next one in it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    for (const inner of this.#open) inner.destroy();
+    await closed;
+  }
+}
+
+/** In a door's folder. */
+export const SOCKET = 'proxy';

@@ -1,0 +1,187 @@
+import { Resolver } from 'node:dns/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { Clock } from '../../kernel/clock.ts';
+import { errorMessage } from '../../kernel/invariant.ts';
+import type { Log } from '../../kernel/log.ts';
+
+import type { EgressReading } from '../sandbox.ts';
+import { AccessLog, type ProxiedRequest } from './access-log.ts';
+import { Door, type DoorCounts } from './door.ts';
+import { ProxyHealth } from './health.ts';
+import { rulesKey, type EgressRules } from './rules.ts';
+import { squidConfig, type ProxyPort } from './squid-config.ts';
+import { Squid } from './squid.ts';
+
+/** What a proxy gets to begin to answer. */
+const BEGIN_MS = 10_000;
+const RESOLVE_MS = 5_000;
+
+export interface EgressOptions {
+  /** Doors and the proxy's files. The same path on the engine's host. */
+  readonly folder: string;
+  /** IP addresses; none: those of /etc/resolv.conf. */
+  readonly nameServers: readonly string[];
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface EgressMark {
+  readonly at: number;
+  readonly open: number;
+  readonly counts: DoorCounts;
+}
+
+/** The way out for sandboxes whose policy lists hosts: a door for each, one proxy behind all of them. */
+export class Egress implements AsyncDisposable {
+  readonly #options: EgressOptions;
+  readonly #health: ProxyHealth;
+  readonly #stopped = new AbortController();
+  readonly #ports = new Map<string, ProxyPort>();
+  readonly #doors = new Map<string, Door>();
+  /** By the port that a door's connection left from. */
+  readonly #owners = new Map<number, Door>();
+  readonly #resolver: Resolver;
+  #log: AccessLog | null = null;
+  #squid: Squid | null = null;
+  #resolving: Promise<void> = Promise.resolve();
+
+  constructor(options: EgressOptions) {
+    this.#options = options;
+    this.#health = new ProxyHealth({
+      clock: options.clock,
+      log: options.log,
+      port: () => [...this.#ports.values()][0]?.port ?? null,
+      replace: () => this.#squid?.replace(),
+    });
+    this.#resolver = new Resolver({ timeout: RESOLVE_MS, tries: 1 });
+    if (options.nameServers.length > 0) this.#resolver.setServers([...options.nameServers]);
+  }
+
+  /**
+   * From now on there is a way out by each of these rules. Those allowed before stay: sandboxes keep what they began
+   * with. The proxy runs from the first on.
+   *
+   * @throws Error where there is no proxy, or it refuses the configuration.
+   */
+  async allow(all: readonly EgressRules[]): Promise<void> {
+    const added = new Map(all.map((rules) => [rulesKey(rules), rules]));
+    for (const key of this.#ports.keys()) added.delete(key);
+    if (added.size === 0) return;
+    for (const [key, rules] of added) this.#ports.set(key, { key, rules, port: await freePort() });
+    const { folder, nameServers, clock, log } = this.#options;
+    this.#log ??= await AccessLog.listen((request) => {
+      this.#take(request);
+    });
+    const place = { folder: join(folder, 'proxy'), logPort: this.#log.port, nameServers };
+    const configuration = squidConfig([...this.#ports.values()], place);
+    if (this.#squid !== null) await this.#squid.configure(configuration);
+    else {
+      const onEnd = (): void => {
+        this.#health.noteDown();
+      };
+      this.#squid = await Squid.start({ folder: place.folder, clock, log, onEnd }, configuration);
+      void this.#health.watch(this.#stopped.signal);
+    }
+    await this.#health.ready(BEGIN_MS);
+    log.info({ rules: this.#ports.size, up: this.#health.up }, 'egress proxy');
+  }
+
+  /** Makes the door of a sandbox that is about to be made, or that was found again. Its folder outlives us. */
+  async open(name: string, key: string): Promise<Door> {
+    const folder = join(this.#options.folder, 'doors', name);
+    const door: Door = await Door.open({
+      folder,
+      proxyPort: () => this.#ports.get(key)?.port ?? null,
+      onConnected: (port) => this.#owners.set(port, door),
+      onRefused: () => {
+        this.#health.noteDown();
+      },
+    });
+    this.#doors.set(name, door);
+    return door;
+  }
+
+  /** The sandbox is gone. */
+  async remove(name: string): Promise<void> {
+    const door = this.#doors.get(name);
+    if (door === undefined) return;
+    this.#doors.delete(name);
+    for (const [port, owner] of this.#owners) if (owner === door) this.#owners.delete(port);
+    await door[Symbol.asyncDispose]();
+    await rm(door.folder, { recursive: true, force: true });
+  }
+
+  /** Folders of sandboxes that ended while nobody looked after them. */
+  async removeAllBut(names: ReadonlySet<string>): Promise<void> {
+    const doors = join(this.#options.folder, 'doors');
+    await mkdir(doors, { recursive: true, mode: 0o755 });
+    for (const name of await readdir(doors))
+      if (!names.has(name) && !this.#doors.has(name))
+        await rm(join(doors, name), { recursive: true, force: true });
+  }
+
+  /** Waits until the proxy answers, at most so long. */
+  ready(withinMs: number): Promise<void> {
+    return this.#health.ready(withinMs);
+  }
+
+  mark(door: Door): EgressMark {
+    return { at: this.#options.clock.monotonic(), open: door.open, counts: door.counts };
+  }
+
+  /** What happened at a door since. Asks the proxy where anything did, so that nothing is missed. */
+  async since(door: Door, { at, open, counts: before }: EgressMark): Promise<EgressReading> {
+    const connections = door.counts.connections - before.connections;
+    if (connections + open > 0) {
+      await this.#health.check();
+      await this.#resolving;
+    }
+    const { denied, namesFailed } = door.counts;
+    const disturbed = connections + open > 0 && this.#health.downSince(at);
+    return {
+      connections,
+      denied: denied - before.denied,
+      disturbed: disturbed || namesFailed > before.namesFailed,
+    };
+  }
+
+  #take(request: ProxiedRequest): void {
+    const door = this.#owners.get(request.clientPort);
+    if (this.#health.logged(request.clientPort) || door === undefined) return;
+    if (request.denied) door.denied += 1;
+    if (request.error === 'ERR_DNS_FAIL') this.#resolving = this.#judgeName(door, request.host);
+  }
+
+  /** A name that does not exist is nobody's fault but the asker's; one that can't be asked for is ours. */
+  async #judgeName(door: Door, host: string): Promise<void> {
+    await this.#resolving;
+    try {
+      await this.#resolver.resolve4(host);
+      door.namesFailed += 1;
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? error.code : null;
+      if (code === 'ENOTFOUND' || code === 'ENODATA') return;
+      door.namesFailed += 1;
+      this.#options.log.warn({ error: errorMessage(error) }, 'names are not resolved for sandboxes');
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped.abort();
+    await Promise.all([...this.#doors.values()].map((door) => door[Symbol.asyncDispose]()));
+    await this.#squid?.[Symbol.asyncDispose]();
+    await this.#log?.[Symbol.asyncDispose]();
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

@@ -1,0 +1,133 @@
+import { request } from 'node:http';
+import { pause, type Clock } from '../../kernel/clock.ts';
+import type { Log } from '../../kernel/log.ts';
+import { SingleFlight } from '../../kernel/single-flight.ts';
+
+const WATCH_MS = 5_000;
+const POLL_MS = 100;
+/** A proxy that is there answers in a millisecond; on a host that is busy with starts, in some hundred. */
+const ANSWER_MS = 5_000;
+/** One that runs and has not answered for so long is replaced. */
+const REPLACED_MS = 10_000;
+const REMEMBERED = 1_000;
+
+export interface HealthParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Any port that the proxy listens on; null while there is none. */
+  readonly port: () => number | null;
+  readonly replace: () => void;
+}
+
+/** Whether the proxy is there, and when it was not. */
+export class ProxyHealth {
+  readonly #parts: HealthParts;
+  readonly #checks = new SingleFlight<'check', boolean>();
+  /** Our own requests, by the port they left from, until the proxy's log has them. */
+  readonly #unlogged = new Map<number, () => void>();
+  /** Monotonic, milliseconds. */
+  readonly #outages: { from: number; to: number }[] = [];
+  #downSince: number | null = -Infinity;
+
+  constructor(parts: HealthParts) {
+    this.#parts = parts;
+  }
+
+  get up(): boolean {
+    return this.#downSince === null;
+  }
+
+  noteDown(): void {
+    this.#downSince ??= this.#parts.clock.monotonic();
+  }
+
+  downSince(monotonicMs: number): boolean {
+    return this.#downSince !== null || this.#outages.some(({ to }) => to >= monotonicMs);
+  }
+
+  /** The log has a request from this port. Whether it was ours. */
+  logged(port: number): boolean {
+    const told = this.#unlogged.get(port);
+    told?.();
+    return this.#unlogged.delete(port);
+  }
+
+  /** Asks the proxy now and waits for its log up to here: lines come in their order. Whether it is there. */
+  check(): Promise<boolean> {
+    return this.#checks.run('check', async () => {
+      const port = this.#parts.port();
+      const there = port !== null && (await this.#ask(port));
+      if (there) this.#noteUp();
+      else this.noteDown();
+      return there;
+    });
+  }
+
+  /** Waits until the proxy answers, at most so long. */
+  async ready(withinMs: number): Promise<void> {
+    const { clock } = this.#parts;
+    const until = clock.monotonic() + withinMs;
+    while (!this.up && clock.monotonic() < until && !(await this.check())) await pause(clock, POLL_MS);
+  }
+
+  /** Until aborted. */
+  async watch(signal: AbortSignal): Promise<void> {
+    const { clock, log, replace } = this.#parts;
+    let silentSince: number | null = null;
+    while (!signal.aborted) {
+      const there = await this.check();
+      if (there) silentSince = null;
+      else silentSince ??= clock.monotonic();
+      if (silentSince !== null && clock.monotonic() - silentSince > REPLACED_MS && !signal.aborted) {
+        log.warn({}, 'egress proxy does not answer, replacing it');
+        replace();
+        silentSince = null;
+      }
+      await pause(clock, there ? WATCH_MS : POLL_MS, signal);
+    }
+  }
+
+  #noteUp(): void {
+    if (this.#downSince === null) return;
+    this.#outages.push({ from: this.#downSince, to: this.#parts.clock.monotonic() });
+    if (this.#outages.length > REMEMBERED) this.#outages.shift();
+    this.#downSince = null;
+  }
+
+  /** A request for a name that no rule can allow: refused by the proxy itself, and logged. */
+  async #ask(port: number): Promise<boolean> {
+    const logged = Promise.withResolvers<boolean>();
+    const cancel = this.#parts.clock.alarm(ANSWER_MS, () => {
+      logged.resolve(false);
+    });
+    let from: number | undefined;
+    const answered = new Promise<boolean>((resolve) => {
+      const path = 'http://faultline.invalid/';
+      const asked = request({ host: '127.0.0.1', port, path, agent: false, timeout: ANSWER_MS });
+      asked.once('socket', (socket) => {
+        socket.once('connect', () => {
+          from = socket.localPort;
+          if (from !== undefined)
+            this.#unlogged.set(from, () => {
+              logged.resolve(true);
+            });
+        });
+      });
+      asked.once('response', (reply) => {
+        reply.resume();
+        resolve(reply.statusCode === 403);
+      });
+      asked.once('timeout', () => asked.destroy(new Error('no answer')));
+      asked.once('error', () => {
+        resolve(false);
+      });
+      asked.end();
+    });
+    try {
+      return (await answered) && (await logged.promise);
+    } finally {
+      cancel();
+      if (from !== undefined) this.#unlogged.delete(from);
+    }
+  }
+}

@@ -1,0 +1,148 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { pause, type Clock } from '../../kernel/clock.ts';
+import { errorMessage } from '../../kernel/invariant.ts';
+import type { Log } from '../../kernel/log.ts';
+
+const FIRST_PAUSE_MS = 100;
+const LAST_PAUSE_MS = 5_000;
+/** A proxy that ran this long starts again at once when it ends. */
+const STEADY_MS = 30_000;
+const CERTIFICATE_MS = 30_000;
+const SAID_BYTES = 4_096;
+
+export interface SquidOptions {
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Told when the process ended though it should run. */
+  readonly onEnd: () => void;
+}
+
+/** Squid as a child of this controller: started again whenever it ends. */
+export class Squid implements AsyncDisposable {
+  readonly #options: SquidOptions;
+  readonly #stopped = new AbortController();
+  readonly #file: string;
+  #process: ChildProcess | null = null;
+  #running: Promise<void> = Promise.resolve();
+
+  private constructor(options: SquidOptions) {
+    this.#options = options;
+    this.#file = join(options.folder, 'squid.conf');
+  }
+
+  /** @throws Error that names the package where there is no Squid with TLS here. */
+  static async start(options: SquidOptions, configuration: string): Promise<Squid> {
+    await mkdir(options.folder, { recursive: true, mode: 0o755 });
+    await makeCertificate(options.folder);
+    const squid = new Squid(options);
+    await writeFile(squid.#file, configuration);
+    await squid.#check();
+    await squid.#endPredecessor();
+    squid.#running = squid.#keep();
+    return squid;
+  }
+
+  /** Takes over another configuration; open connections stay. @throws Error where Squid refuses it. */
+  async configure(configuration: string): Promise<void> {
+    await writeFile(this.#file, configuration);
+    await this.#check();
+    this.#process?.kill('SIGHUP');
+  }
+
+  /** Ends the process, which starts again: it runs and answers nothing. */
+  replace(): void {
+    this.#process?.kill('SIGKILL');
+  }
+
+  async #check(): Promise<void> {
+    try {
+      await promisify(execFile)('squid', ['-k', 'parse', '-f', this.#file], { timeout: CERTIFICATE_MS });
+    } catch (error) {
+      const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+      throw missing ? new Error(NO_SQUID) : error;
+    }
+  }
+
+  /** The proxy of an earlier life of this controller, which nobody ended. */
+  async #endPredecessor(): Promise<void> {
+    const pid = Number(await textOf(join(this.#options.folder, 'squid.pid')));
+    if (!Number.isInteger(pid) || pid <= 1) return;
+    const command = (await textOf(`/proc/${String(pid)}/cmdline`)).split('\0');
+    if (command.includes(this.#file)) process.kill(pid, 'SIGKILL');
+  }
+
+  async #keep(): Promise<void> {
+    const { clock, log, onEnd } = this.#options;
+    let pauseMs = FIRST_PAUSE_MS;
+    while (!this.#stopped.signal.aborted) {
+      const began = clock.monotonic();
+      const why = await this.#live();
+      if (this.#stopped.signal.aborted) return;
+      onEnd();
+      if (clock.monotonic() - began >= STEADY_MS) pauseMs = FIRST_PAUSE_MS;
+      log.warn({ why, againMs: pauseMs }, 'egress proxy ended, starting it again');
+      await pause(clock, pauseMs, this.#stopped.signal);
+      pauseMs = Math.min(pauseMs * 2, LAST_PAUSE_MS);
+    }
+  }
+
+  /** One life of the process. @returns how it ended. */
+  async #live(): Promise<string> {
+    const child = spawn('squid', ['-N', '-f', this.#file], { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#process = child;
+    let said = '';
+    child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-SAID_BYTES)));
+    try {
+      const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+      return `${signal ?? `exit status ${String(code)}`}${said === '' ? '' : `: ${said.trim()}`}`;
+    } catch (error) {
+      return errorMessage(error);
+    } finally {
+      this.#process = null;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped.abort();
+    this.#process?.kill('SIGTERM');
+    await this.#running;
+  }
+}
+
+const NO_SQUID =
+  'a policy has an egress list, and there is no proxy to hold it: apt-get install --no-install-recommends squid-openssl openssl';
+
+/** For a port that only peeks at greetings: it is shown to nobody and vouches for nothing, but Squid wants one. */
+async function makeCertificate(folder: string): Promise<void> {
+  const file = join(folder, 'door.pem');
+  if ((await stat(file).catch(() => null)) !== null) return;
+  const request = [
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-days',
+    '3650',
+    '-subj',
+    '/CN=faultline',
+  ];
+  const { stdout } = await promisify(execFile)('openssl', [...request, '-keyout', '-', '-out', '-'], {
+    timeout: CERTIFICATE_MS,
+  });
+  await writeFile(file, stdout, { mode: 0o644 });
+}
+
+async function textOf(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
+    throw error;
+  }
+}
