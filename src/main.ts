@@ -15,7 +15,7 @@ async function main(): Promise<void> {
   const app = await buildApp({ ...controller, token: token.token });
   const stopping = new AbortController();
   const signalled = nextSignal();
-  process.on('SIGHUP', () => reloadOnSignal(controller, log));
+  process.on('SIGHUP', () => void reloadOnSignal(controller, log));
 
   await resume(controller);
   const limits = Promise.all([
@@ -38,9 +38,9 @@ async function main(): Promise<void> {
 }
 
 /** Mistakes in the files are told and change nothing. */
-function reloadOnSignal({ reload }: Controller, log: pino.Logger): void {
+async function reloadOnSignal({ reload }: Controller, log: pino.Logger): Promise<void> {
   try {
-    reload();
+    await reload();
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     log.error({ problems: error.problems }, 'configuration not reloaded');

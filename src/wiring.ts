@@ -5,10 +5,8 @@ import { adaptersOf } from './adapters/adapters.ts';
 import type { AdapterParts } from './adapters/foreign-verb.ts';
 import { admissionSources, openAdmission, type Admission } from './admission/admission.ts';
 import type { BurstLog } from './admission/burst-log.ts';
-import { readHostFacts } from './admission/host-facts.ts';
-import { liveCap, type LiveCap } from './admission/live-cap.ts';
-import { preflight } from './admission/preflight.ts';
 import type { Config } from './config.ts';
+import { openEngine, type OpenEngine } from './engine.ts';
 import { GraderGate, type GateParts } from './grading/gate.ts';
 import { GraderClient } from './grading/grader-client.ts';
 import { Blobs } from './journal/blobs.ts';
@@ -18,7 +16,6 @@ import type { Log } from './kernel/log.ts';
 import { McpEndpoint } from './mcp/endpoint.ts';
 import { LiveCatalog } from './policy/live-catalog.ts';
 import type { Catalog } from './policy/schema.ts';
-import { seccompProfiles } from './policy/seccomp.ts';
 import { ReportProcess } from './report/report-process.ts';
 import { watchRisk } from './report/risk-watch.ts';
 import { reap } from './rollouts/reaper.ts';
@@ -27,10 +24,6 @@ import { Rollouts } from './rollouts/registry.ts';
 import { Replay } from './rollouts/replay.ts';
 import { restore } from './rollouts/restore.ts';
 import { Sandboxes, specOf } from './rollouts/sandboxes.ts';
-import { BUILT_AGENT } from './sandbox/docker/agent-volume.ts';
-import { DockerEngine } from './sandbox/docker/docker-engine.ts';
-import { Egress } from './sandbox/egress/egress.ts';
-import { egressOf } from './sandbox/egress/rules.ts';
 import { Alarms } from './telemetry/alarms.ts';
 import { History } from './telemetry/history.ts';
 import { Metrics } from './telemetry/metrics.ts';
@@ -45,23 +38,12 @@ export type Controller = Awaited<ReturnType<typeof wire>>;
 export async function wire(config: Config, log: Log) {
   const clock = systemClock;
   const catalog = new LiveCatalog(config);
-  const profiles = new Map(seccompProfiles(config.policiesDir, catalog.policies.values()));
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const controllerId = await keptId(config.dataDir);
   const journal = await FileJournal.open({ dataDir: config.dataDir, clock });
   const blobs = await Blobs.at(config.dataDir);
-  const dockerHost = config.dockerHost ?? undefined;
-  const egress = await openEgress(config, { controllerId, catalog, clock, log });
-  const engine = await DockerEngine.connect({
-    dockerHost,
-    controllerId,
-    clock,
-    log,
-    agent: BUILT_AGENT,
-    seccompProfiles: profiles,
-    egress,
-  });
-  const cap = await measureHost(engine, config.mostLive, log);
+  const opened = await openEngine(config, { catalog, controllerId, clock, log });
+  const { engine, cap } = opened;
   const admission = openAdmission({ engine, clock, log, startsAtOnce: config.startsAtOnce, cap });
   const { removals, pool: supply } = admission;
   const replay = new Replay({ journal, blobs, redo });
@@ -79,11 +61,11 @@ export async function wire(config: Config, log: Log) {
   const transfer = new FileTransfer({ rollouts, sandboxes, journal, blobs, clock });
   return {
     catalog,
-    reload: () => reload(config, { catalog, profiles, egress, admission, log }),
+    reload: () => reload({ catalog, opened, admission, log }),
     clock,
     controllerId,
     engine,
-    egress,
+    opened,
     journal,
     admission,
     removals,
@@ -99,37 +81,18 @@ export async function wire(config: Config, log: Log) {
   };
 }
 
-/** The ways out that tasks' policies list; no proxy runs where none does. */
-async function openEgress(
-  { egressDir, egressDns }: Config,
-  parts: { controllerId: string; catalog: Catalog; clock: Clock; log: Log },
-): Promise<Egress> {
-  const { controllerId, catalog, clock, log } = parts;
-  // A part of the id is enough on one host, and the paths of sockets must be short.
-  const folder = join(egressDir, controllerId.slice(0, 8));
-  const egress = new Egress({ folder, nameServers: egressDns, clock, log });
-  await egress.allow(egressLists(catalog));
-  return egress;
-}
-
-const egressLists = ({ tasks }: Catalog) =>
-  [...tasks.values()].map(({ policy }) => egressOf(policy)).filter((rules) => rules !== null);
-
 interface Reloaded {
   readonly catalog: LiveCatalog;
-  readonly profiles: Map<string, string>;
-  readonly egress: Egress;
+  readonly opened: OpenEngine;
   readonly admission: Admission;
   readonly log: Log;
 }
 
 /** Takes over what the files hold now, for rollouts that open from now on. @throws ConfigurationError */
-async function reload({ policiesDir }: Config, parts: Reloaded): Promise<void> {
-  const { catalog, profiles, egress, admission, log } = parts;
-  catalog.reload();
-  for (const [name, profile] of seccompProfiles(policiesDir, catalog.policies.values()))
-    profiles.set(name, profile);
-  await egress.allow(egressLists(catalog));
+async function reload({ catalog, opened, admission, log }: Reloaded): Promise<void> {
+  const next = catalog.read();
+  await opened.follow(next);
+  catalog.take(next);
   admission.pool.open([...catalog.tasks.values()].map(specOf));
   log.info({ tasks: catalog.tasks.size, images: catalog.images.size }, 'configuration reloaded');
 }
@@ -141,16 +104,6 @@ function waysIn(parts: AdapterParts & { catalog: Catalog; rollouts: Rollouts }) 
 
 /** What people look at. */
 const forPeople = ({ dataDir }: Config) => ({ reports: new ReportProcess(dataDir), page: new PageFiles() });
-
-/** How many sandboxes this host takes; what could be better about it goes into the log. */
-async function measureHost(engine: DockerEngine, mostLive: number | null, log: Log): Promise<LiveCap> {
-  const host = await readHostFacts();
-  const cap = liveCap(host, mostLive);
-  log.info({ ...cap }, 'sandboxes that may live at once');
-  for (const { what, found, state, advice } of preflight(host, await engine.survey(), cap))
-    if (state !== 'ok') log.warn({ what, found, advice }, 'preflight');
-  return cap;
-}
 
 function wireGate(
   grader: Config['grader'],
@@ -262,8 +215,7 @@ export function watchTraining(
  * or left for the next start to adopt.
  */
 export async function stop(controller: Controller, onStop: Config['onStop']): Promise<void> {
-  const { calls, rollouts, sandboxes, admission, removals, journal, controllerId, engine, egress } =
-    controller;
+  const { calls, rollouts, sandboxes, admission, removals, journal, controllerId, opened } = controller;
   admission.starts.close();
   admission.pool.close();
   admission.bursts.close();
@@ -275,8 +227,7 @@ export async function stop(controller: Controller, onStop: Config['onStop']): Pr
   await removals.idle();
   calls[Symbol.dispose]();
   await journal.append({ type: 'controller_stopped', controller: controllerId }, { durable: true });
-  await engine[Symbol.asyncDispose]();
-  await egress[Symbol.asyncDispose]();
+  await opened[Symbol.asyncDispose]();
   await journal[Symbol.asyncDispose]();
 }
 

@@ -85,7 +85,7 @@ export interface HttpParts {
   readonly token: string;
   readonly catalog: Catalog;
   /** Puts the configuration in force that the files hold now. @throws ConfigurationError; then nothing has changed. */
-  readonly reload: () => void;
+  readonly reload: () => Promise<void>;
   readonly rollouts: Rollouts;
   readonly sandboxes: Sandboxes;
   readonly calls: ToolCalls;

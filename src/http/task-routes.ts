@@ -39,8 +39,8 @@ export function taskRoutes(app: App, { catalog, reload }: HttpParts): void {
         response: { 200: taskListSchema, '4xx': errorSchema },
       },
     },
-    (_request, reply) => {
-      reload();
+    async (_request, reply) => {
+      await reload();
       void reply.code(200).send(taskList(catalog));
     },
   );

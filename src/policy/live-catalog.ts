@@ -31,8 +31,13 @@ export class LiveCatalog implements Catalog {
     return this.#current.policies;
   }
 
-  /** Reads all files anew, and takes all of it or nothing. @throws ConfigurationError; what was in force stays so. */
-  reload(): void {
-    this.#current = loadCatalog(this.#files, this.#current);
+  /** What the files say now; not in force yet. @throws ConfigurationError */
+  read(): Catalog {
+    return loadCatalog(this.#files, this.#current);
+  }
+
+  /** All of it, from now on. */
+  take(next: Catalog): void {
+    this.#current = next;
   }
 }

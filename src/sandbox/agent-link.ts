@@ -62,7 +62,8 @@ export class AgentLink {
   /** Resolves when the agent has answered over the stream that is there. @throws SandboxFault, DeadlineExceeded. */
   async ask(deadline: Deadline): Promise<void> {
     const attachment = this.#current;
-    if (this.#status !== 'attached' || attachment === null) throw new SandboxFault('lost', 'nobody is attached');
+    if (this.#status !== 'attached' || attachment === null)
+      throw new SandboxFault('lost', 'nobody is attached');
     attachment.answered = Promise.withResolvers<undefined>();
     this.send({ type: 'resume' });
     await deadline.race(attachment.answered.promise);

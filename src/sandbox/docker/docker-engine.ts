@@ -88,6 +88,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     try {
       await engine.#findRuntime(deadline);
       await engine.#findDiskQuota(deadline);
+      await engine.#doors.tidy(deadline, options.controllerId);
     } catch (error) {
       await engine[Symbol.asyncDispose]();
       throw error;

@@ -42,8 +42,17 @@ export class Doors {
     return key === undefined ? null : await this.#open(path, key);
   }
 
+  /** Removes the doors of containers that ended while nobody looked after them. */
+  async tidy(deadline: Deadline, controllerId: string): Promise<void> {
+    if (this.#egress === null) return;
+    const label = [`${LABELS.controller}=${controllerId}`];
+    const listing = this.#connection.docker.listContainers({ all: true, filters: { label } });
+    const containers = await this.#connection.ask('list', deadline, listing);
+    await this.#egress.removeAllBut(new Set(containers.flatMap(({ Names: names }) => names.map(doorName))));
+  }
+
   async #open(container: string, key: string): Promise<NamedDoor> {
-    const name = container.slice(container.lastIndexOf('-') + 1);
+    const name = doorName(container);
     if (this.#egress === null) throw new Error('this engine was made without an egress proxy');
     return { name, key, door: await this.#egress.open(name, key) };
   }
@@ -59,4 +68,9 @@ export class Doors {
   async remove(named: NamedDoor | null | undefined): Promise<void> {
     if (named !== null && named !== undefined) await this.#egress?.remove(named.name);
   }
+}
+
+/** Short, since the path of a socket must be. */
+function doorName(container: string): string {
+  return container.slice(container.lastIndexOf('-') + 1);
 }

@@ -2,6 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
+import type { ProxiedRequest } from './access-log.ts';
 
 /** Connections of one sandbox at the same time, as the agent holds. */
 const CONNECTIONS = 32;
@@ -33,9 +34,11 @@ export class Door implements AsyncDisposable {
   readonly #parts: DoorParts;
   readonly #server: Server;
   readonly #open = new Set<Socket>();
+  /** Our ports to the proxy, until its log has a line of them. */
+  readonly #unlogged = new Map<number, 'open' | 'ended'>();
   #connections = 0;
-  denied = 0;
-  namesFailed = 0;
+  #denied = 0;
+  #namesFailed = 0;
 
   private constructor(parts: DoorParts) {
     this.folder = parts.folder;
@@ -58,12 +61,26 @@ export class Door implements AsyncDisposable {
   }
 
   get counts(): DoorCounts {
-    return { connections: this.#connections, denied: this.denied, namesFailed: this.namesFailed };
+    return { connections: this.#connections, denied: this.#denied, namesFailed: this.#namesFailed };
   }
 
   /** Connections that are open now. */
   get open(): number {
     return this.#open.size;
+  }
+
+  /** Connections that have ended and that the proxy has not told of yet. */
+  get unlogged(): number {
+    return [...this.#unlogged.values()].filter((state) => state === 'ended').length;
+  }
+
+  logged({ clientPort, denied }: ProxiedRequest): void {
+    this.#unlogged.delete(clientPort);
+    if (denied) this.#denied += 1;
+  }
+
+  nameFailed(): void {
+    this.#namesFailed += 1;
   }
 
   #pass(inner: Socket): void {
@@ -79,7 +96,13 @@ export class Door implements AsyncDisposable {
     let reached = false;
     outer.once('connect', () => {
       reached = true;
-      if (outer.localPort !== undefined) this.#parts.onConnected(outer.localPort);
+      const { localPort } = outer;
+      if (localPort === undefined) return;
+      this.#parts.onConnected(localPort);
+      this.#unlogged.set(localPort, 'open');
+      outer.once('close', () => {
+        if (this.#unlogged.has(localPort)) this.#unlogged.set(localPort, 'ended');
+      });
     });
     outer.once('error', () => {
       if (!reached) this.#parts.onRefused();

@@ -1,23 +1,24 @@
-import { Resolver } from 'node:dns/promises';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import type { Clock } from '../../kernel/clock.ts';
-import { errorMessage } from '../../kernel/invariant.ts';
+import { pause, type Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 
 import type { EgressReading } from '../sandbox.ts';
 import { AccessLog, type ProxiedRequest } from './access-log.ts';
 import { Door, type DoorCounts } from './door.ts';
 import { ProxyHealth } from './health.ts';
+import { NameServers } from './name-servers.ts';
 import { rulesKey, type EgressRules } from './rules.ts';
 import { squidConfig, type ProxyPort } from './squid-config.ts';
 import { Squid } from './squid.ts';
 
 /** What a proxy gets to begin to answer. */
 const BEGIN_MS = 10_000;
-const RESOLVE_MS = 5_000;
+/** How long the log's lines of connections that have ended are waited for. */
+const LOGGED_MS = 1_000;
+const LOGGED_POLL_MS = 5;
 
 export interface EgressOptions {
   /** Doors and the proxy's files. The same path on the engine's host. */
@@ -43,10 +44,11 @@ export class Egress implements AsyncDisposable {
   readonly #doors = new Map<string, Door>();
   /** By the port that a door's connection left from. */
   readonly #owners = new Map<number, Door>();
-  readonly #resolver: Resolver;
+  readonly #names: NameServers;
+  readonly #judging = new Set<Promise<void>>();
   #log: AccessLog | null = null;
   #squid: Squid | null = null;
-  #resolving: Promise<void> = Promise.resolve();
+  #watched = false;
 
   constructor(options: EgressOptions) {
     this.#options = options;
@@ -56,8 +58,7 @@ export class Egress implements AsyncDisposable {
       port: () => [...this.#ports.values()][0]?.port ?? null,
       replace: () => this.#squid?.replace(),
     });
-    this.#resolver = new Resolver({ timeout: RESOLVE_MS, tries: 1 });
-    if (options.nameServers.length > 0) this.#resolver.setServers([...options.nameServers]);
+    this.#names = new NameServers(options.nameServers);
   }
 
   /**
@@ -70,22 +71,26 @@ export class Egress implements AsyncDisposable {
     const added = new Map(all.map((rules) => [rulesKey(rules), rules]));
     for (const key of this.#ports.keys()) added.delete(key);
     if (added.size === 0) return;
-    for (const [key, rules] of added) this.#ports.set(key, { key, rules, port: await freePort() });
+    const ports = new Map(this.#ports);
+    for (const [key, rules] of added) ports.set(key, { key, rules, port: await freePort() });
     const { folder, nameServers, clock, log } = this.#options;
     this.#log ??= await AccessLog.listen((request) => {
       this.#take(request);
     });
     const place = { folder: join(folder, 'proxy'), logPort: this.#log.port, nameServers };
-    const configuration = squidConfig([...this.#ports.values()], place);
+    const configuration = squidConfig([...ports.values()], place);
     if (this.#squid !== null) await this.#squid.configure(configuration);
     else {
       const onEnd = (): void => {
         this.#health.noteDown();
       };
       this.#squid = await Squid.start({ folder: place.folder, clock, log, onEnd }, configuration);
-      void this.#health.watch(this.#stopped.signal);
     }
+    for (const [key, port] of ports) this.#ports.set(key, port);
+    this.#health.noteDown();
     await this.#health.ready(BEGIN_MS);
+    if (!this.#watched) void this.#health.watch(this.#stopped.signal);
+    this.#watched = true;
     log.info({ rules: this.#ports.size, up: this.#health.up }, 'egress proxy');
   }
 
@@ -137,7 +142,8 @@ export class Egress implements AsyncDisposable {
     const connections = door.counts.connections - before.connections;
     if (connections + open > 0) {
       await this.#health.check();
-      await this.#resolving;
+      await this.#logged(door);
+      await Promise.all(this.#judging);
     }
     const { denied, namesFailed } = door.counts;
     const disturbed = connections + open > 0 && this.#health.downSince(at);
@@ -148,25 +154,29 @@ export class Egress implements AsyncDisposable {
     };
   }
 
-  #take(request: ProxiedRequest): void {
-    const door = this.#owners.get(request.clientPort);
-    if (this.#health.logged(request.clientPort) || door === undefined) return;
-    if (request.denied) door.denied += 1;
-    if (request.error === 'ERR_DNS_FAIL') this.#resolving = this.#judgeName(door, request.host);
+  async #logged(door: Door): Promise<void> {
+    const { clock } = this.#options;
+    const until = clock.monotonic() + LOGGED_MS;
+    while (door.unlogged > 0 && clock.monotonic() < until) await pause(clock, LOGGED_POLL_MS);
   }
 
-  /** A name that does not exist is nobody's fault but the asker's; one that can't be asked for is ours. */
-  async #judgeName(door: Door, host: string): Promise<void> {
-    await this.#resolving;
-    try {
-      await this.#resolver.resolve4(host);
-      door.namesFailed += 1;
-    } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : null;
-      if (code === 'ENOTFOUND' || code === 'ENODATA') return;
-      door.namesFailed += 1;
-      this.#options.log.warn({ error: errorMessage(error) }, 'names are not resolved for sandboxes');
+  #take(request: ProxiedRequest): void {
+    if (this.#health.logged(request.clientPort)) return;
+    const door = this.#owners.get(request.clientPort);
+    if (door === undefined) return;
+    if (request.status >= 500) {
+      const judging = this.#judge(door, request).finally(() => this.#judging.delete(judging));
+      this.#judging.add(judging);
     }
+    door.logged(request);
+  }
+
+  /** Why a listed host was not reached. What does not exist or does not answer is nobody's fault here. */
+  async #judge(door: Door, { host, error }: ProxiedRequest): Promise<void> {
+    const said = await this.#names.ask(host);
+    if (said === 'nowhere' || (said === 'leads' && error !== 'ERR_DNS_FAIL')) return;
+    door.nameFailed();
+    this.#options.log.warn({ said, error }, 'a name was not resolved for a sandbox');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

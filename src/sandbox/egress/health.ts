@@ -73,12 +73,13 @@ export class ProxyHealth {
   /** Until aborted. */
   async watch(signal: AbortSignal): Promise<void> {
     const { clock, log, replace } = this.#parts;
+    const ended = (): boolean => signal.aborted;
     let silentSince: number | null = null;
-    while (!signal.aborted) {
+    while (!ended()) {
       const there = await this.check();
       if (there) silentSince = null;
       else silentSince ??= clock.monotonic();
-      if (silentSince !== null && clock.monotonic() - silentSince > REPLACED_MS && !signal.aborted) {
+      if (silentSince !== null && clock.monotonic() - silentSince > REPLACED_MS && !ended()) {
         log.warn({}, 'egress proxy does not answer, replacing it');
         replace();
         silentSince = null;

@@ -65,7 +65,7 @@ export function squidConfig(
     'icp_port 0',
     'pinger_enable off',
     'client_db off',
-    'shutdown_lifetime 0 seconds',
+    'shutdown_lifetime 1 second',
     'connect_timeout 10 seconds',
     'dns_timeout 5 seconds',
     'negative_dns_ttl 1 second',

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { pause, type Clock } from '../../kernel/clock.ts';
 import { errorMessage } from '../../kernel/invariant.ts';
 import type { Log } from '../../kernel/log.ts';
+import { ConfigurationError } from '../../policy/configuration-error.ts';
 
 const FIRST_PAUSE_MS = 100;
 const LAST_PAUSE_MS = 5_000;
@@ -35,7 +36,7 @@ export class Squid implements AsyncDisposable {
     this.#file = join(options.folder, 'squid.conf');
   }
 
-  /** @throws Error that names the package where there is no Squid with TLS here. */
+  /** @throws ConfigurationError where there is no Squid here. */
   static async start(options: SquidOptions, configuration: string): Promise<Squid> {
     await mkdir(options.folder, { recursive: true, mode: 0o755 });
     await makeCertificate(options.folder);
@@ -64,7 +65,7 @@ export class Squid implements AsyncDisposable {
       await promisify(execFile)('squid', ['-k', 'parse', '-f', this.#file], { timeout: CERTIFICATE_MS });
     } catch (error) {
       const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-      throw missing ? new Error(NO_SQUID) : error;
+      throw missing ? new ConfigurationError([NO_SQUID]) : error;
     }
   }
 
@@ -79,16 +80,21 @@ export class Squid implements AsyncDisposable {
   async #keep(): Promise<void> {
     const { clock, log, onEnd } = this.#options;
     let pauseMs = FIRST_PAUSE_MS;
-    while (!this.#stopped.signal.aborted) {
+    for (;;) {
       const began = clock.monotonic();
       const why = await this.#live();
-      if (this.#stopped.signal.aborted) return;
+      if (this.#ended()) return;
       onEnd();
       if (clock.monotonic() - began >= STEADY_MS) pauseMs = FIRST_PAUSE_MS;
       log.warn({ why, againMs: pauseMs }, 'egress proxy ended, starting it again');
       await pause(clock, pauseMs, this.#stopped.signal);
+      if (this.#ended()) return;
       pauseMs = Math.min(pauseMs * 2, LAST_PAUSE_MS);
     }
+  }
+
+  #ended(): boolean {
+    return this.#stopped.signal.aborted;
   }
 
   /** One life of the process. @returns how it ended. */
@@ -114,24 +120,22 @@ export class Squid implements AsyncDisposable {
   }
 }
 
-const NO_SQUID =
-  'a policy has an egress list, and there is no proxy to hold it: apt-get install --no-install-recommends squid-openssl openssl';
+const NO_SQUID = {
+  file: 'policies',
+  line: null,
+  field: 'network.egress',
+  message:
+    'needs a proxy that is not installed here: apt-get install --no-install-recommends squid-openssl openssl',
+};
+
+/** What a program is shown that greets a host that is not listed: the proxy refuses within TLS. */
+const SUBJECT = '/O=faultline egress proxy/CN=this host is not on the list of the policy';
 
 /** For a port that only peeks at greetings: it is shown to nobody and vouches for nothing, but Squid wants one. */
 async function makeCertificate(folder: string): Promise<void> {
   const file = join(folder, 'door.pem');
   if ((await stat(file).catch(() => null)) !== null) return;
-  const request = [
-    'req',
-    '-x509',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-days',
-    '3650',
-    '-subj',
-    '/CN=faultline',
-  ];
+  const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '3650', '-subj', SUBJECT];
   const { stdout } = await promisify(execFile)('openssl', [...request, '-keyout', '-', '-out', '-'], {
     timeout: CERTIFICATE_MS,
   });

@@ -31,7 +31,7 @@ test('a reload is seen by whoever holds the catalog, and not by a task that is h
   const held = catalog.defaultTask;
   edit('policies/tasks.yaml', 'image: base', 'image: minimal');
   edit('policies/tasks.yaml', 'shell, python, code_interpreter', 'shell');
-  catalog.reload();
+  catalog.take(catalog.read());
   expect([held.image.name, catalog.defaultTask.image.name]).toEqual(['base', 'minimal']);
 });
 
@@ -39,20 +39,20 @@ test('a broken file changes nothing, and every mistake is told', () => {
   edit('policies/tasks.yaml', 'image: base', 'image: bse');
   edit('policies/default.yaml', '512MiB', '512MB');
   const before = catalog.defaultTask;
-  expect(() => catalog.reload()).toThrow(ConfigurationError);
-  expect(() => catalog.reload()).toThrow(/2 mistakes[\s\S]*"bse"|2 mistakes[\s\S]*512MB/);
+  expect(() => catalog.read()).toThrow(ConfigurationError);
+  expect(() => catalog.read()).toThrow(/2 mistakes[\s\S]*"bse"|2 mistakes[\s\S]*512MB/);
   expect(catalog.defaultTask).toBe(before);
 });
 
 test('another edition of a policy is another pool class, so that no sandbox of the old one is taken for the new', () => {
   const first = specOf(catalog.defaultTask).poolClass;
-  catalog.reload();
+  catalog.take(catalog.read());
   expect(specOf(catalog.defaultTask).poolClass).toBe(first);
   edit('policies/default.yaml', '512MiB', '256MiB');
-  catalog.reload();
+  catalog.take(catalog.read());
   expect(specOf(catalog.defaultTask).poolClass).toBe('base/default@2');
   edit('policies/default.yaml', '256MiB', '512MiB');
-  catalog.reload();
+  catalog.take(catalog.read());
   expect(specOf(catalog.defaultTask).poolClass).toBe('base/default@3');
 });
 
@@ -71,9 +71,9 @@ test('set-up files are read with the configuration', () => {
   writeFileSync(join(root, 'policies/rows.bin'), 'rows');
   const files = '[{ path: /a, content: "text" }, { path: /b, source: rows.bin }]';
   edit('policies/tasks.yaml', 'image: base', `image: base\n    files: ${files}`);
-  catalog.reload();
+  catalog.take(catalog.read());
   const contents = catalog.defaultTask.files.map(({ base64 }) => Buffer.from(base64, 'base64').toString());
   expect(contents).toEqual(['text', 'rows']);
   rmSync(join(root, 'policies/rows.bin'));
-  expect(() => catalog.reload()).toThrow(/tasks.yaml:\d+: tasks.base.files\[1\].source: ENOENT/);
+  expect(() => catalog.read()).toThrow(/tasks.yaml:\d+: tasks.base.files\[1\].source: ENOENT/);
 });

@@ -103,7 +103,7 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
     mcp: new McpEndpoint({ catalog, rollouts, calls, version: '0' }),
     adapters: adaptersOf({ rollouts, sandboxes, calls, transfer: options.transfer ?? noTransfer }),
     catalog,
-    reload: () => undefined,
+    reload: () => Promise.resolve(),
     rollouts,
     sandboxes,
     calls,

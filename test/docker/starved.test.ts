@@ -1,0 +1,90 @@
+import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { World, type Server } from './support/server.ts';
+
+/** Limits on time where others than the sandbox have the processors. */
+
+const GROUP = '/sys/fs/cgroup/cpu/faultline-test-hogs';
+const LIMIT_MS = 2_000;
+
+/** Busy processes of the host, with eight times the share of all sandboxes together: two for each processor. */
+class Hogs implements AsyncDisposable {
+  readonly #busy: ChildProcess[] = [];
+
+  static async start(): Promise<Hogs> {
+    mkdirSync(GROUP, { recursive: true });
+    writeFileSync(join(GROUP, 'cpu.shares'), '8192');
+    const hogs = new Hogs();
+    for (let nth = 0; nth < 2 * availableParallelism(); nth += 1)
+      hogs.#busy.push(
+        spawn('sh', ['-c', `echo $$ > ${GROUP}/cgroup.procs; while :; do :; done`], { stdio: 'ignore' }),
+      );
+    await sleep(200);
+    return hogs;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const hog of this.#busy) {
+      const gone = once(hog, 'exit');
+      hog.kill('SIGKILL');
+      await gone;
+    }
+    await sleep(100);
+    rmdirSync(GROUP);
+  }
+}
+
+let world: World;
+let server: Server;
+beforeAll(async () => {
+  world = new World();
+  server = await world.start();
+  // Started before anything is busy, and not rebuilt after a loss: what a call ends as is what is looked at.
+  for (const rollout of ['busy', 'code', 'asleep', 'crowd'])
+    await server.request('POST', '/v1/rollouts', { rollout_id: rollout, task: 'lasting' });
+  for (const rollout of ['busy', 'code', 'asleep', 'crowd'])
+    await server.tool('shell', rollout, 'first', { command: 'true' });
+  await server.tool('python', 'code', 'begin', { code: '1' });
+});
+afterAll(async () => {
+  await world[Symbol.asyncDispose]();
+});
+
+describe('while the host is busy with something else', () => {
+  it.each([
+    ['shell', 'busy', { command: 'while :; do :; done', timeout_ms: LIMIT_MS }],
+    ['python', 'code', { code: 'while True: pass', timeout_ms: LIMIT_MS }],
+  ])('a %s call that could not use its time is not the model’s', async (tool, rollout, args) => {
+    await using _ = await Hogs.start();
+    const began = performance.now();
+    expect(await server.tool(tool, rollout, 'starved', args)).toMatchObject({ status: 503 });
+    // Its limit was moved as far as it goes first.
+    expect(performance.now() - began).toBeGreaterThan(2 * LIMIT_MS);
+    expect(await server.verdict(rollout)).toMatchObject({ verdict: 'exclude', reasons: ['cpu_starved'] });
+  });
+
+  it('a call that slept its time away is', async () => {
+    await using _ = await Hogs.start();
+    const reply = await server.tool('shell', 'asleep', 'slept', {
+      command: 'sleep 60',
+      timeout_ms: LIMIT_MS,
+    });
+    expect(reply).toMatchObject({ status: 200, output: '[timed out after 2 s]' });
+    expect(await server.verdict('asleep')).toMatchObject({
+      verdict: 'valid',
+      counts: { model: 1, infra: 0 },
+    });
+  });
+});
+
+it('processes that starve each other within a sandbox are the model’s', async () => {
+  const crowd = 'for i in $(seq 60); do (while :; do :; done) & done; while :; do :; done';
+  const reply = await server.tool('shell', 'crowd', 'crowd', { command: crowd, timeout_ms: LIMIT_MS });
+  expect(reply).toMatchObject({ status: 200, output: '[timed out after 2 s]' });
+  expect(await server.verdict('crowd')).toMatchObject({ verdict: 'valid', counts: { model: 1, infra: 0 } });
+});
