@@ -72,6 +72,21 @@ const rows: readonly (readonly [string, Evidence, CauseCode])[] = [
   ],
   ['our own kill at the limit', ended({ waitStatus: 9, killReason: 'timeout' }), 'time_limit'],
   [
+    'a proxy that was away while it was used',
+    ended({ egress: { connections: 1, denied: 0, disturbed: true } }),
+    'egress_down',
+  ],
+  [
+    'a time limit, while the proxy was away',
+    ended({ waitStatus: 9, killReason: 'timeout', egress: { connections: 1, denied: 0, disturbed: true } }),
+    'egress_down',
+  ],
+  [
+    'a host that is not listed',
+    ended({ waitStatus: 56 << 8, egress: { connections: 1, denied: 1, disturbed: false } }),
+    'completed',
+  ],
+  [
     'a limit that others used up',
     ended({ waitStatus: 9, killReason: 'starved', starvedMs: 110_000 }),
     'cpu_starved',
