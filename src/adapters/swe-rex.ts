@@ -47,9 +47,10 @@ class SweRexRuntime {
     this.#parts = parts;
   }
 
+  /** A displaced rollout is alive: its next call rebuilds the sandbox. */
   async isAlive({ opening }: ForeignCall): Promise<ForeignReply> {
     const { state } = await this.#parts.rollouts.open(opening);
-    const alive = state === 'opened' || state === 'live';
+    const alive = state !== 'lost' && state !== 'ended';
     return done({ is_alive: alive, message: alive ? '' : `the rollout is ${state}` });
   }
 

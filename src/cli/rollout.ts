@@ -13,10 +13,17 @@ export function rolloutCommand(): Command {
     .argument('<id>', 'rollout id (trace_id)');
   return withData(command).action(async (id: string, options: DataOptions) => {
     const story = await storyOf(options.data, id);
+    if (story === null) throw unknownRollout(id, options);
     if (options.json === true) printJson(story);
-    else if (story === null) throw new Error(`The journal knows no rollout ${oneLine(id)}.`);
     else console.log(tell(story));
   });
+}
+
+/** Programs that read JSON get one in every case, in the form of the server's errors; the exit status is 1. */
+function unknownRollout(id: string, { json }: DataOptions): Error {
+  const message = `The journal knows no rollout ${oneLine(id)}.`;
+  if (json === true) printJson({ error: 'unknown_rollout', message });
+  return new Error(message);
 }
 
 export function tell({ rollout, calls, attempts, gradings }: Story): string {

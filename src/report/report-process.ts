@@ -44,8 +44,9 @@ export class ReportProcess {
   }
 
   /** Null where the journal doesn't know the rollout. */
-  story(rollout: string, gone?: AbortSignal): Promise<Story | null> {
-    return this.#ask(['rollout', '--', rollout], gone) as Promise<Story | null>;
+  async story(rollout: string, gone?: AbortSignal): Promise<Story | null> {
+    const told = (await this.#ask(['rollout', '--', rollout], gone)) as Story | { readonly error: string };
+    return 'error' in told ? null : told;
   }
 
   #ask(words: readonly string[], gone?: AbortSignal): Promise<unknown> {
@@ -66,8 +67,15 @@ export class ReportProcess {
       },
     );
     if (running.child.pid !== undefined) setPriority(running.child.pid, NICENESS);
-    return JSON.parse((await running).stdout);
+    return JSON.parse((await running.catch(toldNo)).stdout);
   }
+}
+
+/** A report that ends with 1 and says why as JSON is an answer; whatever else went wrong is thrown. */
+function toldNo(error: unknown): { readonly stdout: string } {
+  const { code, stdout = '' } = error as { readonly code?: unknown; readonly stdout?: string };
+  if (code !== 1 || stdout === '') throw error;
+  return { stdout };
 }
 
 /** One word each: a value that begins with a dash is no option. */

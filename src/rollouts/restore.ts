@@ -13,6 +13,8 @@ import type { Sandboxes } from './sandboxes.ts';
 
 const ADOPTION_MS = 30_000;
 const LISTING_MS = 30_000;
+/** Of rollouts that a log line names. */
+const EXAMPLES = 3;
 
 /** A call that was intended before the restart and has no durable result: to be continued under its number. */
 export interface InterruptedCall {
@@ -42,14 +44,19 @@ export async function restore(parts: RestoreParts): Promise<InterruptedCall[]> {
   const found = await parts.engine.list(Deadline.after(parts.clock, 'engine_request', LISTING_MS));
   const byId = new Map(found.map((handle) => [handle.id, handle]));
   const interrupted: InterruptedCall[] = [];
+  const taskless: PastRollout[] = [];
   const adoptions = [...history.rollouts.values()].map(async (past) => {
     const rollout = revive(parts, past);
-    if (rollout === null) return;
+    if (rollout === null) {
+      taskless.push(past);
+      return;
+    }
     const calls = reviveCalls(rollout, past);
     await adopt(parts, rollout, past, byId);
     interrupted.push(...calls);
   });
   await Promise.all(adoptions);
+  tellOfTaskless(parts.log, taskless);
   for (const handle of byId.values()) void parts.removals.add(handle);
   parts.log.info(
     {
@@ -63,12 +70,18 @@ export async function restore(parts: RestoreParts): Promise<InterruptedCall[]> {
   return interrupted;
 }
 
-function revive({ catalog, rollouts, log }: RestoreParts, past: PastRollout): Rollout | null {
+/** One line for all: a task that was renamed may have thousands of rollouts in the journal. */
+function tellOfTaskless(log: Log, taskless: readonly PastRollout[]): void {
+  if (taskless.length === 0) return;
+  const tasks = [...new Set(taskless.map(({ task }) => task))];
+  const examples = taskless.slice(0, EXAMPLES).map(({ id }) => id);
+  log.warn({ rollouts: taskless.length, tasks, examples }, 'rollouts of tasks that are configured no more');
+}
+
+/** Null where its task is configured no more. */
+function revive({ catalog, rollouts }: RestoreParts, past: PastRollout): Rollout | null {
   const task = catalog.tasks.get(past.task);
-  if (task === undefined) {
-    log.warn({ rollout: past.id, task: past.task }, 'rollout of a task that is configured no more');
-    return null;
-  }
+  if (task === undefined) return null;
   const rollout = new Rollout({
     id: rolloutId(past.id),
     task,

@@ -62,6 +62,20 @@ it('a sandbox lost between calls is rebuilt by the next one, also after a restar
   expect(await second.verdict('r')).toMatchObject({ verdict: 'valid', recovered: 'replay' });
 });
 
+it('meanwhile it counts as alive for SWE-ReX, whose next command rebuilds it', async () => {
+  await using world = new World();
+  const server = await world.start();
+  const verb = (method: string, name: string, form?: object) =>
+    server.request(method, `/swe-rex/r/${name}`, form);
+  await verb('POST', 'create_session', {});
+  await docker('kill', String(world.claims('r')[0]));
+  const rollout = async () => (await server.request('GET', '/v1/rollouts/r')).json();
+  await expect.poll(rollout, { timeout: 30_000 }).toMatchObject({ state: 'displaced' });
+  expect(await (await verb('GET', 'is_alive')).json()).toEqual({ is_alive: true, message: '' });
+  const told = await verb('POST', 'run_in_session', { command: 'echo on' });
+  expect(await told.json()).toMatchObject({ output: 'on\n' });
+});
+
 it('a world that does not come out the same is not passed off as the first: the rollout is excluded', async () => {
   await using world = new World();
   const server = await world.start();
