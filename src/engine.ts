@@ -7,6 +7,7 @@ import type { Clock } from './kernel/clock.ts';
 import type { Log } from './kernel/log.ts';
 import type { Catalog } from './policy/schema.ts';
 import { seccompProfiles } from './policy/seccomp.ts';
+import { TaskImages } from './rollouts/task-images.ts';
 import { BUILT_AGENT } from './sandbox/docker/agent-volume.ts';
 import { DockerEngine } from './sandbox/docker/docker-engine.ts';
 import { Egress } from './sandbox/egress/egress.ts';
@@ -23,6 +24,7 @@ interface EngineParts {
 export interface OpenEngine extends AsyncDisposable {
   readonly engine: DockerEngine;
   readonly cap: LiveCap;
+  readonly taskImages: TaskImages;
   /** Takes over what the policies say. @throws ConfigurationError where there is no egress proxy. */
   follow(catalog: Catalog): Promise<void>;
 }
@@ -49,12 +51,15 @@ export async function openEngine(config: Config, parts: EngineParts): Promise<Op
     seccompProfiles: profiles,
     egress,
   });
+  const taskImages = new TaskImages({ catalog, images: engine.images, clock, log });
   const end = async (): Promise<void> => {
+    taskImages.close();
     await engine[Symbol.asyncDispose]();
     await egress[Symbol.asyncDispose]();
+    await taskImages.idle();
   };
   const cap = await measureHost(engine, config.mostLive, log);
-  return { engine, cap, follow, [Symbol.asyncDispose]: end };
+  return { engine, cap, taskImages, follow, [Symbol.asyncDispose]: end };
 }
 
 /** How many sandboxes this host takes; what could be better about it goes into the log. */

@@ -3,7 +3,6 @@ import { buildApp } from './app.ts';
 import { readConfig, type Config } from './config.ts';
 import { serverToken, type ServerToken } from './http/token.ts';
 import { ConfigurationError } from './policy/configuration-error.ts';
-import { provideImages } from './rollouts/provide-images.ts';
 import { keepLimits, resume, stop, watchTraining, wire, type Controller } from './wiring.ts';
 
 /** Starts the server and returns once it has stopped. */
@@ -22,7 +21,6 @@ async function main(): Promise<void> {
     keepLimits(controller, stopping.signal),
     watchTraining(controller, stopping.signal),
   ]);
-  const images = provideImages({ ...controller, images: controller.engine.images }, stopping.signal);
   const address = await app.listen({ host: config.host, port: config.port });
   console.log(greeting(address, token, config));
 
@@ -34,7 +32,7 @@ async function main(): Promise<void> {
   // Answers are on their way; what is left are connections that clients keep for later.
   app.server.closeIdleConnections();
   await closed;
-  await Promise.all([limits, images]);
+  await limits;
 }
 
 /** Mistakes in the files are told and change nothing. */

@@ -44,7 +44,8 @@ export async function wire(config: Config, log: Log) {
   const blobs = await Blobs.at(config.dataDir);
   const opened = await openEngine(config, { catalog, controllerId, clock, log });
   const { engine, cap } = opened;
-  const admission = openAdmission({ engine, clock, log, startsAtOnce: config.startsAtOnce, cap });
+  const { images } = engine;
+  const admission = openAdmission({ engine, images, clock, log, startsAtOnce: config.startsAtOnce, cap });
   const { removals, pool: supply } = admission;
   const replay = new Replay({ journal, blobs, redo });
   const recovery = new Recovery({ engine, removals, retries: admission.retries, replay, journal, clock });
@@ -94,6 +95,7 @@ async function reload({ catalog, opened, admission, log }: Reloaded): Promise<vo
   await opened.follow(next);
   catalog.take(next);
   admission.pool.open([...catalog.tasks.values()].map(specOf));
+  opened.taskImages.look();
   log.info({ tasks: catalog.tasks.size, images: catalog.images.size }, 'configuration reloaded');
 }
 
@@ -183,6 +185,7 @@ export async function resume(controller: Controller): Promise<void> {
       log.error({ rollout: rollout.id, call: record.callId, error }, 'interrupted call not continued');
     });
   admission.pool.open([...catalog.tasks.values()].map(specOf));
+  controller.opened.taskImages.look();
   controller.history.open();
 }
 

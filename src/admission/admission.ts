@@ -1,6 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
 import type { Log } from '../kernel/log.ts';
+import type { ImageStore } from '../sandbox/image-store.ts';
 import { SandboxFault, type SandboxEngine } from '../sandbox/sandbox.ts';
 import { Breaker } from './breaker.ts';
 import { BurstLog } from './burst-log.ts';
@@ -20,6 +21,7 @@ const PING_MS = 2_000;
 
 export interface AdmissionOptions {
   readonly engine: SandboxEngine;
+  readonly images: ImageStore;
   readonly clock: Clock;
   readonly log: Log;
   /** Starts in flight to begin with. */
@@ -39,7 +41,8 @@ export interface Admission {
 }
 
 /** Puts the parts of this folder together. Nothing runs until somebody asks, and no pool is filled until it is opened. */
-export function openAdmission({ engine, clock, log, startsAtOnce, cap }: AdmissionOptions): Admission {
+export function openAdmission(options: AdmissionOptions): Admission {
+  const { engine, images, clock, log, startsAtOnce, cap } = options;
   const width = new StartWidth({ initial: startsAtOnce, max: MOST_STARTS });
   const live = new LiveSandboxes(cap.cap);
   const speed = new QueueSpeed();
@@ -54,7 +57,7 @@ export function openAdmission({ engine, clock, log, startsAtOnce, cap }: Admissi
   });
   const queue = new EngineQueue({ clock, width, breaker, live });
   const retries = new RetryBudget(clock);
-  const parts = { engine, clock, log, queue, width, breaker, live, speed, retries };
+  const parts = { engine, images, clock, log, queue, width, breaker, live, speed, retries };
   const starts = new StartQueue(parts);
   const removals = new RemovalQueue(parts);
   const pool = new WarmPool({ starts, removals, live, speed, clock, log, budget: cap.poolBudget });

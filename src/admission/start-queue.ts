@@ -1,6 +1,7 @@
 import { pause, type Clock } from '../kernel/clock.ts';
 import { DeadlineExceeded, type Deadline } from '../kernel/deadline.ts';
 import type { RolloutId } from '../kernel/ids.ts';
+import type { ImageStore } from '../sandbox/image-store.ts';
 import { SandboxFault, type Sandbox, type SandboxEngine, type SandboxHandle } from '../sandbox/sandbox.ts';
 import type { EngineQueue, Place, QueueParts } from './engine-queue.ts';
 import type { QueueSpeed } from './queue-speed.ts';
@@ -10,6 +11,8 @@ import type { QueuePlace, SandboxRequest, SandboxSupply, SupplyLoad } from './sa
 /** Back-off between tries of one start: doubles from the first to the last, with up to half of it random. */
 const FIRST_PAUSE_MS = 100;
 const LAST_PAUSE_MS = 5_000;
+/** The same for a registry: minutes away rather than seconds. */
+const LAST_PULL_PAUSE_MS = 30_000;
 /** Places at most, claims and refills each. Beyond, memory is at stake rather than time. */
 const MOST_WAITING = 20_000;
 
@@ -21,6 +24,7 @@ export interface RefillRequest extends Pick<SandboxRequest, 'spec' | 'deadline' 
 
 export interface StartParts extends QueueParts {
   readonly engine: SandboxEngine;
+  readonly images: ImageStore;
   readonly queue: EngineQueue;
   readonly speed: QueueSpeed;
   readonly retries: RetryBudget;
@@ -100,35 +104,68 @@ export class StartQueue implements SandboxSupply {
   }
 
   async #persist(wish: Wish): Promise<Sandbox> {
+    let provided = false;
     for (let failures = 0; ; failures += 1) {
-      const fault = await this.#attempt(wish, failures > 0);
-      if (!(fault instanceof SandboxFault)) return fault;
+      const started = await this.#attempt(wish, failures > 0);
+      if (!(started instanceof SandboxFault)) return started;
+      const pulls: boolean = started.code === 'image_missing' && !provided;
+      const fault: SandboxFault | null = pulls ? await this.#provideImage(wish) : started;
+      provided = fault === null;
+      if (fault === null) continue;
       wish.onFault(fault);
       if (isTheTasks(fault)) throw fault;
-      const wait = Math.max(backOffMs(failures), this.#parts.retries.spend());
+      // A registry that is away says nothing about the engine, whose retries have a budget.
+      const wait = pulls
+        ? backOffMs(failures, LAST_PULL_PAUSE_MS)
+        : Math.max(backOffMs(failures, LAST_PAUSE_MS), this.#parts.retries.spend());
       if (wish.deadline.remainingMs <= wait) throw fault;
       await pause(this.#clock, wait, this.#closing.signal);
       if (this.#closing.signal.aborted || wish.leave?.aborted === true) throw fault;
     }
   }
 
+  /** Outside the queue, since a pull takes minutes and nothing of the engine that starts need. Null: the image is there. */
+  async #provideImage(wish: Wish): Promise<SandboxFault | null> {
+    const left = Promise.withResolvers<never>();
+    const stopWaiting = this.#onGivenUp(wish, left.reject);
+    try {
+      await Promise.race([this.#parts.images.provide(wish.spec.image, wish.deadline), left.promise]);
+      return null;
+    } catch (error) {
+      if (error instanceof SandboxFault) return error;
+      throw error;
+    } finally {
+      stopWaiting();
+    }
+  }
+
   /** One place in the queue and one try. A place whose deadline passed before its turn is given up unused. */
   async #attempt(wish: Wish, again: boolean): Promise<Sandbox | SandboxFault> {
-    const { deadline, leave } = wish;
     const left = new AbortController();
+    const giveUp = (reason: DeadlineExceeded): void => {
+      left.abort(reason);
+    };
+    const stopWaiting = this.#onGivenUp(wish, giveUp);
+    try {
+      return await this.#queue.run({ ...wish.place, again }, () => this.#start(wish), left.signal);
+    } finally {
+      stopWaiting();
+    }
+  }
+
+  /** Tells once nobody waits any more: deadline passed, place left, queue closed. Returns what ends the telling. */
+  #onGivenUp({ deadline, leave }: Wish, tell: (reason: DeadlineExceeded) => void): () => void {
     const giveUp = (): void => {
-      left.abort(new DeadlineExceeded('queue_wait', deadline.remainingMs));
+      tell(new DeadlineExceeded('queue_wait', deadline.remainingMs));
     };
     const reasons = [this.#closing.signal, ...(leave === undefined ? [] : [leave])];
     if (reasons.some((signal) => signal.aborted)) giveUp();
     for (const signal of reasons) signal.addEventListener('abort', giveUp, { once: true });
     const cancel = this.#clock.alarm(deadline.remainingMs, giveUp);
-    try {
-      return await this.#queue.run({ ...wish.place, again }, () => this.#start(wish), left.signal);
-    } finally {
+    return () => {
       cancel();
       for (const signal of reasons) signal.removeEventListener('abort', giveUp);
-    }
+    };
   }
 
   async #start({ spec, deadline, onStarted }: Wish): Promise<Sandbox | SandboxFault> {
@@ -182,7 +219,7 @@ export function isTheTasks(fault: SandboxFault): boolean {
   return fault.code === 'image_missing' || fault.code === 'image_broken';
 }
 
-function backOffMs(failures: number): number {
-  const ceiling = Math.min(FIRST_PAUSE_MS * 2 ** failures, LAST_PAUSE_MS);
+function backOffMs(failures: number, lastMs: number): number {
+  const ceiling = Math.min(FIRST_PAUSE_MS * 2 ** failures, lastMs);
   return ceiling * (0.5 + Math.random() / 2);
 }

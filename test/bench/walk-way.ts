@@ -67,7 +67,8 @@ export class Walk implements Way {
     });
     const journal = kind === 'flushed' ? await FileJournal.open({ dataDir, clock }) : new ForgottenJournal();
     const cap = liveCap(await readHostFacts());
-    const { removals, retries, pool } = openAdmission({ engine, clock, log, startsAtOnce: 4, cap });
+    const { images } = engine;
+    const { removals, retries, pool } = openAdmission({ engine, images, clock, log, startsAtOnce: 4, cap });
     const replay = new Replay({ journal, blobs: await Blobs.at(dataDir), redo });
     const recovery = new Recovery({ engine, removals, retries, replay, journal, clock });
     const rollouts = new Rollouts({ catalog, journal, clock });

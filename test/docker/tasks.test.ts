@@ -97,6 +97,17 @@ describe('reload', () => {
     expect((await server.tool('look', 'renamed', '1', { path: '/' })).output).toContain('no tool "look"');
   });
 
+  it('looks for the images anew, and tells of a missing one as at start', async () => {
+    const said = (text: string) => server.said().split(text).length - 1;
+    const before = said('rollouts of these tasks will be excluded');
+    add('\n  unbuilt: { image: missing, tools: [shell] }\n');
+    expect((await server.request('POST', '/v1/tasks/reload')).status).toBe(200);
+    await expect
+      .poll(() => said('rollouts of these tasks will be excluded'), { timeout: 30_000 })
+      .toBe(before + 1);
+    expect(said('"unbuilt"')).toBe(1);
+  });
+
   it('by SIGHUP too', async () => {
     add('\n  signalled: { image: base, tools: [shell] }\n');
     server.process.kill('SIGHUP');
@@ -157,7 +168,7 @@ describe('faultline tasks check', () => {
 
   it.each([
     ['broken-setup', 'set-up', /set-up command failed: sh -c exit 3/],
-    ['missing', 'image', /there-is-no-such-image:1 can't be pulled: /],
+    ['missing', 'image', /there-is-no-such-image:1 is not built: npm run images/],
     ['minimal', 'python', /could not be started/],
   ])('names the step at which %s fails', async (task, step, problem) => {
     const { code, tasks } = await check(task);

@@ -263,6 +263,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   /** Lets go of every sandbox without touching it. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { client } of this.#known.values()) client.detach();
+    this.images[Symbol.dispose]();
     this.#watch[Symbol.dispose]();
     await this.#sweeper[Symbol.asyncDispose]();
   }

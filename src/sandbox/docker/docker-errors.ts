@@ -3,7 +3,8 @@ import { errorMessage } from '../../kernel/invariant.ts';
 import { SandboxFault, type SandboxFaultCode } from '../sandbox.ts';
 
 /** What was asked of the engine. The same status means another thing on another request. */
-export type Operation = 'create' | 'start' | 'attach' | 'inspect' | 'list' | 'remove' | 'ping' | 'prepare';
+export type Operation =
+  | 'create' | 'start' | 'attach' | 'inspect' | 'list' | 'remove' | 'ping' | 'prepare' | 'pull'; // prettier-ignore
 
 const UNREACHABLE = new Set([
   'ECONNREFUSED', 'ENOENT', 'EPIPE', 'ECONNRESET', 'ECONNABORTED', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH',
@@ -21,6 +22,14 @@ const BROKEN_IMAGE = [
   /\/merged\/[^\n]*(: not a directory|is not directory)/,
   /Are you trying to mount a directory onto a file/,
   /chdir to cwd[^\n]*(not a directory|no such file|permission denied)/i,
+];
+
+/** A registry's own no, which no second try changes. In an answer, or in the stream of a pull that had begun. */
+const REGISTRY_SAYS_NO = [
+  /manifest unknown|manifest for \S+ not found|no matching manifest/,
+  /name unknown|repository \S+ not found|repository does not exist/,
+  /pull access denied|unauthorized: |denied: |no basic auth credentials/,
+  /invalid reference format/,
 ];
 
 /** The agent in an error's words: then everything else in it is about our binary, not about the image. */
@@ -63,6 +72,7 @@ function classify(operation: Operation, error: unknown): SandboxFaultCode {
     return error.clockName === 'sandbox_start' ? 'start_timeout' : 'engine_down';
   }
   const { statusCode, systemCode, message } = read(error);
+  if (operation === 'pull' && REGISTRY_SAYS_NO.some((sign) => sign.test(message))) return 'image_missing';
   if (statusCode === null) return unreachable(systemCode, message) ? 'engine_down' : 'engine_error';
   if (statusCode === 404) return notFound(operation, message);
   if (operation === 'create' || operation === 'start') {

@@ -1,4 +1,4 @@
-import { DeadlineExceeded, type Deadline } from '../../kernel/deadline.ts';
+import { Deadline } from '../../kernel/deadline.ts';
 import { errorMessage } from '../../kernel/invariant.ts';
 import { SingleFlight } from '../../kernel/single-flight.ts';
 import type { Image } from '../../policy/schema.ts';
@@ -7,30 +7,38 @@ import { SandboxFault } from '../sandbox.ts';
 import type { DockerConnection } from './docker-connection.ts';
 import { dockerFault, isNotFound } from './docker-errors.ts';
 
-/** Images of one Docker daemon. A pull whose deadline has passed goes on in the daemon; the next asking finds it done. */
-export class DockerImages implements ImageStore {
+const LOOK_MS = 30_000;
+/** Longer than anybody waits: a pull that is broken off begins anew, and an image that takes an hour would never come. */
+const LONGEST_PULL_MS = 3_600_000;
+
+/** Images of one Docker daemon. A pull belongs to nobody: it goes on when those who asked have left. */
+export class DockerImages implements ImageStore, Disposable {
   readonly #connection: DockerConnection;
-  readonly #pulls = new SingleFlight<string, void>();
+  readonly #pulls = new SingleFlight<string, 'there' | 'pulled'>();
+  readonly #closing = new AbortController();
 
   constructor(connection: DockerConnection) {
     this.#connection = connection;
   }
 
-  async provide(
-    { reference, build }: Image,
-    deadline: Deadline,
-    stop?: AbortSignal,
-  ): Promise<'there' | 'pulled'> {
-    if (await this.#has(reference, deadline)) return 'there';
-    if (build !== undefined)
-      throw new SandboxFault('image_missing', `${reference} is not built: npm run images`);
-    await this.#pulls.run(reference, () => this.#pull(reference, deadline, stop));
+  async provide({ reference, build }: Image, deadline: Deadline): Promise<'there' | 'pulled'> {
+    if (build === undefined)
+      return await deadline.race(this.#pulls.run(reference, () => this.#obtain(reference)));
+    if (await this.#has(reference)) return 'there';
+    throw new SandboxFault('image_missing', `${reference} is not built: npm run images`);
+  }
+
+  /** Looks within the flight too, so that who comes as a pull ends doesn't begin another. */
+  async #obtain(reference: string): Promise<'there' | 'pulled'> {
+    if (await this.#has(reference)) return 'there';
+    await this.#pull(reference);
     return 'pulled';
   }
 
-  async #has(reference: string, deadline: Deadline): Promise<boolean> {
+  async #has(reference: string): Promise<boolean> {
+    const { docker, clock } = this.#connection;
     try {
-      await deadline.race(this.#connection.docker.getImage(reference).inspect());
+      await Deadline.after(clock, 'engine_request', LOOK_MS).race(docker.getImage(reference).inspect());
       return true;
     } catch (error) {
       if (isNotFound(error)) return false;
@@ -38,25 +46,43 @@ export class DockerImages implements ImageStore {
     }
   }
 
-  /** The engine tells a pull's failure in the stream, or by a status where it can't begin: both are the image's. */
-  async #pull(reference: string, deadline: Deadline, stop: AbortSignal | undefined): Promise<void> {
-    const { docker } = this.#connection;
+  /** The engine tells a pull's failure by a status where it can't begin, else in the stream. */
+  async #pull(reference: string): Promise<void> {
+    const { docker, clock } = this.#connection;
+    const deadline = Deadline.after(clock, 'engine_request', LONGEST_PULL_MS);
+    const options = { abortSignal: this.#closing.signal };
     try {
-      const progress = await deadline.race(
-        docker.pull(reference, stop === undefined ? {} : { abortSignal: stop }),
-      );
-      const done = Promise.withResolvers<undefined>();
-      docker.modem.followProgress(progress, (error) => {
-        if (error === null) done.resolve(undefined);
-        else done.reject(error);
-      });
-      await deadline.race(done.promise);
+      const progress = await deadline.race(docker.pull(withTag(reference), options));
+      await deadline.race(this.#finished(progress));
     } catch (error) {
-      const fault = dockerFault('prepare', error);
-      if (fault.code === 'engine_down' && !(error instanceof DeadlineExceeded)) throw fault;
-      throw new SandboxFault('image_missing', `${reference} can't be pulled: ${errorMessage(error).trim()}`, {
-        cause: error,
-      });
+      const { code } = dockerFault('pull', error);
+      const message = `${reference} can't be pulled: ${errorMessage(error).trim()}`;
+      throw new SandboxFault(code, message, { cause: error });
     }
   }
+
+  #finished(progress: NodeJS.ReadableStream): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#connection.docker.modem.followProgress(progress, (error, told: readonly Progress[]) => {
+        const failure = error ?? told.find((one) => one.error !== undefined)?.error;
+        if (failure === undefined) resolve();
+        else reject(failure instanceof Error ? failure : new Error(failure));
+      });
+    });
+  }
+
+  /** Breaks off pulls. */
+  [Symbol.dispose](): void {
+    this.#closing.abort();
+  }
+}
+
+/** A line of a pull's stream, of which only the failure matters. */
+interface Progress {
+  readonly error?: string;
+}
+
+/** Without a tag the engine would pull all there are. */
+function withTag(reference: string): string {
+  return /[:@][^/]*$/.test(reference) ? reference : `${reference}:latest`;
 }

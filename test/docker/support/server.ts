@@ -1,6 +1,15 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -49,8 +58,9 @@ export class World implements AsyncDisposable {
     mkdirSync(join(this.folder, 'images/missing'));
     writeFileSync(
       join(this.folder, 'images/missing/image.yaml'),
-      'reference: faultline/there-is-no-such-image:1\n',
+      'reference: faultline/there-is-no-such-image:1\nbuild: .\n',
     );
+    writeFileSync(join(this.folder, 'images/missing/Dockerfile'), 'FROM scratch\n');
     cpSync(join(root, 'policies'), join(this.folder, 'policies'), { recursive: true });
     const policy = readFileSync(join(root, 'policies/default.yaml'), 'utf8');
     const short = policy
@@ -79,10 +89,31 @@ export class World implements AsyncDisposable {
 
   /** The containers that a rollout was ever given, as the journal tells it. */
   claims(rollout: string): string[] {
+    return this.events<{ handle: { id: string } }>('sandbox_claimed', rollout).map(({ handle }) => handle.id);
+  }
+
+  /** A rollout's events of one type in the journal. */
+  events<Event>(type: string, rollout: string): Event[] {
     const folder = join(this.folder, 'data/journal');
     const lines = readdirSync(folder).flatMap((file) => readFileSync(join(folder, file), 'utf8').split('\n'));
-    const claims = lines.filter((line) => line.includes(`"sandbox_claimed","rollout":"${rollout}"`));
-    return claims.map((line) => (JSON.parse(line) as { handle: { id: string } }).handle.id);
+    return lines
+      .filter((line) => line.includes(`"${type}","rollout":"${rollout}"`))
+      .map((line) => JSON.parse(line) as Event);
+  }
+
+  /**
+   * Another image that is only referenced, and a shell task of the same name on it, for dataset rows whose `task` is
+   * that name. For servers that are started, or reload, afterwards.
+   */
+  addImage(name: string, reference: string): void {
+    mkdirSync(join(this.folder, 'images', name));
+    writeFileSync(
+      join(this.folder, 'images', name, 'image.yaml'),
+      `reference: ${reference}\npython: false\n`,
+    );
+    const when = `when: [{ pointer: /task, equals: ${name} }]`;
+    const tasks = join(this.folder, 'policies/tasks.yaml');
+    appendFileSync(tasks, `  ${name}: { image: ${name}, tools: [shell], ${when} }\n`);
   }
 
   /** Containers that carry this world's label, running or not. */
@@ -120,10 +151,17 @@ export interface Verdict {
 export class Server {
   readonly url: string;
   readonly process: ChildProcess;
+  #log = '';
 
   private constructor(url: string, process: ChildProcess) {
     this.url = url;
     this.process = process;
+    process.stderr?.on('data', (data: Buffer) => (this.#log += data.toString()));
+  }
+
+  /** Its log since it listens. */
+  said(): string {
+    return this.#log;
   }
 
   static async start(folder: string, environment: Readonly<Record<string, string>>): Promise<Server> {

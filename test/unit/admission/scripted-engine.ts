@@ -9,6 +9,7 @@ import type {
   SandboxHandle,
   SandboxSpec,
 } from '../../../src/sandbox/sandbox.ts';
+import { noImages } from '../support/no-images.ts';
 import { noLog } from '../support/no-log.ts';
 import { ManualClock, settle } from '../support/manual-clock.ts';
 
@@ -158,6 +159,7 @@ export function scene(
   const cap = { cap: most, boundBy: 'memory', by, poolBudget: options.budget ?? most } as const;
   const admission = openAdmission({
     engine: engine as unknown as SandboxEngine,
+    images: noImages,
     clock,
     log: noLog,
     startsAtOnce: options.startsAtOnce ?? 4,

@@ -35,18 +35,28 @@ function queueOf(concurrency: number) {
       return start.promise;
     },
   } as unknown as SandboxEngine;
+  const pulls: PromiseWithResolvers<'pulled'>[] = [];
+  const images = {
+    provide: () => {
+      const pull = Promise.withResolvers<'pulled'>();
+      pulls.push(pull);
+      return pull.promise;
+    },
+  };
   const faults: string[] = [];
-  const { starts: queue } = openAdmission({ engine, clock, log: noLog, startsAtOnce: concurrency, cap });
+  const log = noLog;
+  const { starts: queue } = openAdmission({ engine, images, clock, log, startsAtOnce: concurrency, cap });
   let rollouts = 0;
-  const take = (ms = 570_000): Promise<Sandbox> =>
+  const take = (ms = 570_000, leave = new AbortController().signal): Promise<Sandbox> =>
     queue.take({
       spec,
       job,
       rollout: rolloutId(`rollout-${String((rollouts += 1))}`),
       deadline: Deadline.after(clock, 'queue_wait', ms),
+      leave,
       onFault: (fault) => faults.push(fault.code),
     });
-  return { clock, queue, starts, faults, take };
+  return { clock, queue, starts, pulls, faults, take };
 }
 
 describe('the start queue', () => {
@@ -79,9 +89,9 @@ describe('the start queue', () => {
 
   it("does not try the task's own fault twice", async () => {
     const { starts, take } = queueOf(1);
-    const taken = expect(take()).rejects.toMatchObject({ code: 'image_missing' });
+    const taken = expect(take()).rejects.toMatchObject({ code: 'image_broken' });
     await settle();
-    starts[0]?.reject(new SandboxFault('image_missing', 'no such image'));
+    starts[0]?.reject(new SandboxFault('image_broken', 'its working directory is a file'));
     await taken;
     expect(starts).toHaveLength(1);
   });
@@ -125,5 +135,72 @@ describe('the start queue', () => {
     starts[0]?.reject(new TypeError('undefined is not a function'));
     await taken;
     expect(faults).toEqual([]);
+  });
+});
+
+describe('an image that the engine has not got', () => {
+  const missing = new SandboxFault('image_missing', 'no such image');
+
+  it('is provided while another start has the place in flight, and then the start is tried again', async () => {
+    const { starts, pulls, faults, take } = queueOf(1);
+    const [first, second] = [take(), take()];
+    await settle();
+    starts[0]?.reject(missing);
+    await settle();
+    expect(starts).toHaveLength(2);
+    starts[1]?.resolve(sandbox);
+    pulls[0]?.resolve('pulled');
+    await settle();
+    starts[2]?.resolve(sandbox);
+    await Promise.all([first, second]);
+    expect(faults).toEqual([]);
+  });
+
+  it('is asked for again where its registry is away, later and later, and nobody is charged', async () => {
+    const { clock, starts, pulls, faults, take } = queueOf(1);
+    const taken = take();
+    for (let failure = 0; failure < 3; failure += 1) {
+      await settle();
+      starts[failure]?.reject(missing);
+      await settle();
+      pulls[failure]?.reject(new SandboxFault('engine_error', 'connection refused'));
+      await settle();
+      await clock.advance(30_000);
+    }
+    starts[3]?.resolve(sandbox);
+    expect(await taken).toBe(sandbox);
+    expect(faults).toEqual(['engine_error', 'engine_error', 'engine_error']);
+  });
+
+  it.each([
+    ['its registry knows none', 'reject', 1],
+    ['the engine says so although it was pulled', 'resolve', 2],
+  ] as const)("is the task's fault at once where %s", async (_what, ending, tries) => {
+    const { starts, pulls, take } = queueOf(1);
+    const taken = expect(take()).rejects.toMatchObject({ code: 'image_missing' });
+    await settle();
+    starts[0]?.reject(missing);
+    await settle();
+    if (ending === 'reject') pulls[0]?.reject(missing);
+    else pulls[0]?.resolve('pulled');
+    await settle();
+    starts[1]?.reject(missing);
+    await taken;
+    expect([starts.length, pulls.length]).toEqual([tries, 1]);
+  });
+
+  it('keeps nobody who leaves, nor anybody past the deadline', async () => {
+    const { clock, starts, take } = queueOf(2);
+    const leaving = new AbortController();
+    const left = expect(take(570_000, leaving.signal)).rejects.toBeInstanceOf(DeadlineExceeded);
+    const late = expect(take(1_000)).rejects.toBeInstanceOf(DeadlineExceeded);
+    await settle();
+    starts[0]?.reject(missing);
+    starts[1]?.reject(missing);
+    await settle();
+    leaving.abort();
+    await left;
+    await clock.advance(1_000);
+    await late;
   });
 });

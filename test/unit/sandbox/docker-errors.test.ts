@@ -56,9 +56,21 @@ const CAPTURED: readonly [SandboxFaultCode, Operation, Error][] = [
   ['engine_error', 'remove', api(500, `lstat ${MERGED}/wd/x: not a directory`)],
   ['engine_error', 'prepare', api(404, 'No such image: nosuch:1')],
   ['engine_error', 'create', new TypeError('x is not a function')],
+  ['image_missing', 'pull', api(404, 'manifest for 127.0.0.1:5977/s/x:2 not found: manifest unknown: manifest unknown')],
+  ['image_missing', 'pull', api(400, 'invalid reference format: repository name must be lowercase')],
+  ['engine_error', 'pull', api(500, 'Get "http://127.0.0.1:5978/v2/": dial tcp 127.0.0.1:5978: connect: connection refused')],
+  ['engine_error', 'pull', api(500, 'Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io on 10.255.255.53:53: no such host')],
+  ['engine_down', 'pull', system('ECONNREFUSED')],
 ]; // prettier-ignore
 
-test.each(CAPTURED)('%s: %s said %s', (code, operation, error) => {
+/** From Docker's sources: no registry here asks for a password. */
+const DOCUMENTED: typeof CAPTURED = [
+  ['image_missing', 'pull', api(404, "pull access denied for x, repository does not exist or may require 'docker login': denied: requested access to the resource is denied")],
+  ['image_missing', 'pull', new Error('no matching manifest for linux/arm64/v8 in the manifest list entries')],
+  ['engine_error', 'pull', new Error('unexpected EOF')],
+]; // prettier-ignore
+
+test.each([...CAPTURED, ...DOCUMENTED])('%s: %s said %s', (code, operation, error) => {
   expect(dockerFault(operation, error)).toMatchObject({ code, cause: error, executed: 'no' });
 });
 

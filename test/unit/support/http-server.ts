@@ -26,6 +26,7 @@ import { redo } from '../../../src/tools/prepared-call.ts';
 import type { Transfers } from '../../../src/tools/transfer.ts';
 import { PageFiles } from '../../../src/web/page-files.ts';
 import { FakeEngine } from './fake-engine.ts';
+import { noImages } from './no-images.ts';
 
 export const TOKEN = 'a-token-for-tests';
 
@@ -70,7 +71,14 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
     descriptorLimit: 2 ** 20,
     inotifyInstances: 8192,
   };
-  const admission = openAdmission({ engine, clock, log, startsAtOnce: 4, cap: liveCap(host) });
+  const admission = openAdmission({
+    engine,
+    images: noImages,
+    clock,
+    log,
+    startsAtOnce: 4,
+    cap: liveCap(host),
+  });
   const { removals, pool: supply } = admission;
   const replay = new Replay({ journal, blobs: await Blobs.at(dataDir), redo });
   const recovery = new Recovery({ engine, removals, retries: admission.retries, replay, journal, clock });
