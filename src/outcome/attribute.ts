@@ -15,7 +15,8 @@ import type {
  * Limits of the judgement. A kill from outside is seen through the engine's events only; a signal sent by hand
  * to a process on the host leaves no trace here and comes out as `sandbox_died`. Memory: that the sandbox's peak
  * reached its own limit decides between its limit and the host's; on cgroup v1 the peak is over the sandbox's
- * life, so a host shortage after an own peak is taken for the model's. What printed text says plays no part.
+ * life, so a host shortage after an own peak is taken for the model's. Processors: sandboxes that together want more
+ * than there is starve each other, and that is the host's, whoever runs in them. What printed text says plays no part.
  */
 export function attribute(evidence: Evidence): Outcome {
   switch (evidence.kind) {
@@ -64,6 +65,7 @@ function endedCause(record: EndedRecord): CauseCode {
   if (record.killReason === 'cancelled') return 'cancelled';
   if (record.egress?.disturbed === true) return 'egress_down';
   if (record.killReason === 'starved') return 'cpu_starved';
+  if (record.killReason === 'timeout' && record.paused === true) return 'sandbox_paused';
   if (record.killReason === 'timeout') return 'time_limit';
   if (record.interpreter === 'lost') return 'interpreter_ended';
   if (delta(record, 'pidsLimitHits') > 0 && record.waitStatus !== 0) return 'process_limit';
@@ -114,6 +116,7 @@ function startCause(fault: FaultCode): CauseCode {
 /** Infra needs positive evidence from outside; a gap in our own evidence is `blind`; the rest stays undetermined. */
 function lossCause(seen: PostMortemRecord): CauseCode {
   if (seen.foreignKill) return 'sandbox_killed';
+  if (seen.foreignPause) return 'sandbox_paused';
   if (seen.engineDisturbed) return seen.container === 'unknown' ? 'blind' : 'engine_restarted';
   if (seen.container === 'exited' && seen.oomFlag) return 'sandbox_broken';
   if (seen.evidenceGap) return 'blind';

@@ -74,6 +74,7 @@ export const causes = {
   start_timeout: infra('The sandbox did not become ready in time.'),
   queue_wait: { ...infra('No sandbox could be started before the deadline.'), endsRollout: false },
   sandbox_killed: infra('Somebody outside killed the sandbox.'),
+  sandbox_paused: infra('Somebody outside froze the sandbox.'),
   engine_restarted: infra('The engine went down and the sandbox with it.'),
   agent_full: infra('The agent held too many endings that we had not acknowledged.'),
   host_memory: infra('The host, not the sandbox, ran out of memory.'),

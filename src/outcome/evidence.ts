@@ -25,6 +25,8 @@ export interface EndedRecord {
   readonly interpreter: 'kept' | 'lost' | 'replaced';
   /** Milliseconds of a limit that was reached in which the command was ready to run and others had the processors. */
   readonly starvedMs: number;
+  /** Somebody outside froze the sandbox meanwhile: the engine's events say so. */
+  readonly paused?: boolean;
   /** Of a sandbox that may reach hosts: what the egress proxy and its doors saw during the call. */
   readonly egress?: {
     readonly connections: number;
@@ -48,6 +50,7 @@ export interface NotStartedRecord {
 export interface PostMortemRecord {
   readonly container: 'running' | 'exited' | 'gone' | 'unknown';
   readonly foreignKill: boolean;
+  readonly foreignPause: boolean;
   readonly oomFlag: boolean;
   /** Who was killed by whom could not be asked. */
   readonly evidenceGap: boolean;

@@ -5,7 +5,7 @@ import type { CallLimits, CallNumber, Ending, Report, StartFailure, Work } from 
 import { AgentLink } from './agent-link.ts';
 import { LINK_TIMES, type Attach, type LinkTimes, type State } from './link-contract.ts';
 import { PendingCall } from './pending-call.ts';
-import { SandboxFault, type Offers, type Sandbox, type SandboxHandle } from './sandbox.ts';
+import { SandboxFault, type Offers, type Ran, type Sandbox, type SandboxHandle } from './sandbox.ts';
 import type { Wire } from './wire.ts';
 
 export interface ClientTimes extends LinkTimes {
@@ -22,6 +22,8 @@ export interface ClientOptions {
   /** `instance` null: whichever answers first is the one. */
   readonly handle: SandboxHandle;
   readonly times?: Partial<ClientTimes>;
+  /** How often somebody outside has frozen the sandbox so far. */
+  readonly pauses?: () => number;
 }
 
 /**
@@ -37,6 +39,7 @@ export class AgentClient implements Sandbox {
   readonly #clock: Clock;
   readonly #times: ClientTimes;
   readonly #handle: SandboxHandle;
+  readonly #pauses: () => number;
   readonly #pending = new Map<CallNumber, PendingCall>();
   readonly #owedAcknowledgements = new Set<CallNumber>();
   readonly #lost = Promise.withResolvers<SandboxFault>();
@@ -49,6 +52,7 @@ export class AgentClient implements Sandbox {
     this.#clock = options.clock;
     this.#times = { ...CLIENT_TIMES, ...options.times };
     this.#handle = options.handle;
+    this.#pauses = options.pauses ?? (() => 0);
     const { attach, wire, clock, handle } = options;
     const link = { attach, wire, clock, times: this.#times, instance: handle.instance };
     this.#link = new AgentLink(link, {
@@ -99,7 +103,13 @@ export class AgentClient implements Sandbox {
     await this.#link.ask(deadline);
   }
 
-  async run(call: CallNumber, work: Work, limits: CallLimits): Promise<Ending | StartFailure> {
+  async run(call: CallNumber, work: Work, limits: CallLimits): Promise<Ran> {
+    const pauses = this.#pauses();
+    const ran = await this.#run(call, work, limits);
+    return this.#pauses() === pauses ? ran : { ...ran, paused: true };
+  }
+
+  #run(call: CallNumber, work: Work, limits: CallLimits): Promise<Ending | StartFailure> {
     const running = this.#pending.get(call);
     if (running !== undefined) return running.ending;
     this.#lastRunAt = this.#clock.monotonic();

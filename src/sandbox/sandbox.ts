@@ -29,8 +29,13 @@ export interface EgressReading {
   readonly disturbed: boolean;
 }
 
-/** How a call ended; with `egress` where the sandbox has a way out. */
-export type Ran = (Ending | StartFailure) & { readonly egress?: EgressReading };
+/** How a call ended, and what else is known of that time. */
+export type Ran = (Ending | StartFailure) & {
+  /** Where the sandbox has a way out. */
+  readonly egress?: EgressReading;
+  /** Somebody outside froze the sandbox while the call ran. */
+  readonly paused?: boolean;
+};
 
 /** What the image offered when the sandbox became ready: missing then is the task's doing, missing later the model's. */
 export interface Offers {
@@ -45,6 +50,8 @@ export interface PostMortem {
   readonly exitCode: number | null;
   /** From the engine's events within the sandbox's life; a kill that we did not order is somebody else's. */
   readonly foreignKill: boolean;
+  /** The engine froze it; we never ask for that. */
+  readonly foreignPause: boolean;
   /** The engine's OOMKilled flag. Sticky and misleading for children; meaningful for PID 1 only. */
   readonly oomFlag: boolean;
   /** Counters read on the host after the end, where the host is reachable and the cgroup is still there. */

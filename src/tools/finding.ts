@@ -46,9 +46,12 @@ export function evidenceOf(tool: Tool, sandbox: Sandbox, report: Ran): Evidence 
 
 /** The part of an ending that is evidence: no byte that a process of the sandbox wrote. */
 function evidenceRecord(ending: Extract<Ran, Ending>) {
-  const { waitStatus, killReason, killReach, interpreter, starvedMs, before, after, egress } = ending;
-  const record = { waitStatus, killReason, killReach, interpreter, starvedMs, before, after };
-  return egress === undefined ? record : { ...record, egress };
+  const { waitStatus, killReason, killReach, interpreter, starvedMs, before, after, egress, paused } = ending;
+  return {
+    ...{ waitStatus, killReason, killReach, interpreter, starvedMs, before, after },
+    ...(egress && { egress }),
+    ...(paused && { paused }),
+  };
 }
 
 /** The whole output streams, as the agent counted them. */

@@ -1,16 +1,22 @@
 import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { World, type Server } from './support/server.ts';
 
-/** Limits on time where others than the sandbox have the processors. */
+/** Limits on time where somebody outside keeps the sandbox from its time. */
 
 const GROUP = '/sys/fs/cgroup/cpu/faultline-test-hogs';
 const LIMIT_MS = 2_000;
+const ROLLOUTS = ['busy', 'code', 'asleep', 'frozen', 'crowd'];
+
+const docker = async (...args: string[]): Promise<void> => {
+  await promisify(execFile)('docker', args, { timeout: 30_000 });
+};
 
 /** Busy processes of the host, with eight times the share of all sandboxes together: two for each processor. */
 class Hogs implements AsyncDisposable {
@@ -45,10 +51,9 @@ beforeAll(async () => {
   world = new World();
   server = await world.start();
   // Started before anything is busy, and not rebuilt after a loss: what a call ends as is what is looked at.
-  for (const rollout of ['busy', 'code', 'asleep', 'crowd'])
+  for (const rollout of ROLLOUTS)
     await server.request('POST', '/v1/rollouts', { rollout_id: rollout, task: 'lasting' });
-  for (const rollout of ['busy', 'code', 'asleep', 'crowd'])
-    await server.tool('shell', rollout, 'first', { command: 'true' });
+  for (const rollout of ROLLOUTS) await server.tool('shell', rollout, 'first', { command: 'true' });
   await server.tool('python', 'code', 'begin', { code: '1' });
 });
 afterAll(async () => {
@@ -80,6 +85,17 @@ describe('while the host is busy with something else', () => {
       counts: { model: 1, infra: 0 },
     });
   });
+});
+
+it('a limit that passes while somebody outside has frozen the sandbox is not the model’s', async () => {
+  const frozen = server.tool('shell', 'frozen', 'sleeping', { command: 'sleep 60', timeout_ms: LIMIT_MS });
+  await sleep(700);
+  const [container] = world.claims('frozen');
+  await docker('pause', String(container));
+  await sleep(LIMIT_MS);
+  await docker('unpause', String(container));
+  expect(await frozen).toMatchObject({ status: 503 });
+  expect(await server.verdict('frozen')).toMatchObject({ verdict: 'exclude', reasons: ['sandbox_paused'] });
 });
 
 it('processes that starve each other within a sandbox are the model’s', async () => {

@@ -151,7 +151,8 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
 
   async #open(handle: SandboxHandle, attach: Attach, deadline: Deadline): Promise<AgentClient> {
     const { clock, wire = frameWire, clientTimes: times } = this.#options;
-    return AgentClient.open({ attach, wire, clock, handle, ...(times && { times }) }, deadline);
+    const pauses = (): number => this.#watch.pauses(handle.id);
+    return AgentClient.open({ attach, wire, clock, handle, pauses, ...(times && { times }) }, deadline);
   }
 
   #remember(client: AgentClient, door: NamedDoor | null): Sandbox {

@@ -40,6 +40,7 @@ export class EventWatch implements Disposable {
   readonly #controllerId: string;
   readonly #stopped = new AbortController();
   readonly #events = new Map<string, ContainerEvent[]>();
+  readonly #pauses = new Map<string, number>();
   /** Seconds on the engine's clock: what happened up to then is known. Null before the first subscription. */
   #knownUntil: number | null = null;
   /** The engine's wall clock, compared with ours. */
@@ -56,8 +57,14 @@ export class EventWatch implements Disposable {
     return this.#events.get(container) ?? [];
   }
 
+  /** How often somebody froze it, as the engine says. Nothing inside can do that, and we never do. */
+  pauses(container: string): number {
+    return this.#pauses.get(container) ?? 0;
+  }
+
   forget(container: string): void {
     this.#events.delete(container);
+    this.#pauses.delete(container);
   }
 
   #ended(): boolean {
@@ -103,7 +110,7 @@ export class EventWatch implements Disposable {
     const filters = {
       type: ['container'],
       label: [`${LABELS.controller}=${this.#controllerId}`],
-      event: ['kill', 'die', 'oom', 'start'],
+      event: ['kill', 'die', 'oom', 'start', 'pause'],
     };
     const since = this.#knownUntil === null ? {} : { since: String(this.#knownUntil) };
     const query = { filters, ...since, until: String(until), abortSignal };
@@ -119,6 +126,7 @@ export class EventWatch implements Disposable {
     const event = parseEvent(line);
     if (event === null) return;
     this.#knownUntil = Math.max(this.#knownUntil ?? 0, event.time);
+    if (event.action === 'pause') this.#pauses.set(event.container, this.pauses(event.container) + 1);
     const known = this.#events.get(event.container) ?? [];
     // `kill` may be said without end; what matters is the first of each.
     if (!known.some(({ action, signal }) => action === event.action && signal === event.signal))

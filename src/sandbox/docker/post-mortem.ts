@@ -27,13 +27,13 @@ export async function examine(
 ): Promise<PostMortem> {
   const found = await inspect(connection, id, context.deadline);
   const asked = await events(connection, id, found.created, context.deadline);
-  const killed = [...watch.of(id), ...(asked ?? [])].some(
-    (event) => event.action === 'kill' && isDeadly(event.signal),
-  );
+  const seen = [...watch.of(id), ...(asked ?? [])];
+  const killed = seen.some(({ action, signal }) => action === 'kill' && isDeadly(signal));
   return {
     container: found.container,
     exitCode: found.exitCode,
     foreignKill: killed && !context.removedByUs,
+    foreignPause: seen.some(({ action }) => action === 'pause'),
     oomFlag: found.oomFlag,
     hostCounters: connection.local ? await context.deadline.race(hostCounters(id)).catch(() => null) : null,
     evidenceGap: asked === null,
@@ -71,7 +71,7 @@ async function events(
   const found: ContainerEvent[] = [];
   const collect = async (): Promise<void> => {
     const until = (connection.clock.now() / 1000).toFixed(3);
-    const query = { since: created ?? 0, until, filters: { container: [id], event: ['kill'] } };
+    const query = { since: created ?? 0, until, filters: { container: [id], event: ['kill', 'pause'] } };
     const stream = await connection.events(query);
     for await (const line of lines(stream.lines)) {
       const event = parseEvent(line);

@@ -50,6 +50,7 @@ const lost = (change: Partial<PostMortemRecord>): Evidence => ({
   postMortem: {
     container: 'exited',
     foreignKill: false,
+    foreignPause: false,
     oomFlag: false,
     evidenceGap: false,
     engineDisturbed: false,
@@ -142,6 +143,17 @@ const rows: readonly (readonly [string, Evidence, CauseCode])[] = [
     notStarted(22, 'exec', true, 'shell'),
     'tool_unstartable',
   ],
+  [
+    'somebody outside froze the container, and it stays silent',
+    lost({ container: 'running', foreignPause: true }),
+    'sandbox_paused',
+  ],
+  [
+    'a time limit that passed in a frozen container',
+    ended({ waitStatus: 9, killReason: 'timeout', paused: true }),
+    'sandbox_paused',
+  ],
+  ['a container that was frozen for a while, to no harm', ended({ paused: true }), 'completed'],
   ['somebody outside killed the container', lost({ foreignKill: true }), 'sandbox_killed'],
   ['the engine went down with it', lost({ engineDisturbed: true }), 'engine_restarted'],
   ['nobody could be asked who killed it', lost({ evidenceGap: true }), 'blind'],

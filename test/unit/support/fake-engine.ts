@@ -115,6 +115,7 @@ export class FakeEngine implements SandboxEngine {
       container: 'exited',
       exitCode: 137,
       foreignKill: true,
+      foreignPause: false,
       oomFlag: false,
       hostCounters: null,
       evidenceGap: false,
