@@ -22,9 +22,18 @@ export interface ClientOptions {
   /** `instance` null: whichever answers first is the one. */
   readonly handle: SandboxHandle;
   readonly times?: Partial<ClientTimes>;
-  /** How often somebody outside has frozen the sandbox so far. */
-  readonly pauses?: () => number;
+  readonly host?: HostSide;
 }
+
+/** The sandbox as seen from outside. */
+export interface HostSide {
+  /** A call begins. */
+  began(): void;
+  /** How often somebody outside has frozen the sandbox so far. */
+  pauses(): number;
+}
+
+const NOBODY_LOOKS: HostSide = { began: () => undefined, pauses: () => 0 };
 
 /**
  * A sandbox over any byte stream to its agent.
@@ -39,7 +48,7 @@ export class AgentClient implements Sandbox {
   readonly #clock: Clock;
   readonly #times: ClientTimes;
   readonly #handle: SandboxHandle;
-  readonly #pauses: () => number;
+  readonly #host: HostSide;
   readonly #pending = new Map<CallNumber, PendingCall>();
   readonly #owedAcknowledgements = new Set<CallNumber>();
   readonly #lost = Promise.withResolvers<SandboxFault>();
@@ -52,7 +61,7 @@ export class AgentClient implements Sandbox {
     this.#clock = options.clock;
     this.#times = { ...CLIENT_TIMES, ...options.times };
     this.#handle = options.handle;
-    this.#pauses = options.pauses ?? (() => 0);
+    this.#host = options.host ?? NOBODY_LOOKS;
     const { attach, wire, clock, handle } = options;
     const link = { attach, wire, clock, times: this.#times, instance: handle.instance };
     this.#link = new AgentLink(link, {
@@ -104,9 +113,10 @@ export class AgentClient implements Sandbox {
   }
 
   async run(call: CallNumber, work: Work, limits: CallLimits): Promise<Ran> {
-    const pauses = this.#pauses();
+    this.#host.began();
+    const pauses = this.#host.pauses();
     const ran = await this.#run(call, work, limits);
-    return this.#pauses() === pauses ? ran : { ...ran, paused: true };
+    return this.#host.pauses() === pauses ? ran : { ...ran, paused: true };
   }
 
   #run(call: CallNumber, work: Work, limits: CallLimits): Promise<Ending | StartFailure> {

@@ -1,4 +1,4 @@
-import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
@@ -10,9 +10,10 @@ import { World, type Server } from './support/server.ts';
 
 /** Limits on time where somebody outside keeps the sandbox from its time. */
 
-const GROUP = '/sys/fs/cgroup/cpu/faultline-test-hogs';
+const CGROUPS = '/sys/fs/cgroup';
+const GROUP = `${CGROUPS}/cpu/faultline-test-hogs`;
 const LIMIT_MS = 2_000;
-const ROLLOUTS = ['busy', 'code', 'asleep', 'frozen', 'crowd'];
+const ROLLOUTS = ['busy', 'code', 'asleep', 'frozen', 'loop', 'crowd'];
 
 const docker = async (...args: string[]): Promise<void> => {
   await promisify(execFile)('docker', args, { timeout: 30_000 });
@@ -96,6 +97,24 @@ it('a limit that passes while somebody outside has frozen the sandbox is not the
   await docker('unpause', String(container));
   expect(await frozen).toMatchObject({ status: 503 });
   expect(await server.verdict('frozen')).toMatchObject({ verdict: 'exclude', reasons: ['sandbox_paused'] });
+});
+
+it('a long call comes after the others’ short ones; the next begins as everybody’s', async () => {
+  const weight = (): string => {
+    const [id] = world.claims('loop').map(String);
+    const v2 = [`system.slice/docker-${String(id)}.scope/cpu.weight`, `docker/${String(id)}/cpu.weight`];
+    const file = [`cpu/docker/${String(id)}/cpu.shares`, ...v2].find((path) =>
+      existsSync(join(CGROUPS, path)),
+    );
+    return readFileSync(join(CGROUPS, String(file)), 'utf8').trim();
+  };
+  const usual = weight();
+  const busy = server.tool('shell', 'loop', 'busy', { command: 'while :; do :; done', timeout_ms: 4_000 });
+  await sleep(3_500);
+  expect(Number(weight())).toBeLessThan(Number(usual) / 10);
+  await busy;
+  await server.tool('shell', 'loop', 'next', { command: 'true' });
+  expect(weight()).toBe(usual);
 });
 
 it('processes that starve each other within a sandbox are the model’s', async () => {

@@ -16,6 +16,7 @@ import type {
 } from '../sandbox.ts';
 import { AgentVolume, BUILT_AGENT } from './agent-volume.ts';
 import { removeContainer, startContainer } from './container-start.ts';
+import { CpuShares } from './cpu-shares.ts';
 import { containerOptions, LABELS, type ContainerContext } from './container-spec.ts';
 import { holdsDiskQuota } from './disk-quota.ts';
 import { DockerConnection } from './docker-connection.ts';
@@ -59,6 +60,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   readonly #watch: EventWatch;
   readonly #sweeper: Sweeper;
   readonly #doors: Doors;
+  readonly #shares: CpuShares | null;
   readonly #refill = new SingleFlight<string, void>();
   readonly #known = new Map<string, Known>();
   readonly #removed = new Set<string>();
@@ -72,6 +74,8 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     this.#volume = volume;
     this.images = new DockerImages(connection);
     this.#doors = new Doors(connection, options.egress);
+    const sandboxes = (): Iterable<string> => this.#known.keys();
+    this.#shares = connection.local ? new CpuShares({ ...options, sandboxes }) : null;
     this.#watch = new EventWatch(connection, options.clock, options.controllerId);
     this.#sweeper = new Sweeper(options.clock, options.log, (container) =>
       removeContainer(connection, container),
@@ -151,8 +155,9 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
 
   async #open(handle: SandboxHandle, attach: Attach, deadline: Deadline): Promise<AgentClient> {
     const { clock, wire = frameWire, clientTimes: times } = this.#options;
-    const pauses = (): number => this.#watch.pauses(handle.id);
-    return AgentClient.open({ attach, wire, clock, handle, pauses, ...(times && { times }) }, deadline);
+    const { id } = handle;
+    const host = { began: () => this.#shares?.began(id), pauses: () => this.#watch.pauses(id) };
+    return AgentClient.open({ attach, wire, clock, handle, host, ...(times && { times }) }, deadline);
   }
 
   #remember(client: AgentClient, door: NamedDoor | null): Sandbox {
@@ -266,6 +271,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     for (const { client } of this.#known.values()) client.detach();
     this.images[Symbol.dispose]();
     this.#watch[Symbol.dispose]();
+    this.#shares?.[Symbol.dispose]();
     await this.#sweeper[Symbol.asyncDispose]();
   }
 }

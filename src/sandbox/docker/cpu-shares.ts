@@ -1,0 +1,135 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { pause, type Clock } from '../../kernel/clock.ts';
+import { errorMessage } from '../../kernel/invariant.ts';
+import type { Log } from '../../kernel/log.ts';
+
+const LOOK_MS = 500;
+/** Of processor time: more is no short call. */
+const SHORT_US = 300_000;
+
+interface Place {
+  /** Microseconds per unit of the file with what was used. */
+  readonly perUs: number;
+  readonly used: string;
+  readonly weight: string;
+  readonly usual: string;
+  readonly least: string;
+}
+
+const V1 = '/sys/fs/cgroup/cpu/docker';
+const places = (id: string): Place[] => [
+  { used: `/sys/fs/cgroup/cpuacct/docker/${id}/cpuacct.usage`, perUs: 1_000, weight: `${V1}/${id}/cpu.shares`, usual: '1024', least: '64' },
+  ...[`/sys/fs/cgroup/system.slice/docker-${id}.scope`, `/sys/fs/cgroup/docker/${id}`].map((folder) => (
+    { used: `${folder}/cpu.stat`, perUs: 1, weight: `${folder}/cpu.weight`, usual: '100', least: '6' }
+  )),
+]; // prettier-ignore
+
+interface Watched {
+  readonly place: Place;
+  /** What it had used when its last call began, or at the look after. */
+  usedUs: number;
+  begun: boolean;
+  low: boolean;
+}
+
+/**
+ * Short calls before long ones: a sandbox that has used much since its last call began has a sixteenth of the usual
+ * weight until the next begins. So a short call beside endless loops waits for none of them, and among themselves these
+ * share as before. Only on this host, and where its control groups are ours to write.
+ */
+export class CpuShares implements Disposable {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #sandboxes: () => Iterable<string>;
+  readonly #stopped = new AbortController();
+  readonly #watched = new Map<string, Watched>();
+
+  constructor(parts: { clock: Clock; log: Log; sandboxes: () => Iterable<string> }) {
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#sandboxes = parts.sandboxes;
+    void this.#keep();
+  }
+
+  /** A call begins in it. */
+  began(id: string): void {
+    const watched = this.#watched.get(id);
+    if (watched === undefined) return;
+    watched.begun = true;
+    if (!watched.low) return;
+    watched.low = false;
+    orGone(writeFile(watched.place.weight, watched.place.usual)).catch((error: unknown) => {
+      this.#giveUp(error);
+    });
+  }
+
+  async #keep(): Promise<void> {
+    const { signal } = this.#stopped;
+    for (;;) {
+      await pause(this.#clock, LOOK_MS, signal);
+      if (signal.aborted) return;
+      try {
+        await this.#look();
+      } catch (error) {
+        this.#giveUp(error);
+      }
+    }
+  }
+
+  #giveUp(error: unknown): void {
+    this.#stopped.abort();
+    this.#log.warn({ error: errorMessage(error) }, 'weights of busy sandboxes can not be set here');
+  }
+
+  async #look(): Promise<void> {
+    const live = new Set(this.#sandboxes());
+    for (const id of this.#watched.keys()) if (!live.has(id)) this.#watched.delete(id);
+    for (const id of live) {
+      const known = this.#watched.get(id);
+      if (known !== undefined) await this.#judge(id, known);
+      else await this.#find(id);
+    }
+  }
+
+  async #find(id: string): Promise<void> {
+    for (const place of places(id)) {
+      const usedUs = await usedOf(place);
+      if (usedUs === null) continue;
+      this.#watched.set(id, { place, usedUs, begun: false, low: false });
+      return;
+    }
+  }
+
+  async #judge(id: string, watched: Watched): Promise<void> {
+    const usedUs = await usedOf(watched.place);
+    if (usedUs === null) {
+      this.#watched.delete(id);
+      return;
+    }
+    if (watched.begun) Object.assign(watched, { usedUs, begun: false });
+    if (watched.low || usedUs - watched.usedUs < SHORT_US) return;
+    watched.low = true;
+    await orGone(writeFile(watched.place.weight, watched.place.least));
+  }
+
+  [Symbol.dispose](): void {
+    this.#stopped.abort();
+  }
+}
+
+async function usedOf({ used, perUs }: Place): Promise<number | null> {
+  const text = await orGone(readFile(used, 'utf8'));
+  const number = /^(?:usage_usec )?(\d+)/.exec(text ?? '')?.[1];
+  return number === undefined ? null : Number(number) / perUs;
+}
+
+/** Null where the sandbox is gone, or its group is somewhere else. */
+async function orGone<T>(access: Promise<T>): Promise<T | null> {
+  try {
+    return await access;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : null;
+    if (code === 'ENOENT' || code === 'ENODEV') return null;
+    throw error;
+  }
+}
