@@ -12,7 +12,11 @@ export interface Question {
  *
  * @param rank Which of the results it opens, from 0: what makes its rollouts differ.
  */
-export async function answer(rollout: Rollout, { question }: Question, rank = 0): Promise<string> {
+export async function answer(
+  rollout: Pick<Rollout, 'call'>,
+  { question }: Question,
+  rank = 0,
+): Promise<string> {
   const found = await rollout.call('search', { query: question });
   const pages = pagesOf(found.output);
   const page = pages[rank] ?? pages[0];
