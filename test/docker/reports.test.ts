@@ -3,6 +3,7 @@ import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { printedUrl } from './support/printed-url.ts';
 import { TOKEN, World, type Server } from './support/server.ts';
 
 const run = promisify(execFile);
@@ -24,16 +25,6 @@ afterAll(async () => {
   grader.kill();
   await world[Symbol.asyncDispose]();
 });
-
-function printedUrl(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    child.once('exit', (code) => reject(new Error(`ended with ${String(code)}`)));
-    child.stdout?.on('data', (data: Buffer) => {
-      const url = /http:\S+/.exec(data.toString())?.[0];
-      if (url !== undefined) resolve(url);
-    });
-  });
-}
 
 const item = { task: 'reports', answer: '32.0', scale: 'million' };
 const ask = (rollout: string, call: string, tool: string, args: object) =>
