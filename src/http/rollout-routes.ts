@@ -84,9 +84,13 @@ function listRoute(app: App, { rollouts }: HttpParts): void {
 
 function rolloutList(
   all: Iterable<Rollout>,
-  { state, limit }: z.output<typeof rolloutListQuerySchema>,
+  { limit, ...wanted }: z.output<typeof rolloutListQuerySchema>,
 ): z.output<typeof rolloutListSchema> {
-  const found = [...all].filter((rollout) => state === undefined || rollout.state === state);
+  const fits = ({ state, task }: Rollout): boolean =>
+    (wanted.state ?? state) === state &&
+    (wanted.task ?? task.name) === task.name &&
+    (wanted.image ?? task.image.name) === task.image.name;
+  const found = [...all].filter(fits);
   return { rollouts: found.slice(-limit).reverse().map(rolloutSummary), total: found.length };
 }
 

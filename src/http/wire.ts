@@ -252,6 +252,8 @@ export const rolloutListSchema = z.object({
 
 export const rolloutListQuerySchema = z.object({
   state: rolloutStateSchema.optional(),
+  task: z.string().optional(),
+  image: z.string().optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 });
 

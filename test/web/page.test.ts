@@ -85,6 +85,58 @@ test('by keyboard: views by number, search by slash, theme by t', async () => {
   await page.getByRole('heading', { name: 'trace_real' }).waitFor();
 });
 
+test('by keyboard: what is shown is narrowed down by task, step and image, in every report, and cleared', async () => {
+  await using visit = await Visit.begin({ viewport: LAPTOP, colorScheme: 'light' });
+  const { page } = visit;
+  await page.goto(`${server.url}/#/report`);
+  await visit.enter(TOKEN);
+  const shown = async (rollouts: RegExp): Promise<void> => {
+    await page.locator('.tile', { hasText: 'Rollouts' }).getByText(rollouts).waitFor();
+  };
+  const type = async (field: string, text: string): Promise<void> => {
+    await page.locator(`input[name=${field}]`).focus();
+    await page.keyboard.press('ControlOrMeta+a');
+    await page.keyboard.type(text);
+    await page.keyboard.press('Enter');
+  };
+  await page.locator('select[name=since]').selectOption({ label: 'all' });
+  await shown(/^4,80\d$/);
+  await page.locator('#content').focus();
+  await page.keyboard.press('f');
+  expect(await page.evaluate('document.activeElement.name')).toBe('job');
+  await type('task', 'data');
+  await shown(/^1,200$/);
+  await type('step', '3');
+  await shown(/^20$/);
+  await page.keyboard.press('Tab');
+  expect(await page.evaluate('document.activeElement.name')).toBe('task');
+  await page.goto(`${server.url}/#/training`);
+  expect(await page.locator('input[name=task]').inputValue()).toBe('data');
+  await page.goto(`${server.url}/#/report`);
+  await type('image', 'swe');
+  await shown(/^0$/);
+  await page.getByRole('button', { name: 'Clear' }).press('Enter');
+  await page.locator('select[name=since]').selectOption({ label: 'all' });
+  await shown(/^4,80\d$/);
+  expect(await page.locator('datalist#known-name option').count()).toBeGreaterThan(3);
+  expect(visit.complaints).toEqual([]);
+});
+
+test('the list of rollouts is narrowed down too', async () => {
+  await using visit = await Visit.begin({ viewport: LAPTOP });
+  const { page } = visit;
+  await page.goto(`${server.url}/#/rollouts`);
+  await visit.enter(TOKEN);
+  await page.getByRole('link', { name: 'trace_real' }).waitFor();
+  await page.locator('input[name=task]').fill('minimal');
+  await page.keyboard.press('Enter');
+  await page.getByText('None.').waitFor();
+  await page.locator('input[name=task]').fill('base');
+  await page.locator('select[name=state]').selectOption('live');
+  await page.getByRole('link', { name: 'trace_real' }).waitFor();
+  expect(visit.complaints).toEqual([]);
+});
+
 test('on a phone no view is wider than the screen', async () => {
   await using visit = await Visit.begin({ viewport: PHONE });
   const { page } = visit;

@@ -77,7 +77,7 @@ function drawLink(): void {
   link.className = state;
 }
 
-/** Single keys, where nobody is typing: 1 to 5 views, / search, t theme. */
+/** Single keys, where nobody is typing: 1 to 5 views, / search, f filter, t theme. */
 function key(event: KeyboardEvent): void {
   const typing =
     event.target instanceof Element && event.target.closest('input, select, textarea, dialog') !== null;
@@ -85,9 +85,11 @@ function key(event: KeyboardEvent): void {
   const tab = TABS[Number(event.key) - 1];
   if (tab !== undefined) location.hash = `#/${tab.path}`;
   if (event.key === 't') changeTheme();
-  if (event.key !== '/') return;
+  const field =
+    event.key === '/' ? search : event.key === 'f' ? content.querySelector('.filters input') : null;
+  if (!(field instanceof HTMLElement)) return;
   event.preventDefault();
-  search?.focus();
+  field.focus();
 }
 
 function changeTheme(): void {

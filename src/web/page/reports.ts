@@ -3,6 +3,7 @@ import type { Overview } from '../../report/overview.ts';
 import type { SpokenRisk } from '../../report/report-process.ts';
 import { getJson } from './api.ts';
 import { el, put, type Child } from './dom.ts';
+import { filterForm, queryOf } from './filters.ts';
 
 interface Reports {
   readonly overview: Overview;
@@ -10,14 +11,27 @@ interface Reports {
   readonly diagnostics: Diagnostics;
 }
 
-/** Which part of the journal the reports are about; stays while the reader goes from one to the other. */
-const scope = { since: '7d', job: '' };
+const LAST_WEEK = '7d';
 
-const SINCE = [
-  ['1h', 'last hour'],
-  ['24h', 'last day'],
-  ['7d', 'last week'],
-  ['', 'all'],
+/** Which part of the journal the reports are about; stays while the reader goes from one to the other. */
+const scope = { since: LAST_WEEK, job: '', step: '', task: '', image: '' };
+
+const FIELDS = [
+  {
+    name: 'since',
+    label: 'Calls of the',
+    cleared: LAST_WEEK,
+    choices: [
+      ['1h', 'last hour'],
+      ['24h', 'last day'],
+      [LAST_WEEK, 'last week'],
+      ['', 'all'],
+    ],
+  },
+  { name: 'job', label: 'Job', placeholder: 'every job' },
+  { name: 'step', label: 'Step', type: 'number' },
+  { name: 'task', label: 'Task', suggest: 'name' },
+  { name: 'image', label: 'Image', suggest: 'image' },
 ] as const;
 
 /**
@@ -46,7 +60,7 @@ export function reportView<Kind extends keyof Reports>(
     const { signal } = asked;
     put(body, el('p', { class: 'empty loading' }, 'Reading the journal.'));
     try {
-      const report = await getJson<Reports[Kind]>(`/v1/reports/${kind}?${query()}`, signal);
+      const report = await getJson<Reports[Kind]>(`/v1/reports/${kind}?${queryOf(scope)}`, signal);
       if (signal.aborted) return;
       const drawn = draw(report);
       plots = drawn.plots;
@@ -57,7 +71,7 @@ export function reportView<Kind extends keyof Reports>(
   };
   put(
     root,
-    controls(() => void load()),
+    filterForm(FIELDS, scope, () => void load()),
     body,
   );
   void load();
@@ -66,43 +80,4 @@ export function reportView<Kind extends keyof Reports>(
 
 export function problem(error: unknown): HTMLElement {
   return el('p', { class: 'problem', role: 'alert' }, error instanceof Error ? error.message : String(error));
-}
-
-function query(): string {
-  const given = Object.entries(scope).filter(([, value]) => value !== '');
-  return new URLSearchParams(given).toString();
-}
-
-function controls(changed: () => void): HTMLElement {
-  const since = el(
-    'select',
-    { name: 'since' },
-    ...SINCE.map(([value, title]) => el('option', { value, selected: value === scope.since }, title)),
-  );
-  const job = el('input', {
-    name: 'job',
-    value: scope.job,
-    placeholder: 'every job',
-    autocomplete: 'off',
-    spellcheck: 'false',
-  });
-  const again = el('button', { type: 'submit' }, 'Again');
-  const form = el(
-    'form',
-    { class: 'scope' },
-    el('label', {}, 'Calls of the', since),
-    el('label', {}, 'Job', job),
-    again,
-  );
-  const apply = (): void => {
-    scope.since = since.value;
-    scope.job = job.value.trim();
-    changed();
-  };
-  since.addEventListener('change', apply);
-  form.addEventListener('submit', (event) => {
-    event.preventDefault();
-    apply();
-  });
-  return form;
 }

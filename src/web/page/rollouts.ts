@@ -2,35 +2,53 @@ import type { z } from 'zod';
 import type { rolloutListSchema } from '../../http/wire.ts';
 import { getJson } from './api.ts';
 import { el, put, rolloutLink, table } from './dom.ts';
+import { filterForm, queryOf } from './filters.ts';
 import { count } from './format.ts';
 import { problem } from './reports.ts';
 
 type List = z.output<typeof rolloutListSchema>;
+type State = List['rollouts'][number]['state'];
+
+/** Which of them are shown; stays while the reader looks at one. */
+const wanted = { state: '', task: '', image: '' };
+
+const STATES = ['opened', 'live', 'displaced', 'lost', 'ended'] as const satisfies readonly State[];
+const FIELDS = [
+  { name: 'state', label: 'State', choices: [['', 'all'], ...STATES.map((one) => [one, one] as const)] },
+  { name: 'task', label: 'Task', suggest: 'name' },
+  { name: 'image', label: 'Image', suggest: 'image' },
+] as const;
 
 /** The rollouts that the server remembers, latest first. */
 export function rolloutsView(root: HTMLElement): () => void {
-  const asked = new AbortController();
-  const body = el('div', {}, el('p', { class: 'empty loading' }, 'Asking the server.'));
-  put(root, el('section', { class: 'panel' }, el('h2', {}, 'Latest rollouts'), body));
-  getJson<List>('/v1/rollouts?limit=200', asked.signal).then(
-    ({ rollouts, total }) => {
-      put(
-        body,
-        el(
-          'p',
-          { class: 'note' },
-          `${count(total)} in memory; any rollout of the journal can be found by its id.`,
-        ),
-        rolloutTable(rollouts),
-      );
-    },
-    (error: unknown) => {
-      if (!asked.signal.aborted) put(body, problem(error));
-    },
+  const body = el('div');
+  let asked = new AbortController();
+  const load = async (): Promise<void> => {
+    asked.abort();
+    asked = new AbortController();
+    const { signal } = asked;
+    put(body, el('p', { class: 'empty loading' }, 'Asking the server.'));
+    try {
+      const { rollouts, total } = await getJson<List>(`/v1/rollouts?limit=200&${queryOf(wanted)}`, signal);
+      if (!signal.aborted) put(body, countNote(rollouts.length, total), rolloutTable(rollouts));
+    } catch (error) {
+      if (!signal.aborted) put(body, problem(error));
+    }
+  };
+  put(
+    root,
+    filterForm(FIELDS, wanted, () => void load()),
+    el('section', { class: 'panel' }, el('h2', {}, 'Latest rollouts'), body),
   );
+  void load();
   return () => {
     asked.abort();
   };
+}
+
+function countNote(shown: number, total: number): HTMLElement {
+  const of = shown < total ? `The latest ${count(shown)} of ${count(total)}` : count(total);
+  return el('p', { class: 'note' }, `${of} in memory; any rollout of the journal can be found by its id.`);
 }
 
 function rolloutTable(rollouts: List['rollouts']): HTMLElement {
@@ -42,6 +60,6 @@ function rolloutTable(rollouts: List['rollouts']): HTMLElement {
       { title: 'state', cell: ({ state }) => state },
     ],
     rollouts,
-    'No rollout yet.',
+    'None.',
   );
 }

@@ -138,7 +138,7 @@ describe('reading', () => {
     expect([reply.statusCode, reply.json()]).toMatchObject([404, { error }]);
   });
 
-  test('the list is latest first, of one state if asked, and says how many there are', async () => {
+  test('the list is latest first, of one state, task or image if asked, and says how many there are', async () => {
     for (const id of ['a', 'b', 'c']) await send('POST', '/rollouts', { rollout_id: id });
     await call('b', '1');
     const ids = async (query: string) => {
@@ -152,6 +152,10 @@ describe('reading', () => {
     expect(await ids('?limit=1')).toEqual(['c', 3]);
     expect(await ids('?state=live')).toEqual(['b', 1]);
     expect(await ids('?state=ended')).toEqual(['', 0]);
+    await send('POST', '/rollouts', { rollout_id: 'd', task: 'minimal' });
+    expect(await ids('?task=minimal')).toEqual(['d', 1]);
+    expect(await ids('?image=base&state=live')).toEqual(['b', 1]);
+    expect(await ids('?task=nobody')).toEqual(['', 0]);
   });
 
   test.each(['?limit=0', '?limit=x', '?limit=1001', '?state=asleep'])(

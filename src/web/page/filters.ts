@@ -1,0 +1,95 @@
+import type { z } from 'zod';
+import type { taskListSchema } from '../../http/wire.ts';
+import { getJson } from './api.ts';
+import { el, put } from './dom.ts';
+
+type TaskList = z.output<typeof taskListSchema>;
+
+/** What a view is narrowed down to, by name; an empty text asks for everything. */
+export type Filter = Record<string, string>;
+
+export interface Field {
+  readonly name: string;
+  readonly label: string;
+  /** Values with their titles. Without them anything may be typed. */
+  readonly choices?: readonly (readonly [value: string, title: string])[];
+  /** What to suggest to whoever types: of the configured tasks, since the journal may know others. */
+  readonly suggest?: 'name' | 'image';
+  readonly type?: 'text' | 'number';
+  readonly placeholder?: string;
+  /** What clearing goes back to; else everything. */
+  readonly cleared?: string;
+}
+
+type Control = HTMLInputElement | HTMLSelectElement;
+
+/** Controls for the fields, kept in `filter`. `changed` is told of each change, and of Enter. */
+export function filterForm<Name extends string>(
+  fields: readonly (Field & { readonly name: Name })[],
+  filter: Record<Name, string>,
+  changed: () => void,
+): HTMLElement {
+  const controls = fields.map((field) => ({ field, control: controlOf(field, filter[field.name]) }));
+  const apply = (): void => {
+    for (const { field, control } of controls) filter[field.name] = control.value.trim();
+    changed();
+  };
+  const clear = el('button', { type: 'button' }, 'Clear');
+  clear.addEventListener('click', () => {
+    for (const { field, control } of controls) control.value = field.cleared ?? '';
+    apply();
+  });
+  const labels = controls.map(({ field, control }) => el('label', {}, field.label, control));
+  const buttons = el('div', { class: 'buttons' }, el('button', { type: 'submit' }, 'Again'), clear);
+  const form = el('form', { class: 'filters' }, ...labels, buttons);
+  for (const { control } of controls) control.addEventListener('change', apply);
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    apply();
+  });
+  form.append(...suggestions(fields));
+  return form;
+}
+
+function controlOf({ name, choices, suggest, type, placeholder }: Field, value: string): Control {
+  if (choices !== undefined)
+    return el(
+      'select',
+      { name },
+      ...choices.map(([one, title]) => el('option', { value: one, selected: one === value }, title)),
+    );
+  return el('input', {
+    name,
+    value,
+    type: type ?? 'text',
+    min: type === 'number' ? 1 : undefined,
+    list: suggest === undefined ? undefined : `known-${suggest}`,
+    placeholder: placeholder ?? 'all',
+    autocomplete: 'off',
+    spellcheck: 'false',
+  });
+}
+
+/** Lists for the inputs, filled when the server has told its tasks. Without them the inputs work as well. */
+function suggestions(fields: readonly Field[]): HTMLElement[] {
+  const wanted = [...new Set(fields.flatMap(({ suggest }) => suggest ?? []))];
+  const lists = wanted.map((of) => ({ of, list: el('datalist', { id: `known-${of}` }) }));
+  if (lists.length === 0) return [];
+  getJson<TaskList>('/v1/tasks').then(
+    ({ tasks }) => {
+      for (const { of, list } of lists) {
+        const values = [...new Set(tasks.map((task) => task[of]))].sort();
+        put(list, ...values.map((value) => el('option', { value })));
+      }
+    },
+    (error: unknown) => {
+      console.info('no suggestions', error);
+    },
+  );
+  return lists.map(({ list }) => list);
+}
+
+/** The filter as the query of a request. */
+export function queryOf(filter: Filter): string {
+  return new URLSearchParams(Object.entries(filter).filter(([, value]) => value !== '')).toString();
+}
