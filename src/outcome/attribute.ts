@@ -15,8 +15,9 @@ import type {
  * Limits of the judgement. A kill from outside is seen through the engine's events only; a signal sent by hand
  * to a process on the host leaves no trace here and comes out as `sandbox_died`. Memory: that the sandbox's peak
  * reached its own limit decides between its limit and the host's; on cgroup v1 the peak is over the sandbox's
- * life, so a host shortage after an own peak is taken for the model's. Processors: sandboxes that together want more
- * than there is starve each other, and that is the host's, whoever runs in them. What printed text says plays no part.
+ * life, so a host shortage after an own peak is taken for the model's. Processors: what
+ * sandboxes take from each other moves a limit, up to twice its length, and excuses nobody beyond: each had its share,
+ * and models could keep each other busy. What printed text says plays no part.
  */
 export function attribute(evidence: Evidence): Outcome {
   switch (evidence.kind) {
@@ -64,12 +65,20 @@ function endedCause(record: EndedRecord): CauseCode {
   if (record.killReason === 'output') return 'output_limit';
   if (record.killReason === 'cancelled') return 'cancelled';
   if (record.egress?.disturbed === true) return 'egress_down';
-  if (record.killReason === 'starved') return 'cpu_starved';
+  if (record.killReason === 'starved') return starvedCause(record);
   if (record.killReason === 'timeout' && record.paused === true) return 'sandbox_paused';
   if (record.killReason === 'timeout') return 'time_limit';
   if (record.interpreter === 'lost') return 'interpreter_ended';
   if (delta(record, 'pidsLimitHits') > 0 && record.waitStatus !== 0) return 'process_limit';
   return 'completed';
+}
+
+/** Sandboxes that had this much of all processors between them were not kept from them by the host. */
+const SANDBOXES_HAD = 0.5;
+
+/** Who had the processors? Other sandboxes: each had its share, and the limit was moved as far as it goes already. */
+function starvedCause({ sandboxesUsed }: EndedRecord): CauseCode {
+  return (sandboxesUsed ?? 0) >= SANDBOXES_HAD ? 'time_limit' : 'cpu_starved';
 }
 
 function delta(record: EndedRecord, counter: keyof CounterReading): number {

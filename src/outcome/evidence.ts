@@ -25,6 +25,8 @@ export interface EndedRecord {
   readonly interpreter: 'kept' | 'lost' | 'replaced';
   /** Milliseconds of a limit that was reached in which the command was ready to run and others had the processors. */
   readonly starvedMs: number;
+  /** Of a starved call: what all sandboxes together had of this host's processors, 0 to 1. Absent: not known. */
+  readonly sandboxesUsed?: number;
   /** Somebody outside froze the sandbox meanwhile: the engine's events say so. */
   readonly paused?: boolean;
   /** Of a sandbox that may reach hosts: what the egress proxy and its doors saw during the call. */

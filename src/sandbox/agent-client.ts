@@ -31,9 +31,11 @@ export interface HostSide {
   began(): void;
   /** How often somebody outside has frozen the sandbox so far. */
   pauses(): number;
+  /** Of all processors, what all sandboxes together have had since then (monotonic ms), 0 to 1; null: not known. */
+  used(sinceMs: number): number | null;
 }
 
-const NOBODY_LOOKS: HostSide = { began: () => undefined, pauses: () => 0 };
+const NOBODY_LOOKS: HostSide = { began: () => undefined, pauses: () => 0, used: () => null };
 
 /**
  * A sandbox over any byte stream to its agent.
@@ -113,10 +115,14 @@ export class AgentClient implements Sandbox {
   }
 
   async run(call: CallNumber, work: Work, limits: CallLimits): Promise<Ran> {
-    this.#host.began();
-    const pauses = this.#host.pauses();
+    const host = this.#host;
+    const [beganMs, pauses] = [this.#clock.monotonic(), host.pauses()];
+    host.began();
     const ran = await this.#run(call, work, limits);
-    return this.#host.pauses() === pauses ? ran : { ...ran, paused: true };
+    if (ran.type !== 'exited') return ran;
+    const used = ran.killReason === 'starved' ? host.used(beganMs) : null;
+    const paused = host.pauses() > pauses;
+    return { ...ran, ...(paused && { paused }), ...(used !== null && { sandboxesUsed: used }) };
   }
 
   #run(call: CallNumber, work: Work, limits: CallLimits): Promise<Ending | StartFailure> {

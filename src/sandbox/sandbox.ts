@@ -35,6 +35,8 @@ export type Ran = (Ending | StartFailure) & {
   readonly egress?: EgressReading;
   /** Somebody outside froze the sandbox while the call ran. */
   readonly paused?: boolean;
+  /** Of a starved call: what all sandboxes together had of the processors meanwhile, 0 to 1. */
+  readonly sandboxesUsed?: number;
 };
 
 /** What the image offered when the sandbox became ready: missing then is the task's doing, missing later the model's. */

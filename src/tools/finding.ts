@@ -46,11 +46,13 @@ export function evidenceOf(tool: Tool, sandbox: Sandbox, report: Ran): Evidence 
 
 /** The part of an ending that is evidence: no byte that a process of the sandbox wrote. */
 function evidenceRecord(ending: Extract<Ran, Ending>) {
-  const { waitStatus, killReason, killReach, interpreter, starvedMs, before, after, egress, paused } = ending;
+  const { waitStatus, killReason, killReach, interpreter, starvedMs, before, after } = ending;
+  const { egress, paused, sandboxesUsed } = ending;
   return {
     ...{ waitStatus, killReason, killReach, interpreter, starvedMs, before, after },
     ...(egress && { egress }),
     ...(paused && { paused }),
+    ...(sandboxesUsed !== undefined && { sandboxesUsed }),
   };
 }
 

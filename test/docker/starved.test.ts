@@ -123,3 +123,13 @@ it('processes that starve each other within a sandbox are the model’s', async 
   expect(reply).toMatchObject({ status: 200, output: '[timed out after 2 s]' });
   expect(await server.verdict('crowd')).toMatchObject({ verdict: 'valid', counts: { model: 1, infra: 0 } });
 });
+
+it('sandboxes that starve each other have had their share', async () => {
+  const loops = ['loop-1', 'loop-2', 'loop-3', 'loop-4', 'loop-5', 'loop-6'];
+  for (const rollout of loops)
+    await server.request('POST', '/v1/rollouts', { rollout_id: rollout, task: 'lasting' });
+  await Promise.all(loops.map((rollout) => server.tool('shell', rollout, 'first', { command: 'true' })));
+  const endless = { command: 'while :; do :; done', timeout_ms: 3 * LIMIT_MS };
+  const replies = await Promise.all(loops.map((rollout) => server.tool('shell', rollout, 'loop', endless)));
+  expect(replies.map(({ status }) => status)).toEqual(loops.map(() => 200));
+});

@@ -37,7 +37,11 @@ export async function look(
 ): Promise<Found> {
   const view = await viewOf(world, member);
   const judgements = member.calls.map((sent) => {
-    const hit = world.truth.exposed(member.rollout, sent.fromMs, sent.untilMs);
+    const hit = world.truth.exposed(
+      member.rollout,
+      expected.takes_sandbox ? member.damagedFrom(sent) : sent.fromMs,
+      sent.untilMs,
+    );
     return judge(sent, { hit, cause: causeOf(view, sent) }, expected);
   });
   const untouched = member.isGood && judgements.every(({ verdict }) => verdict === 'ok');

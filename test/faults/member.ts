@@ -51,6 +51,11 @@ export class Member {
     return this.main.own.every((cause) => cause === 'completed') && this.main.output !== undefined;
   }
 
+  /** From when on the loss of the sandbox is seen by this call: a task without replay never gets another. */
+  damagedFrom(sent: SentCall): number {
+    return this.#task === 'lasting' ? Math.min(...this.calls.map(({ fromMs }) => fromMs)) : sent.fromMs;
+  }
+
   /** Sends a call and waits for the answer it ends with. */
   async call(id: string, kind: CallKind): Promise<Answer> {
     const sent: SentCall = {

@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { pause, type Clock } from '../../kernel/clock.ts';
 import { errorMessage } from '../../kernel/invariant.ts';
 import type { Log } from '../../kernel/log.ts';
@@ -6,6 +7,8 @@ import type { Log } from '../../kernel/log.ts';
 const LOOK_MS = 500;
 /** Of processor time: more is no short call. */
 const SHORT_US = 300_000;
+/** A call and its extension are shorter than this. */
+const REMEMBERED_MS = 15 * 60_000;
 
 interface Place {
   /** Microseconds per unit of the file with what was used. */
@@ -27,6 +30,8 @@ const places = (id: string): Place[] => [
 interface Watched {
   readonly place: Place;
   /** What it had used when its last call began, or at the look after. */
+  beforeUs: number;
+  /** At the last look. */
   usedUs: number;
   begun: boolean;
   low: boolean;
@@ -43,6 +48,9 @@ export class CpuShares implements Disposable {
   readonly #sandboxes: () => Iterable<string>;
   readonly #stopped = new AbortController();
   readonly #watched = new Map<string, Watched>();
+  /** What all sandboxes together have used since this began, by look. */
+  readonly #totals: { readonly atMs: number; readonly usedUs: number }[] = [];
+  #totalUs = 0;
 
   constructor(parts: { clock: Clock; log: Log; sandboxes: () => Iterable<string> }) {
     this.#clock = parts.clock;
@@ -61,6 +69,15 @@ export class CpuShares implements Disposable {
     orGone(writeFile(watched.place.weight, watched.place.usual)).catch((error: unknown) => {
       this.#giveUp(error);
     });
+  }
+
+  /** Of all processors, what the sandboxes together have had since then (monotonic ms), 0 to 1; null: not known. */
+  used(sinceMs: number): number | null {
+    const first = this.#totals.findLast(({ atMs }) => atMs <= sinceMs) ?? this.#totals[0];
+    const last = this.#totals.at(-1);
+    if (first === undefined || last === undefined || last.atMs <= first.atMs) return null;
+    const hadUs = (last.atMs - first.atMs) * 1_000 * availableParallelism();
+    return (last.usedUs - first.usedUs) / hadUs;
   }
 
   async #keep(): Promise<void> {
@@ -89,13 +106,16 @@ export class CpuShares implements Disposable {
       if (known !== undefined) await this.#judge(id, known);
       else await this.#find(id);
     }
+    const atMs = this.#clock.monotonic();
+    if (this.#watched.size > 0) this.#totals.push({ atMs, usedUs: this.#totalUs });
+    while ((this.#totals[0]?.atMs ?? atMs) < atMs - REMEMBERED_MS) this.#totals.shift();
   }
 
   async #find(id: string): Promise<void> {
     for (const place of places(id)) {
       const usedUs = await usedOf(place);
       if (usedUs === null) continue;
-      this.#watched.set(id, { place, usedUs, begun: false, low: false });
+      this.#watched.set(id, { place, beforeUs: usedUs, usedUs, begun: false, low: false });
       return;
     }
   }
@@ -106,8 +126,10 @@ export class CpuShares implements Disposable {
       this.#watched.delete(id);
       return;
     }
-    if (watched.begun) Object.assign(watched, { usedUs, begun: false });
-    if (watched.low || usedUs - watched.usedUs < SHORT_US) return;
+    this.#totalUs += usedUs - watched.usedUs;
+    watched.usedUs = usedUs;
+    if (watched.begun) Object.assign(watched, { beforeUs: usedUs, begun: false });
+    if (watched.low || usedUs - watched.beforeUs < SHORT_US) return;
     watched.low = true;
     await orGone(writeFile(watched.place.weight, watched.place.least));
   }

@@ -156,7 +156,11 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   async #open(handle: SandboxHandle, attach: Attach, deadline: Deadline): Promise<AgentClient> {
     const { clock, wire = frameWire, clientTimes: times } = this.#options;
     const { id } = handle;
-    const host = { began: () => this.#shares?.began(id), pauses: () => this.#watch.pauses(id) };
+    const host = {
+      began: () => this.#shares?.began(id),
+      pauses: () => this.#watch.pauses(id),
+      used: (sinceMs: number) => this.#shares?.used(sinceMs) ?? null,
+    };
     return AgentClient.open({ attach, wire, clock, handle, host, ...(times && { times }) }, deadline);
   }
 

@@ -88,9 +88,19 @@ const rows: readonly (readonly [string, Evidence, CauseCode])[] = [
     'completed',
   ],
   [
-    'a limit that others used up',
+    'a limit that others than sandboxes used up',
+    ended({ waitStatus: 9, killReason: 'starved', starvedMs: 110_000, sandboxesUsed: 0.2 }),
+    'cpu_starved',
+  ],
+  [
+    'a limit that others used up, nobody knows who',
     ended({ waitStatus: 9, killReason: 'starved', starvedMs: 110_000 }),
     'cpu_starved',
+  ],
+  [
+    'twice the limit, among sandboxes that had the processors between them',
+    ended({ waitStatus: 9, killReason: 'starved', starvedMs: 110_000, sandboxesUsed: 0.9 }),
+    'time_limit',
   ],
   ['endless output', ended({ waitStatus: 9, killReason: 'output' }), 'output_limit'],
   [
