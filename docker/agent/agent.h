@@ -18,7 +18,8 @@
 #define KILL_MS 2000
 /* Time the interpreter has to turn SIGINT into an exception and finish. */
 #define INTERRUPT_MS 500
-/* How far beyond its limit a command may go that was kept from the processor: as long again, and at most this. */
+/* How far beyond its limit a command may go that was kept from the processor: ten times as long, and at most this. */
+#define GRACE_TIMES 10
 #define GRACE_MS 120000
 
 /* Types of frames. */

@@ -131,7 +131,8 @@ static void deadline_reached(struct call *call) {
   call->starved = used < 0 ? 0 : tree_starved_ms(call->child, call->main_before, call->own.start_ticks, used);
   if (call->starved < call->limit / 20) call->starved = 0;
   int64_t due = call->started_at + call->limit + call->starved;
-  int64_t last = call->started_at + call->limit + (call->limit < GRACE_MS ? call->limit : GRACE_MS);
+  int64_t grace = call->limit * GRACE_TIMES < GRACE_MS ? call->limit * GRACE_TIMES : GRACE_MS;
+  int64_t last = call->started_at + call->limit + grace;
   if (due <= now) end_by_us(call, KILL_TIMEOUT);
   else if (last <= now) end_by_us(call, KILL_STARVED);
   else call->deadline = due < last ? due : last;

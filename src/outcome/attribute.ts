@@ -16,7 +16,7 @@ import type {
  * to a process on the host leaves no trace here and comes out as `sandbox_died`. Memory: that the sandbox's peak
  * reached its own limit decides between its limit and the host's; on cgroup v1 the peak is over the sandbox's
  * life, so a host shortage after an own peak is taken for the model's. Processors: what
- * sandboxes take from each other moves a limit, up to twice its length, and excuses nobody beyond: each had its share,
+ * sandboxes take from each other moves a limit, up to 120 s, and excuses nobody beyond: each had its share,
  * and models could keep each other busy. What printed text says plays no part.
  */
 export function attribute(evidence: Evidence): Outcome {

@@ -209,6 +209,7 @@ export class AgentClient implements Sandbox {
     switch (report.type) {
       case 'started':
         pending.started();
+        this.#watch(pending);
         return;
       case 'exited':
       case 'start-failed':

@@ -10,6 +10,9 @@ import {
 } from '../protocol/messages.ts';
 import { SandboxFault, type Executed } from './sandbox.ts';
 
+/** An agent says at once that it has started a command; so long may a slow engine keep that from us. */
+const STARTED_WITHIN_MS = 45_000;
+
 type Start = Extract<Command, { type: 'start' }>;
 
 /**
@@ -26,7 +29,7 @@ export class PendingCall {
   readonly #clock: Clock;
   #progress: 'unsent' | 'sent' | 'started' = 'unsent';
   #cancelAlarm: () => void = () => undefined;
-  #silentAt = Infinity;
+  #endsBy = Infinity;
   /** Silence was noticed once and the agent asked again. */
   suspected = false;
   /** The owner wants it ended; said again after every re-attachment. */
@@ -54,17 +57,19 @@ export class PendingCall {
   }
 
   started(): void {
+    if (this.#progress === 'started') return;
     this.#progress = 'started';
+    this.#endsBy = this.#clock.monotonic() + longestMs(this.start.limits);
   }
 
-  /** Calls `silent` unless a word comes within what the command may take at most and the margin. */
+  /** Calls `silent` unless a word comes: that it has started, then its ending within what the command may take at most. */
   watch(marginMs: number, silent: () => void): void {
-    const now = this.#clock.monotonic();
-    const whole = this.#progress === 'unsent' || this.#silentAt === Infinity;
-    const leftMs = whole ? longestMs(this.start.limits) : Math.max(0, this.#silentAt - marginMs - now);
+    const leftMs = Math.max(0, this.#endsBy - this.#clock.monotonic());
     this.unwatch();
-    this.#silentAt = now + leftMs + marginMs;
-    this.#cancelAlarm = this.#clock.alarm(leftMs + marginMs, silent);
+    this.#cancelAlarm = this.#clock.alarm(
+      this.#progress === 'started' ? leftMs + marginMs : STARTED_WITHIN_MS,
+      silent,
+    );
   }
 
   /** While nobody is attached the agent can't be silent. */

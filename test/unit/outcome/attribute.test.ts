@@ -98,7 +98,7 @@ const rows: readonly (readonly [string, Evidence, CauseCode])[] = [
     'cpu_starved',
   ],
   [
-    'twice the limit, among sandboxes that had the processors between them',
+    'a limit and all its extension, among sandboxes that had the processors between them',
     ended({ waitStatus: 9, killReason: 'starved', starvedMs: 110_000, sandboxesUsed: 0.9 }),
     'time_limit',
   ],

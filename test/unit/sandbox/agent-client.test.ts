@@ -167,7 +167,7 @@ test('silence beyond what the agent may give a starved command is asked about on
   using opened = await open(new ScriptedAgent());
   const { client, agent, clock } = opened;
   const running = client.run(16, WORK, LIMITS);
-  await clock.advance(134_000);
+  await clock.advance(194_000);
   expect(agent.attachments).toBe(1);
   await clock.advance(2_000);
   expect(agent.attachments).toBe(2);
@@ -175,11 +175,25 @@ test('silence beyond what the agent may give a starved command is asked about on
   expect(await running).toMatchObject({ waitStatus: 9 });
 });
 
+test('a start that the agent never saw is asked about long before its command could have ended', async () => {
+  using opened = await open(new ScriptedAgent());
+  const { client, agent, clock } = opened;
+  agent.mute = true;
+  const running = client.run(16, WORK, LIMITS);
+  await clock.advance(44_000);
+  expect(agent.attachments).toBe(1);
+  agent.mute = false;
+  await clock.advance(2_000);
+  expect(agent.attachments).toBe(2);
+  agent.end(16, 0);
+  expect(await running).toMatchObject({ waitStatus: 0 });
+});
+
 test('silence after the second question is agent_silent', async () => {
   using opened = await open(new ScriptedAgent());
   const { client, clock } = opened;
   const fault = faultOf(client.run(16, WORK, LIMITS));
-  await clock.advance(120_000 + 15_000 + 16_000);
+  await clock.advance(180_000 + 15_000 + 16_000);
   expect(await fault).toMatchObject({ code: 'agent_silent', executed: 'yes' });
   expect(await client.lost).toMatchObject({ code: 'agent_silent' });
 });

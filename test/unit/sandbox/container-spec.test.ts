@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest';
-import { capabilityMask, containerOptions, specDigest, type ContainerContext } from '../../../src/sandbox/docker/container-spec.ts';
+import {
+  capabilityMask,
+  containerOptions,
+  specDigest,
+  type ContainerContext,
+} from '../../../src/sandbox/docker/container-spec.ts';
 import { probeSpec } from '../../../src/sandbox/docker/probe-spec.ts';
 import type { Policy } from '../../../src/policy/schema.ts';
 
