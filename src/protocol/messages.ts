@@ -29,7 +29,8 @@ const GRACE_TIMES = 10;
 const GRACE_MS = 120_000;
 
 /** When the agent ends a command in any case, milliseconds after its start. */
-export const longestMs = ({ timeoutMs }: CallLimits): number => timeoutMs + Math.min(timeoutMs * GRACE_TIMES, GRACE_MS);
+export const longestMs = ({ timeoutMs }: CallLimits): number =>
+  timeoutMs + Math.min(timeoutMs * GRACE_TIMES, GRACE_MS);
 
 /** The work a `start` asks for. Paths and commands are opaque bytes to everybody but the sandbox. */
 export type Work =

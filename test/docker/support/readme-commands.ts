@@ -9,7 +9,8 @@ export interface ReadmeCommand {
 
 const FENCE = /^```(\w*)\n(.*?)^```$/gms;
 const COMMENT = /\s+#\s+(.*)$/;
-const PROGRAM = /^(?:[A-Z_]+=\S+ )*(?:(?:npm|npx|node|faultline|docker|curl|kill|make|python3) \S|docker\/setup\/\S)/;
+const PROGRAM =
+  /^(?:[A-Z_]+=\S+ )*(?:(?:npm|npx|node|faultline|docker|curl|kill|make|python3) \S|docker\/setup\/\S)/;
 
 /** The lines of its `sh` blocks, block by block, continued lines joined. */
 export function blocksOf(file: string): ReadmeCommand[][] {
