@@ -31,10 +31,12 @@ export interface OpenEngine extends AsyncDisposable {
 
 export async function openEngine(config: Config, parts: EngineParts): Promise<OpenEngine> {
   const { catalog, controllerId, clock, log } = parts;
+  // Ended in the opposite order; all that is open, too, where a later one can't be had.
+  await using opened = new AsyncDisposableStack();
   const profiles = new Map<string, string>();
   // A part of the id is enough on one host, and the paths of sockets must be short.
   const folder = join(config.egressDir, controllerId.slice(0, 8));
-  const egress = new Egress({ folder, nameServers: config.egressDns, clock, log });
+  const egress = opened.use(new Egress({ folder, nameServers: config.egressDns, clock, log }));
   const follow = async ({ policies, tasks }: Catalog): Promise<void> => {
     for (const [name, profile] of seccompProfiles(config.policiesDir, policies.values()))
       profiles.set(name, profile);
@@ -42,7 +44,7 @@ export async function openEngine(config: Config, parts: EngineParts): Promise<Op
     await egress.allow(lists);
   };
   await follow(catalog);
-  const engine = await DockerEngine.connect({
+  const connecting = DockerEngine.connect({
     dockerHost: config.dockerHost ?? undefined,
     controllerId,
     clock,
@@ -51,14 +53,15 @@ export async function openEngine(config: Config, parts: EngineParts): Promise<Op
     seccompProfiles: profiles,
     egress,
   });
+  const engine = opened.use(await connecting);
   const taskImages = new TaskImages({ catalog, images: engine.images, clock, log });
+  const cap = await measureHost(engine, config.mostLive, log);
+  const all = opened.move();
   const end = async (): Promise<void> => {
     taskImages.close();
-    await engine[Symbol.asyncDispose]();
-    await egress[Symbol.asyncDispose]();
+    await all.disposeAsync();
     await taskImages.idle();
   };
-  const cap = await measureHost(engine, config.mostLive, log);
   return { engine, cap, taskImages, follow, [Symbol.asyncDispose]: end };
 }
 

@@ -10,7 +10,7 @@ const CONNECTIONS = 32;
 export interface DoorParts {
   /** On this host; the sandbox sees it, read-only, and nobody else's. */
   readonly folder: string;
-  /** The proxy's port for the sandbox's rules, or null while there is none: nobody gets through. */
+  /** The proxy's port for the sandbox's rules; null where no policy has these any more: nobody gets through. */
   readonly proxyPort: () => number | null;
   /** The connection that left from this port of 127.0.0.1 is the door's. */
   readonly onConnected: (localPort: number) => void;
@@ -87,7 +87,6 @@ export class Door implements AsyncDisposable {
     this.#connections += 1;
     const port = this.#parts.proxyPort();
     if (port === null) {
-      this.#parts.onRefused();
       inner.destroy();
       return;
     }
