@@ -12,6 +12,7 @@ import { GraderClient } from './grading/grader-client.ts';
 import { Blobs } from './journal/blobs.ts';
 import { FileJournal } from './journal/file-journal.ts';
 import { systemClock, type Clock } from './kernel/clock.ts';
+import { errorCode } from './kernel/invariant.ts';
 import type { Log } from './kernel/log.ts';
 import { McpEndpoint } from './mcp/endpoint.ts';
 import { LiveCatalog } from './policy/live-catalog.ts';
@@ -242,7 +243,7 @@ async function keptId(dataDir: string): Promise<string> {
   try {
     return (await readFile(file, 'utf8')).trim();
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    if (errorCode(error) !== 'ENOENT') throw error;
     const id = randomUUID();
     await writeFile(file, `${id}\n`, { mode: 0o600 });
     return id;

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { unzip, type AsyncUnzipOptions, type Unzipped } from 'fflate';
 import type { z } from 'zod';
 import type { CallId } from '../kernel/ids.ts';
+import { errorCode } from '../kernel/invariant.ts';
 import type { Rollout } from '../rollouts/rollout.ts';
 import {
   detail, done, foreignVerb, lacksShell, processCode, quoted, shellCode, shellRun, unavailable,
@@ -213,7 +214,7 @@ async function unzipped(archive: Uint8Array): Promise<Unzipped | null> {
     });
     return bytes > UNZIPPED_BYTES ? null : files;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && typeof error.code === 'number') return null; // A FlateError.
+    if (typeof errorCode(error) === 'number') return null; // A FlateError.
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
-import { errorMessage } from '../kernel/invariant.ts';
+import { errorCode, errorMessage } from '../kernel/invariant.ts';
 import { doctorCommand } from './doctor.ts';
 import { exportCommand } from './export.ts';
 import { reportCommand } from './report.ts';
@@ -34,7 +34,7 @@ for (const command of [
 try {
   await program.parseAsync();
 } catch (error) {
-  const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  const missing = errorCode(error) === 'ENOENT';
   console.error(
     missing
       ? 'No journal there: say where the server keeps its data with --data or FAULTLINE_DATA.'

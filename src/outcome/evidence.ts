@@ -17,6 +17,15 @@ export interface CounterReading {
 /** What a tool needs in the sandbox; decides whose fault it is when that is missing. */
 export type Need = 'shell' | 'python' | 'program' | 'files';
 
+/** What is known of a sandbox's connections during one call; from the proxy and from us, never from the sandbox. */
+export interface EgressReading {
+  readonly connections: number;
+  /** Refused by the policy's list. */
+  readonly denied: number;
+  /** The sandbox used the way out while the proxy was not there, or names could not be resolved. */
+  readonly disturbed: boolean;
+}
+
 /** The agent's record of a call that ran. */
 export interface EndedRecord {
   readonly waitStatus: number;
@@ -29,13 +38,8 @@ export interface EndedRecord {
   readonly sandboxesUsed?: number;
   /** Somebody outside froze the sandbox meanwhile: the engine's events say so. */
   readonly paused?: boolean;
-  /** Of a sandbox that may reach hosts: what the egress proxy and its doors saw during the call. */
-  readonly egress?: {
-    readonly connections: number;
-    readonly denied: number;
-    /** Used while the proxy or the name servers were away. */
-    readonly disturbed: boolean;
-  };
+  /** Of a sandbox that may reach hosts. */
+  readonly egress?: EgressReading;
   readonly before: CounterReading;
   readonly after: CounterReading;
 }

@@ -2,6 +2,7 @@ import { hash, randomUUID } from 'node:crypto';
 import { access, constants, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { errorCode } from '../kernel/invariant.ts';
 import { eventsIn } from './events.ts';
 import { quote } from './quote.ts';
 
@@ -73,7 +74,5 @@ async function copyName(path: string, name: string): Promise<string> {
 }
 
 function isRefusal(error: unknown): boolean {
-  return (
-    error instanceof Error && 'code' in error && ['EACCES', 'EPERM', 'EROFS'].includes(String(error.code))
-  );
+  return ['EACCES', 'EPERM', 'EROFS'].includes(String(errorCode(error)));
 }

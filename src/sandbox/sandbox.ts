@@ -1,4 +1,5 @@
 import type { Deadline } from '../kernel/deadline.ts';
+import type { EgressReading } from '../outcome/evidence.ts';
 import type { CallLimits, CallNumber, Counters, Ending, StartFailure, Work } from '../protocol/messages.ts';
 import type { Image, Policy } from '../policy/schema.ts';
 
@@ -18,15 +19,6 @@ export interface SandboxHandle {
   /** The agent's instance; a different one behind the same id knows nothing of earlier calls. Null until ready. */
   readonly instance: string | null;
   readonly poolClass: string;
-}
-
-/** What is known of a sandbox's connections during one call; from the proxy and from us, never from the sandbox. */
-export interface EgressReading {
-  readonly connections: number;
-  /** Refused by the policy's list. */
-  readonly denied: number;
-  /** The sandbox used the way out while the proxy was not there, or names could not be resolved. */
-  readonly disturbed: boolean;
 }
 
 /** How a call ended, and what else is known of that time. */

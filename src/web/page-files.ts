@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname, extname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import { errorCode } from '../kernel/invariant.ts';
 
 /** One file of the page as it is sent. */
 export interface PageFile {
@@ -106,8 +107,7 @@ function isPackage(folder: string, name: string): boolean {
       (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name?: string }).name === name
     );
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT' && folder !== dirname(folder))
-      return false;
+    if (errorCode(error) === 'ENOENT' && folder !== dirname(folder)) return false;
     throw error;
   }
 }

@@ -1,11 +1,9 @@
-import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HTTP_PORT, NAME_SERVER, Outside, writeNetworkedPolicy } from './support/outside.ts';
-import { World, type Server, type ToolReply } from './support/server.ts';
+import { docker, World, type Server, type ToolReply } from './support/server.ts';
 
 /** Policies with an egress list, against an outside world of our own on loopback. */
 
@@ -203,9 +201,7 @@ it('a sandbox’s door goes with it', async () => {
 
   // And where nobody was there to see it go, at the next start.
   await server.kill();
-  await promisify(execFile)('docker', ['rm', '-f', String(world.claims('after').at(-1))], {
-    timeout: 30_000,
-  });
+  await docker('rm', '-f', String(world.claims('after').at(-1)));
   server = await world.start({ FAULTLINE_EGRESS_DNS: NAME_SERVER });
   await until(async () => doors().length === (await names()));
 });

@@ -1,11 +1,5 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
-import { World, type Server } from './support/server.ts';
-
-const docker = async (...args: string[]): Promise<void> => {
-  await promisify(execFile)('docker', args, { timeout: 30_000 });
-};
+import { docker, World, type Server } from './support/server.ts';
 
 /** What only the first sandbox knows, unless everything was done again: files, directory, exports, interpreter, server. */
 async function live(server: Server, rollout: string): Promise<void> {

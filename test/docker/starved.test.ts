@@ -1,12 +1,11 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { World, type Server } from './support/server.ts';
+import { docker, World, type Server } from './support/server.ts';
 
 /** Limits on time where somebody outside keeps the sandbox from its time. */
 
@@ -14,10 +13,6 @@ const CGROUPS = '/sys/fs/cgroup';
 const GROUP = `${CGROUPS}/cpu/faultline-test-hogs`;
 const LIMIT_MS = 2_000;
 const ROLLOUTS = ['busy', 'code', 'asleep', 'frozen', 'loop', 'crowd'];
-
-const docker = async (...args: string[]): Promise<void> => {
-  await promisify(execFile)('docker', args, { timeout: 30_000 });
-};
 
 /** Busy processes of the host, with so much weight that hardly anything is left: two for each processor. */
 class Hogs implements AsyncDisposable {

@@ -1,8 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { pause, type Clock } from '../../kernel/clock.ts';
-import { errorMessage } from '../../kernel/invariant.ts';
+import { errorCode, errorMessage } from '../../kernel/invariant.ts';
 import type { Log } from '../../kernel/log.ts';
+import { groupsV2, groupV1 } from './host-counters.ts';
 
 const LOOK_MS = 500;
 /** Of processor time: more is no short call. */
@@ -19,10 +20,9 @@ interface Place {
   readonly least: string;
 }
 
-const V1 = '/sys/fs/cgroup/cpu/docker';
 const places = (id: string): Place[] => [
-  { used: `/sys/fs/cgroup/cpuacct/docker/${id}/cpuacct.usage`, perUs: 1_000, weight: `${V1}/${id}/cpu.shares`, usual: '1024', least: '64' },
-  ...[`/sys/fs/cgroup/system.slice/docker-${id}.scope`, `/sys/fs/cgroup/docker/${id}`].map((folder) => (
+  { used: `${groupV1('cpuacct', id)}/cpuacct.usage`, perUs: 1_000, weight: `${groupV1('cpu', id)}/cpu.shares`, usual: '1024', least: '64' },
+  ...groupsV2(id).map((folder) => (
     { used: `${folder}/cpu.stat`, perUs: 1, weight: `${folder}/cpu.weight`, usual: '100', least: '6' }
   )),
 ]; // prettier-ignore
@@ -150,7 +150,7 @@ async function orGone<T>(access: Promise<T>): Promise<T | null> {
   try {
     return await access;
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : null;
+    const code = errorCode(error);
     if (code === 'ENOENT' || code === 'ENODEV') return null;
     throw error;
   }

@@ -3,20 +3,24 @@ import type { Counters } from '../../protocol/messages.ts';
 
 const ROOT = '/sys/fs/cgroup';
 
-/** Source files of the counters below a container's cgroup; `{}` is the container's id. */
-const V2_FOLDERS = [`${ROOT}/system.slice/docker-{}.scope`, `${ROOT}/docker/{}`];
+/** Where Docker makes a container's control group, of one controller (v1) or of all (v2, either of two). */
+export const groupV1 = (controller: string, id: string): string => `${ROOT}/${controller}/docker/${id}`;
+export const groupsV2 = (id: string): string[] => [
+  `${ROOT}/system.slice/docker-${id}.scope`,
+  `${ROOT}/docker/${id}`,
+];
 
 /** Counters of a container's cgroup as the host sees them, or null where there is no such cgroup here. */
 export async function hostCounters(id: string): Promise<Counters | null> {
-  for (const folder of V2_FOLDERS) {
-    const counters = await readV2(folder.replace('{}', id));
+  for (const folder of groupsV2(id)) {
+    const counters = await readV2(folder);
     if (counters !== null) return counters;
   }
   return readV1(id);
 }
 
 async function readV1(id: string): Promise<Counters | null> {
-  const file = (controller: string, name: string) => text(`${ROOT}/${controller}/docker/${id}/${name}`);
+  const file = (controller: string, name: string) => text(`${groupV1(controller, id)}/${name}`);
   const oom = await file('memory', 'memory.oom_control');
   if (oom === null) return null;
   const throttling = await file('cpu', 'cpu.stat');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pause, type Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 
-import type { EgressReading } from '../sandbox.ts';
+import type { EgressReading } from '../../outcome/evidence.ts';
 import { AccessLog, type ProxiedRequest } from './access-log.ts';
 import { Door, type DoorCounts } from './door.ts';
 import { ProxyHealth } from './health.ts';
@@ -48,7 +48,6 @@ export class Egress implements AsyncDisposable {
   readonly #judging = new Set<Promise<void>>();
   #log: AccessLog | null = null;
   #squid: Squid | null = null;
-  #watched = false;
 
   constructor(options: EgressOptions) {
     this.#options = options;
@@ -79,6 +78,7 @@ export class Egress implements AsyncDisposable {
     });
     const place = { folder: join(folder, 'proxy'), logPort: this.#log.port, nameServers };
     const configuration = squidConfig([...ports.values()], place);
+    const first = this.#squid === null;
     if (this.#squid !== null) await this.#squid.configure(configuration);
     else {
       const onEnd = (): void => {
@@ -89,8 +89,7 @@ export class Egress implements AsyncDisposable {
     for (const [key, port] of ports) this.#ports.set(key, port);
     this.#health.noteDown();
     await this.#health.ready(BEGIN_MS);
-    if (!this.#watched) void this.#health.watch(this.#stopped.signal);
-    this.#watched = true;
+    if (first) void this.#health.watch(this.#stopped.signal);
     log.info({ rules: this.#ports.size, up: this.#health.up }, 'egress proxy');
   }
 

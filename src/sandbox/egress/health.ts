@@ -9,7 +9,6 @@ const POLL_MS = 100;
 const ANSWER_MS = 5_000;
 /** One that runs and has not answered for so long is replaced. */
 const REPLACED_MS = 10_000;
-const REMEMBERED = 1_000;
 
 export interface HealthParts {
   readonly clock: Clock;
@@ -25,24 +24,24 @@ export class ProxyHealth {
   readonly #checks = new SingleFlight<'check', boolean>();
   /** Our own requests, by the port they left from, until the proxy's log has them. */
   readonly #unlogged = new Map<number, () => void>();
-  /** Monotonic, milliseconds. */
-  readonly #outages: { from: number; to: number }[] = [];
-  #downSince: number | null = -Infinity;
+  #up = false;
+  /** When it was last found back, monotonic milliseconds. */
+  #backAt = -Infinity;
 
   constructor(parts: HealthParts) {
     this.#parts = parts;
   }
 
   get up(): boolean {
-    return this.#downSince === null;
+    return this.#up;
   }
 
   noteDown(): void {
-    this.#downSince ??= this.#parts.clock.monotonic();
+    this.#up = false;
   }
 
   downSince(monotonicMs: number): boolean {
-    return this.#downSince !== null || this.#outages.some(({ to }) => to >= monotonicMs);
+    return !this.#up || this.#backAt >= monotonicMs;
   }
 
   /** The log has a request from this port. Whether it was ours. */
@@ -89,10 +88,9 @@ export class ProxyHealth {
   }
 
   #noteUp(): void {
-    if (this.#downSince === null) return;
-    this.#outages.push({ from: this.#downSince, to: this.#parts.clock.monotonic() });
-    if (this.#outages.length > REMEMBERED) this.#outages.shift();
-    this.#downSince = null;
+    if (this.#up) return;
+    this.#up = true;
+    this.#backAt = this.#parts.clock.monotonic();
   }
 
   /** A request for a name that no rule can allow: refused by the proxy itself, and logged. */

@@ -1,4 +1,5 @@
 import { Resolver } from 'node:dns/promises';
+import { errorCode } from '../../kernel/invariant.ts';
 import { SingleFlight } from '../../kernel/single-flight.ts';
 
 const RESOLVE_MS = 5_000;
@@ -22,7 +23,7 @@ export class NameServers {
         await this.#resolver.resolve4(host);
         return 'leads';
       } catch (error) {
-        return error instanceof Error && 'code' in error && ANSWERS.has(error.code) ? 'nowhere' : 'away';
+        return ANSWERS.has(errorCode(error)) ? 'nowhere' : 'away';
       }
     });
   }

@@ -1,6 +1,7 @@
 import type { Deadline } from '../../kernel/deadline.ts';
+import type { EgressReading } from '../../outcome/evidence.ts';
 import type { CallLimits, CallNumber, Work } from '../../protocol/messages.ts';
-import type { EgressReading, Ran, Sandbox, SandboxFault, SandboxHandle } from '../sandbox.ts';
+import type { Ran, Sandbox, SandboxFault, SandboxHandle } from '../sandbox.ts';
 import type { Door } from './door.ts';
 import type { Egress } from './egress.ts';
 

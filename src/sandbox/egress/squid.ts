@@ -4,7 +4,7 @@ import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { pause, type Clock } from '../../kernel/clock.ts';
-import { errorMessage } from '../../kernel/invariant.ts';
+import { errorCode, errorMessage } from '../../kernel/invariant.ts';
 import type { Log } from '../../kernel/log.ts';
 import { ConfigurationError } from '../../policy/configuration-error.ts';
 
@@ -64,8 +64,7 @@ export class Squid implements AsyncDisposable {
     try {
       await promisify(execFile)('squid', ['-k', 'parse', '-f', this.#file], { timeout: CERTIFICATE_MS });
     } catch (error) {
-      const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-      throw missing ? new ConfigurationError([NO_SQUID]) : error;
+      throw errorCode(error) === 'ENOENT' ? new ConfigurationError([NO_SQUID]) : error;
     }
   }
 
@@ -146,7 +145,7 @@ async function textOf(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
+    if (errorCode(error) === 'ENOENT') return '';
     throw error;
   }
 }

@@ -42,6 +42,11 @@ tasks:
   lasting: { image: base, policy: lasting, when: [{ pointer: /recovery, equals: none }] }
 `;
 
+/** As an operator would, on the machine's engine. */
+export async function docker(...args: string[]): Promise<void> {
+  await promisify(execFile)('docker', args, { timeout: 30_000 });
+}
+
 /** Everything the server reads and writes, in a folder of its own that is removed at the end. */
 export class World implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'faultline-test-'));
