@@ -25,6 +25,16 @@ it('doctor starts a sandbox on every runtime, and says what bounds their number'
   expect(left.stdout).toBe('');
 });
 
+it("crun works through set-up's wrapper, whichever hierarchies of control groups there are", async (context) => {
+  const info = ['info', '--format', '{{json .Runtimes.crun}}'];
+  const { stdout: registered } = await promisify(execFile)('docker', info, { timeout: 20_000 });
+  if (!registered.includes('crun-hybrid')) context.skip();
+  const { runtimes } = JSON.parse((await doctor()).stdout) as {
+    runtimes: { runtime: string; problem: string | null }[];
+  };
+  expect(runtimes.find(({ runtime }) => runtime === 'crun')).toMatchObject({ problem: null });
+});
+
 it('doctor says plainly that no engine answers', async () => {
   await expect(doctor({ DOCKER_HOST: 'unix:///nowhere.sock' })).rejects.toMatchObject({
     code: 1,
