@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { haveRegistry, Registry } from './support/registry.ts';
+import { haveRegistry, MEMBER, Registry } from './support/registry.ts';
 import { World, type Server } from './support/server.ts';
 
 const BURST = 8;
@@ -19,7 +19,7 @@ let server: Server;
 /** With its digest, as a task names it. */
 let reference: string;
 
-/** A small image that nobody else has, in the registry and no longer in the engine. */
+/** A small image that nobody else has, in the registry and no longer in the engine. @returns its reference with digest. */
 async function push(): Promise<string> {
   const context = mkdtempSync(join(tmpdir(), 'faultline-pushed-'));
   const tag = `${registry.address}/suite/pulled:1`;
@@ -111,5 +111,38 @@ describe.skipIf(!haveRegistry)('an image that is only referenced', () => {
       replies.map(() => [200, `${registry.address}/suite/pulled:1\n`]),
     );
     expect(await pullsSince(began)).toHaveLength(1);
+  });
+});
+
+describe.skipIf(!haveRegistry)('an image of a registry that asks for a login', () => {
+  const logins = mkdtempSync(join(tmpdir(), 'faultline-logins-'));
+
+  beforeAll(async () => {
+    registry = await Registry.open(true);
+    vi.stubEnv('DOCKER_CONFIG', logins);
+    await docker('login', '-u', MEMBER.name, '-p', MEMBER.password, registry.address);
+    reference = await push();
+    vi.unstubAllEnvs();
+    world = new World();
+    world.addImage('private', reference);
+  });
+
+  afterAll(async () => {
+    await world[Symbol.asyncDispose]();
+    if (await isThere()) await docker('image', 'rm', reference);
+    await registry[Symbol.asyncDispose]();
+    rmSync(logins, { recursive: true });
+  });
+
+  it("is the task's fault while nobody has logged in, and is pulled as docker login says", async () => {
+    server = await world.start();
+    expect((await look('private', 'stranger')).status).toBe(503);
+    expect(await server.verdict('stranger')).toMatchObject({ reasons: ['image_missing'] });
+    await server.stop();
+    server = await world.start({ DOCKER_CONFIG: logins });
+    expect(await look('private', 'member')).toMatchObject({
+      status: 200,
+      output: `${registry.address}/suite/pulled:1\n`,
+    });
   });
 });

@@ -6,6 +6,7 @@ import type { ImageStore } from '../image-store.ts';
 import { SandboxFault } from '../sandbox.ts';
 import type { DockerConnection } from './docker-connection.ts';
 import { dockerFault, isNotFound } from './docker-errors.ts';
+import { registryCredentials } from './registry-credentials.ts';
 
 const LOOK_MS = 30_000;
 /** Longer than anybody waits: a pull that is broken off begins anew, and an image that takes an hour would never come. */
@@ -14,11 +15,13 @@ const LONGEST_PULL_MS = 3_600_000;
 /** Images of one Docker daemon. A pull belongs to nobody: it goes on when those who asked have left. */
 export class DockerImages implements ImageStore, Disposable {
   readonly #connection: DockerConnection;
+  readonly #credentials: typeof registryCredentials;
   readonly #pulls = new SingleFlight<string, 'there' | 'pulled'>();
   readonly #closing = new AbortController();
 
-  constructor(connection: DockerConnection) {
+  constructor(connection: DockerConnection, credentials = registryCredentials) {
     this.#connection = connection;
+    this.#credentials = credentials;
   }
 
   async provide({ reference, build }: Image, deadline: Deadline): Promise<'there' | 'pulled'> {
@@ -50,8 +53,9 @@ export class DockerImages implements ImageStore, Disposable {
   async #pull(reference: string): Promise<void> {
     const { docker, clock } = this.#connection;
     const deadline = Deadline.after(clock, 'engine_request', LONGEST_PULL_MS);
-    const options = { abortSignal: this.#closing.signal };
     try {
+      const authconfig = await this.#credentials(reference);
+      const options = { abortSignal: this.#closing.signal, ...(authconfig && { authconfig }) };
       const progress = await deadline.race(docker.pull(withTag(reference), options));
       await deadline.race(this.#finished(progress));
     } catch (error) {

@@ -12,26 +12,33 @@ const PROGRAM = join(import.meta.dirname, '../../../.tools/registry/usr/bin/dock
 /** Whether there is one on this machine: set-up brings it where Debian's packages can be had. */
 export const haveRegistry = existsSync(PROGRAM);
 
+/** Who may use a registry that asks; the second part as `htpasswd -B` writes it. */
+export const MEMBER = { name: 'trainer', password: 'open sesame' };
+const MEMBER_LINE = `${MEMBER.name}:$2b$05$lHV10VT505OnpFbPUvh20eeS.Tk0M/.RiMoi7F3l0Z2WpPzp5hN3i\n`;
+
 /** A registry of images on a loopback port, with a storage of its own; engines take those without TLS. */
 export class Registry implements AsyncDisposable {
   readonly address: string;
   readonly #folder = mkdtempSync(join(tmpdir(), 'faultline-registry-'));
   #process: ChildProcess | null = null;
 
-  private constructor(port: number) {
+  private constructor(port: number, membersOnly: boolean) {
     this.address = `127.0.0.1:${String(port)}`;
     const config = {
       version: '0.1',
       log: { level: 'error', accesslog: { disabled: true } },
       storage: { filesystem: { rootdirectory: join(this.#folder, 'storage') } },
       http: { addr: this.address },
+      ...(membersOnly ? { auth: { htpasswd: { realm: 'test', path: join(this.#folder, 'members') } } } : {}),
     };
+    writeFileSync(join(this.#folder, 'members'), MEMBER_LINE);
     // JSON is YAML.
     writeFileSync(join(this.#folder, 'config.yml'), JSON.stringify(config));
   }
 
-  static async open(): Promise<Registry> {
-    const registry = new Registry(await freePort());
+  /** @param membersOnly Whether it asks for a login. */
+  static async open(membersOnly = false): Promise<Registry> {
+    const registry = new Registry(await freePort(), membersOnly);
     await registry.start();
     return registry;
   }
@@ -53,7 +60,8 @@ export class Registry implements AsyncDisposable {
 
   async #answers(): Promise<boolean> {
     try {
-      return (await fetch(`http://${this.address}/v2/`)).ok;
+      const { status } = await fetch(`http://${this.address}/v2/`);
+      return status === 200 || status === 401;
     } catch {
       return false;
     }

@@ -22,7 +22,9 @@ function sceneOf() {
       return Promise.resolve(stream);
     },
   };
-  const images = new DockerImages({ docker, clock } as unknown as DockerConnection);
+  const images = new DockerImages({ docker, clock } as unknown as DockerConnection, () =>
+    Promise.resolve(null),
+  );
   const provide = (reference: string, ms = 60_000, more: Partial<Image> = {}) =>
     images.provide({ reference, ...more } as Image, Deadline.after(clock, 'queue_wait', ms));
   return { clock, pulls, provide };

@@ -1,0 +1,86 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { AuthConfigObject } from 'dockerode';
+import { z } from 'zod';
+import { errorCode, errorMessage } from '../../kernel/invariant.ts';
+
+/** Docker Hub's name in what `docker login` writes. */
+const DOCKER_HUB = 'https://index.docker.io/v1/';
+const HELPER_MS = 30_000;
+/** What helpers print, and what they say in place of a name where the secret is an identity token. */
+const NOT_FOUND = /credentials not found/;
+const TOKEN_NAME = '<token>';
+
+const entrySchema = z.object({ auth: z.string().optional(), identitytoken: z.string().optional() });
+const configSchema = z.object({
+  auths: z.record(z.string(), entrySchema).default({}),
+  credsStore: z.string().optional(),
+  credHelpers: z.record(z.string(), z.string()).default({}),
+});
+const secretSchema = z.object({ Username: z.string(), Secret: z.string() });
+
+type Config = z.infer<typeof configSchema>;
+
+/**
+ * What `docker login` has left for a reference's registry, read as the docker command line reads it: in
+ * `$DOCKER_CONFIG/config.json` a helper for this registry, else the helper for all, else the entry itself. Null where
+ * nobody has logged in. Read for each pull, so that a login counts at once.
+ *
+ * @throws Error that names the file or the helper.
+ */
+export async function registryCredentials(reference: string): Promise<AuthConfigObject | null> {
+  const folder = process.env['DOCKER_CONFIG'] ?? join(homedir(), '.docker');
+  const config = await readConfig(join(folder, 'config.json'));
+  if (config === null) return null;
+  const registry = registryOf(reference);
+  const helper = config.credHelpers[registry] ?? config.credsStore;
+  return helper === undefined ? entryOf(config, registry) : await askHelper(helper, registry);
+}
+
+/** The first part of a reference is a registry if it can't be a user's name. */
+export function registryOf(reference: string): string {
+  const [first = '', ...rest] = reference.split('/');
+  const isHost = rest.length > 0 && (/[.:]/.test(first) || first === 'localhost');
+  return isHost && first !== 'docker.io' ? first : DOCKER_HUB;
+}
+
+async function readConfig(file: string): Promise<Config | null> {
+  try {
+    return configSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return null;
+    const what = error instanceof z.ZodError ? z.prettifyError(error) : errorMessage(error);
+    throw new Error(`${file} can't be read: ${what}`, { cause: error });
+  }
+}
+
+function entryOf({ auths }: Config, registry: string): AuthConfigObject | null {
+  const { auth, identitytoken } = auths[registry] ?? auths[`https://${registry}`] ?? {};
+  if (identitytoken !== undefined && identitytoken !== '') return { identitytoken, serveraddress: registry };
+  const [, username, password] = /^([^:]*):(.*)$/s.exec(Buffer.from(auth ?? '', 'base64').toString()) ?? [];
+  if (username === undefined || password === undefined) return null;
+  return { username, password: password.replace(/\0+$/, ''), serveraddress: registry };
+}
+
+/** The protocol of docker-credential-helpers: the registry on stdin, JSON on stdout, also the error's text. */
+async function askHelper(name: string, registry: string): Promise<AuthConfigObject | null> {
+  const program = `docker-credential-${name}`;
+  const { error, stdout } = await new Promise<{ error: Error | null; stdout: string }>((resolve) => {
+    const child = execFile(program, ['get'], { timeout: HELPER_MS }, (failure, printed) => {
+      resolve({ error: failure, stdout: printed });
+    });
+    // A helper that isn't there or doesn't read is told by its end.
+    child.stdin?.on('error', () => undefined).end(registry);
+  });
+  if (error !== null) {
+    if (NOT_FOUND.test(stdout)) return null;
+    throw new Error(`${program} gave no credentials for ${registry}: ${stdout.trim() || error.message}`, {
+      cause: error,
+    });
+  }
+  const { Username: username, Secret: secret } = secretSchema.parse(JSON.parse(stdout));
+  if (username === TOKEN_NAME) return { identitytoken: secret, serveraddress: registry };
+  return { username, password: secret, serveraddress: registry };
+}
