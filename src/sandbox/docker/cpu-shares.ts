@@ -8,6 +8,8 @@ import { groupsV2, groupV1 } from './host-counters.ts';
 const LOOK_MS = 500;
 /** Of processor time: more is no short call. */
 const SHORT_US = 300_000;
+/** A sandbox in which nothing happens is looked at with every so many looks: of a thousand most are such. */
+const QUIET_LOOKS = 8;
 /** A call and its extension are shorter than this. */
 const REMEMBERED_MS = 15 * 60_000;
 
@@ -35,6 +37,8 @@ interface Watched {
   usedUs: number;
   begun: boolean;
   low: boolean;
+  /** Has used nothing between the last two looks. */
+  quiet: boolean;
 }
 
 /**
@@ -51,6 +55,7 @@ export class CpuShares implements Disposable {
   /** What all sandboxes together have used since this began, by look. */
   readonly #totals: { readonly atMs: number; readonly usedUs: number }[] = [];
   #totalUs = 0;
+  #looks = 0;
 
   constructor(parts: { clock: Clock; log: Log; sandboxes: () => Iterable<string> }) {
     this.#clock = parts.clock;
@@ -99,12 +104,13 @@ export class CpuShares implements Disposable {
   }
 
   async #look(): Promise<void> {
+    this.#looks += 1;
     const live = new Set(this.#sandboxes());
     for (const id of this.#watched.keys()) if (!live.has(id)) this.#watched.delete(id);
     for (const id of live) {
       const known = this.#watched.get(id);
-      if (known !== undefined) await this.#judge(id, known);
-      else await this.#find(id);
+      if (known === undefined) await this.#find(id);
+      else if (known.begun || !known.quiet || this.#looks % QUIET_LOOKS === 0) await this.#judge(id, known);
     }
     const atMs = this.#clock.monotonic();
     if (this.#watched.size > 0) this.#totals.push({ atMs, usedUs: this.#totalUs });
@@ -115,7 +121,7 @@ export class CpuShares implements Disposable {
     for (const place of places(id)) {
       const usedUs = await usedOf(place);
       if (usedUs === null) continue;
-      this.#watched.set(id, { place, beforeUs: usedUs, usedUs, begun: false, low: false });
+      this.#watched.set(id, { place, beforeUs: usedUs, usedUs, begun: false, low: false, quiet: false });
       return;
     }
   }
@@ -127,6 +133,7 @@ export class CpuShares implements Disposable {
       return;
     }
     this.#totalUs += usedUs - watched.usedUs;
+    watched.quiet = usedUs === watched.usedUs && !watched.begun;
     watched.usedUs = usedUs;
     if (watched.begun) Object.assign(watched, { beforeUs: usedUs, begun: false });
     if (watched.low || usedUs - watched.beforeUs < SHORT_US) return;
