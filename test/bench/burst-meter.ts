@@ -107,6 +107,6 @@ export async function removeAll(label: string): Promise<number> {
   const { stdout } = await docker('docker', ['ps', '-aq', '--filter', `label=${label}`], { timeout: 60_000 });
   const ids = stdout.split('\n').filter((id) => id !== '');
   for (let from = 0; from < ids.length; from += 100)
-    await docker('docker', ['rm', '-f', ...ids.slice(from, from + 100)], { timeout: 300_000 });
+    await docker('docker', ['rm', '-fv', ...ids.slice(from, from + 100)], { timeout: 300_000 });
   return ids.length;
 }

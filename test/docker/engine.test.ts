@@ -91,6 +91,18 @@ test.each(IMAGES)('%s: a shell as the policy user, without network or capabiliti
   expect(made.sandbox.offers.shell).not.toBeNull();
 });
 
+test('the volume of a sandbox that somebody else removed is removed at the next start', async () => {
+  const volumes = async () =>
+    (await docker('volume', 'ls', '-q', '--filter', `label=faultline.controller=${controllerId}`)).stdout;
+  const { handle } = await engine.start(specOf('faultline/busybox'), soon());
+  await docker('rm', '-f', handle.id);
+  expect(await volumes()).toMatch(/^[0-9a-f]{64}\n$/);
+  const next = await connect();
+  expect(await volumes()).toBe('');
+  await next[Symbol.asyncDispose]();
+  await engine.remove(handle, soon());
+});
+
 test('an image with nothing in it starts, and says that it has no shell', async () => {
   await using made = await start(specOf('faultline/empty'));
   expect(made.sandbox.offers).toEqual({ shell: null, python: null });

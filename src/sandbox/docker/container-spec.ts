@@ -161,7 +161,7 @@ function hostConfig(
     Init: false,
     AutoRemove: false,
     RestartPolicy: { Name: 'no' },
-    Mounts: [agentMount(context.agentLayers), ...doorMount(context)],
+    Mounts: [agentMount(context), ...doorMount(context)],
   };
 }
 
@@ -185,14 +185,15 @@ function filesInMemory(policy: Policy, context: ContainerContext): { Tmpfs?: Rec
  * The agent's files under inodes of this sandbox's own: a read-only overlay, mounted by the engine as a volume without
  * a name, which goes with the container. On one mount for all, two sandboxes could talk by locks and inotify.
  */
-function agentMount(layers: readonly string[]) {
-  const options = { type: 'overlay', device: 'overlay', o: `ro,lowerdir=${layers.join(':')}` };
+function agentMount({ agentLayers, controllerId }: ContainerContext) {
+  const options = { type: 'overlay', device: 'overlay', o: `ro,lowerdir=${agentLayers.join(':')}` };
+  const labels = { [LABELS.controller]: controllerId };
   return {
     Type: 'volume' as const,
     Source: '',
     Target: AGENT_FOLDER,
     // An image's own folder of that name must not end up in it.
-    VolumeOptions: { NoCopy: true, Labels: {}, DriverConfig: { Name: 'local', Options: options } },
+    VolumeOptions: { NoCopy: true, Labels: labels, DriverConfig: { Name: 'local', Options: options } },
   };
 }
 

@@ -3,6 +3,7 @@ import type { ContainerCreateOptions } from 'dockerode';
 import type { Deadline } from '../../kernel/deadline.ts';
 import type { Attach } from '../link-contract.ts';
 import type { DockerConnection } from './docker-connection.ts';
+import { LABELS } from './container-spec.ts';
 import { isGone } from './docker-errors.ts';
 
 export interface StartedContainer {
@@ -51,5 +52,20 @@ export async function removeContainer(connection: DockerConnection, container: s
     await connection.docker.getContainer(container).remove({ force: true, v: true });
   } catch (error) {
     if (!isGone(error)) throw error;
+  }
+}
+
+/** Of containers that somebody else removed without them. The engine's own prune spares volumes that have options. */
+export async function removeOrphanedVolumes(
+  connection: DockerConnection,
+  controllerId: string,
+  deadline: Deadline,
+): Promise<void> {
+  const filters = { label: [`${LABELS.controller}=${controllerId}`], dangling: ['true'] };
+  const listing = connection.docker.listVolumes({ filters });
+  const { Volumes: volumes } = await connection.ask('list', deadline, listing);
+  for (const { Name: name } of volumes) {
+    const removal: Promise<unknown> = connection.docker.getVolume(name).remove();
+    await connection.ask('remove', deadline, removal);
   }
 }

@@ -15,7 +15,7 @@ import type {
   SandboxSpec,
 } from '../sandbox.ts';
 import { AgentVolume, BUILT_AGENT } from './agent-volume.ts';
-import { removeContainer, startContainer } from './container-start.ts';
+import { removeContainer, removeOrphanedVolumes, startContainer } from './container-start.ts';
 import { CpuShares } from './cpu-shares.ts';
 import { containerOptions, LABELS, type ContainerContext } from './container-spec.ts';
 import { holdsDiskQuota } from './disk-quota.ts';
@@ -93,6 +93,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
       await engine.#findRuntime(deadline);
       await engine.#findDiskQuota(deadline);
       await engine.#doors.tidy(deadline, options.controllerId);
+      await removeOrphanedVolumes(connection, options.controllerId, deadline);
     } catch (error) {
       await engine[Symbol.asyncDispose]();
       throw error;

@@ -131,7 +131,7 @@ export class World implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const server of this.#servers) await server.stop();
     const left = await this.containers();
-    if (left.length > 0) await this.#docker('rm', '-f', ...left);
+    if (left.length > 0) await this.#docker('rm', '-fv', ...left);
     rmSync(this.folder, { recursive: true, force: true });
   }
 
