@@ -122,6 +122,26 @@ test('by keyboard: what is shown is narrowed down by task, step and image, in ev
   expect(visit.complaints).toEqual([]);
 });
 
+test('what is seen has a link: filters stand in the address, and clearing takes them out', async () => {
+  await using visit = await Visit.begin({ viewport: LAPTOP });
+  const { page } = visit;
+  await page.goto(`${server.url}/#/report?since=&step=7`);
+  await visit.enter(TOKEN);
+  await page.getByRole('heading', { name: 'Top causes' }).waitFor();
+  const step = page.locator('input[name=step]');
+  expect([await page.locator('select[name=since]').inputValue(), await step.inputValue()]).toEqual(['', '7']);
+  await step.fill('8');
+  await step.press('Enter');
+  await expect.poll(() => new URL(page.url()).hash).toBe('#/report?since=&step=8');
+  await page.getByRole('link', { name: 'Risk' }).click();
+  await expect.poll(() => new URL(page.url()).hash).toBe('#/risk?since=&step=8');
+  await page.reload();
+  await expect.poll(() => step.inputValue()).toBe('8');
+  await page.getByRole('button', { name: 'Clear' }).click();
+  await expect.poll(() => new URL(page.url()).hash).toBe('#/risk');
+  expect(visit.complaints).toEqual([]);
+});
+
 test('the list of rollouts is narrowed down too', async () => {
   await using visit = await Visit.begin({ viewport: LAPTOP });
   const { page } = visit;

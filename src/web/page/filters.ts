@@ -23,15 +23,21 @@ export interface Field {
 
 type Control = HTMLInputElement | HTMLSelectElement;
 
-/** Controls for the fields, kept in `filter`. `changed` is told of each change, and of Enter. */
+/**
+ * Controls for the fields, kept in `filter` and in the address, so that what is seen has a link. `changed` is told of
+ * each change, and of Enter.
+ */
 export function filterForm<Name extends string>(
   fields: readonly (Field & { readonly name: Name })[],
   filter: Record<Name, string>,
   changed: () => void,
 ): HTMLElement {
+  readAddress(fields, filter);
+  writeAddress(fields, filter);
   const controls = fields.map((field) => ({ field, control: controlOf(field, filter[field.name]) }));
   const apply = (): void => {
     for (const { field, control } of controls) filter[field.name] = control.value.trim();
+    writeAddress(fields, filter);
     changed();
   };
   const clear = el('button', { type: 'button' }, 'Clear');
@@ -49,6 +55,27 @@ export function filterForm<Name extends string>(
   });
   form.append(...suggestions(fields));
   return form;
+}
+
+/** After a `?`, whatever is not as clearing leaves it. An address without one says nothing: what was asked before stays. */
+function readAddress<Name extends string>(
+  fields: readonly (Field & { readonly name: Name })[],
+  filter: Record<Name, string>,
+): void {
+  const [, query] = location.hash.split('?');
+  if (query === undefined) return;
+  const asked = new URLSearchParams(query);
+  for (const { name, cleared = '' } of fields) filter[name] = asked.get(name) ?? cleared;
+}
+
+function writeAddress<Name extends string>(
+  fields: readonly (Field & { readonly name: Name })[],
+  filter: Record<Name, string>,
+): void {
+  const [path = ''] = location.hash.split('?');
+  const narrowed = fields.filter(({ name, cleared = '' }) => filter[name] !== cleared);
+  const query = new URLSearchParams(narrowed.map(({ name }) => [name, filter[name]])).toString();
+  history.replaceState(null, '', query === '' ? path : `${path}?${query}`);
 }
 
 function controlOf({ name, choices, suggest, type, placeholder }: Field, value: string): Control {

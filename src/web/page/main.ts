@@ -26,10 +26,11 @@ const tabs = byId('tabs');
 const search = byId('search').querySelector('input');
 let leave: () => void = () => undefined;
 
-/** The part of the address after `#/` says what is shown, so that every view has a link. */
+/** The part of the address after `#/` says what is shown, so that every view has a link; after `?` come its filters. */
 function show(): void {
   leave();
-  const [path = '', id] = location.hash.replace(/^#\/?/, '').split('/');
+  const [place = ''] = location.hash.replace(/^#\/?/, '').split('?');
+  const [path = '', id] = place.split('/');
   const tab = TABS.find((one) => one.path === path);
   const view: View =
     path === 'rollout' && id !== undefined
