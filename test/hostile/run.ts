@@ -25,9 +25,10 @@ const options = new Command()
   .parse()
   .opts<Options>();
 
-const grounds: Ground[] = options.policy.flatMap((policy) =>
-  options.runtime.map((runtime) => ({ policy, runtime: policy === 'gvisor' ? 'runsc' : runtime })),
-);
+const grounds: Ground[] = options.policy.flatMap((policy) => {
+  const runtimes = policy === 'gvisor' ? ['runsc'] : options.runtime;
+  return runtimes.map((runtime) => ({ policy, runtime }));
+});
 
 await using arena = await Arena.open(grounds, cases);
 for (const ground of grounds) await stillWell(arena, ground);
