@@ -34,8 +34,8 @@ const stepSchema = z.discriminatedUnion('do', [
   step('open', {}),
   /** Everybody's main call is sent. `running`: waits until each has its intent in the journal. */
   step('send', { until: z.enum(['running', 'sent']).default('running') }),
-  /** Everybody's main call has its answer. */
-  step('answers', {}),
+  /** The main calls have their answers. */
+  step('answers', { of: z.enum(['all', 'victims']).default('all') }),
   step('wait', { for: duration }),
   /** Rules for the proxy, beside those that are in force. */
   step('proxy', { rules: z.array(ruleSchema).min(1) }),

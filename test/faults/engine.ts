@@ -21,7 +21,7 @@ const SET_UP = join(import.meta.dirname, '../../docker/setup/engine');
 const HANGING_RUNTIME = join(import.meta.dirname, 'hanging-runtime');
 const POLL_MS = 50;
 const END_MS = 20_000;
-const MOST_TRIES = 3;
+const START_MS = 200_000;
 const DISK_BYTES = 4 * 2 ** 30;
 
 export type EngineProcess = 'dockerd' | 'containerd';
@@ -89,20 +89,9 @@ export class PrivateEngine implements AsyncDisposable {
     rmSync(archive);
   }
 
-  /**
-   * Starts the daemon, also again after its end, and resolves when it answers. One that gives up is started again, as
-   * an init system does: after a kill, dockerd may wait 15 s in vain for its own containerd.
-   */
+  /** Starts the daemon, also again after its end, and resolves when it answers. */
   async start(): Promise<void> {
-    const environment = { ...process.env, FAULTLINE_ENGINE_ROOT: this.folder };
-    for (let tries = 1; ; tries += 1) {
-      try {
-        await run(SET_UP, { env: environment, timeout: 90_000 });
-        return;
-      } catch (error) {
-        if (tries === MOST_TRIES) throw error;
-      }
-    }
+    await run(SET_UP, { env: { ...process.env, FAULTLINE_ENGINE_ROOT: this.folder }, timeout: START_MS });
   }
 
   /** Null where it doesn't run. */
@@ -120,8 +109,6 @@ export class PrivateEngine implements AsyncDisposable {
     process.kill(pid, signal);
     if (signal !== 'SIGKILL' && signal !== 'SIGTERM') return;
     await endOf(pid);
-    // Left by a kill, and fatal to the next start if another process has got the number meanwhile.
-    rmSync(join(this.folder, PID_FILES[name]), { force: true });
   }
 
   async docker(...args: string[]): Promise<string> {

@@ -28,8 +28,9 @@ const plays: { readonly [Verb in Step['do']]: Play<Verb> } = {
     if (when === 'running') await running(stage);
   },
 
-  async answers({ sent }) {
-    await Promise.all(sent.values());
+  async answers({ sent, members, victims }, { of }) {
+    const awaited = of === 'all' ? members : victims;
+    await Promise.all(awaited.flatMap((member) => sent.get(member) ?? []));
   },
 
   async wait(_stage, { for: ms }) {
