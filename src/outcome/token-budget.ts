@@ -96,7 +96,7 @@ export class TokenBudget implements AsyncDisposable {
   }
 
   #start(): Worker {
-    const worker = new Worker(this.#program);
+    const worker = new Worker(this.#program, { resourceLimits: { maxYoungGenerationSizeMb: 4 } });
     worker.on('message', (fitted: Fitted) => {
       this.#finish(fitted);
     });
