@@ -168,6 +168,7 @@ struct call {
   struct cpu_time main_before;
   int64_t interrupt_until, kill_at, kill_until;
   int64_t kill_pause;
+  int clear_passes; /* of the kill, one after the other, that found nobody alive */
   enum kill_reason reason;
   enum kill_reach reach;
   enum fate fate;

@@ -76,6 +76,15 @@ static void send_started(const struct call *call) {
 
 static bool ended(const struct call *call) { return call->done || call->child->ended; }
 
+/* One pass over /proc can miss a process that was forked during it, so two must find nobody; and where all is to end, the
+ * kernel has the last word: a supervisor stays as long as anything is left below it. */
+static bool all_dead(struct call *call, int alive, bool spare) {
+  call->clear_passes = alive ? 0 : call->clear_passes + 1;
+  if (!ended(call)) return false;
+  if (call->child->direct) return alive == 0;
+  return call->clear_passes >= 2 && (spare || call->child->supervisor == 0);
+}
+
 static void kill_step(struct call *call) {
   int64_t now = now_ms();
   bool spare = call->done && !call->child->ended;
@@ -83,7 +92,7 @@ static void kill_step(struct call *call) {
   int alive = call->child->direct ? !call->child->ended && kill(call->child->main, SIGKILL) == 0
                                   : tree_kill(call->child, spared, spare ? call->own.start_ticks : 0);
   if (alive && call->reach == REACH_NONE) call->reach = REACH_TREE;
-  if (alive == 0 && ended(call)) {
+  if (all_dead(call, alive, spare)) {
     finish(call);
     return;
   }
