@@ -21,7 +21,7 @@ const SET_UP = join(import.meta.dirname, '../../docker/setup/engine');
 const HANGING_RUNTIME = join(import.meta.dirname, 'hanging-runtime');
 const POLL_MS = 50;
 const END_MS = 20_000;
-const START_MS = 200_000;
+const START_MS = 330_000;
 const DISK_BYTES = 4 * 2 ** 30;
 
 export type EngineProcess = 'dockerd' | 'containerd';
