@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import type { EventOf } from '../../src/journal/event.ts';
@@ -11,9 +11,6 @@ interface PolicyFile {
   recovery?: string;
   limits: Record<string, unknown>;
 }
-
-/** A case is shorter than a file of the journal, so that it lies in two at most. */
-const NEWEST_FILES = 2;
 
 /** `auto`: what the server finds at its start. */
 export interface Ground {
@@ -54,16 +51,8 @@ export class Arena implements AsyncDisposable {
 
   /** What the journal says of the endings of a rollout's calls, by call id. */
   finished(rollout: string): Map<string, EventOf<'call_finished'>> {
-    const folder = join(this.world.folder, 'data/journal');
-    const found = new Map<string, EventOf<'call_finished'>>();
-    for (const file of readdirSync(folder).sort().slice(-NEWEST_FILES)) {
-      for (const line of readFileSync(join(folder, file), 'utf8').split('\n')) {
-        if (!line.includes(`"call_finished","rollout":"${rollout}"`)) continue;
-        const event = JSON.parse(line) as EventOf<'call_finished'>;
-        found.set(event.call, event);
-      }
-    }
-    return found;
+    const endings = this.world.events<EventOf<'call_finished'>>('call_finished', rollout);
+    return new Map(endings.map((ending) => [ending.call, ending]));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,18 +1,10 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  appendFileSync,
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { JournalLines } from './journal-lines.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const START_MS = 60_000;
@@ -51,6 +43,7 @@ export async function docker(...args: string[]): Promise<void> {
 export class World implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'faultline-test-'));
   readonly #servers: Server[] = [];
+  readonly #journal = new JournalLines(join(this.folder, 'data/journal'));
   readonly #engine: string | null;
 
   /** @param engine Address of another engine than the machine's. */
@@ -99,11 +92,7 @@ export class World implements AsyncDisposable {
 
   /** A rollout's events of one type in the journal. */
   events<Event>(type: string, rollout: string): Event[] {
-    const folder = join(this.folder, 'data/journal');
-    const lines = readdirSync(folder).flatMap((file) => readFileSync(join(folder, file), 'utf8').split('\n'));
-    return lines
-      .filter((line) => line.includes(`"${type}","rollout":"${rollout}"`))
-      .map((line) => JSON.parse(line) as Event);
+    return this.#journal.of(type, rollout).map((line) => JSON.parse(line) as Event);
   }
 
   /**
