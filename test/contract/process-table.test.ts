@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { AgentProcess, buildAgent, ending, exec, out, python } from './agent-process.ts';
+import { AgentProcess, buildAgent, ending, exec, out, python, shell } from './agent-process.ts';
 
 beforeAll(buildAgent);
 
@@ -51,5 +51,18 @@ describe('a full process table', () => {
       expect(end).toMatchObject({ type: 'exited', killReason: 'timeout' });
       expect(await out(agent, exec('echo', 'again'))).toBe('again\n');
     });
+  });
+});
+
+describe('a limit of time', () => {
+  it('ends a process too that is always another one: it forks, and its parent ends', async () => {
+    await using agent = await AgentProcess.start();
+    const hopper = 'import os\nwhile True:\n  if os.fork(): os._exit(0)';
+    const end = ending(
+      await agent.call(shell(`(setsid python3 -c '${hopper}' &); sleep 9999`), { timeoutMs: 1000 }),
+    );
+    expect(end).toMatchObject({ killReason: 'timeout', waitStatus: 9 });
+    for (let look = 0; look < 5; look += 1)
+      expect(await out(agent, exec('sh', '-c', 'cat /proc/[0-9]*/comm | grep -c python3'))).toBe('0\n');
   });
 });
