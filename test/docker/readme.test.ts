@@ -35,6 +35,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   'faultline sql "<query>"': 'those with a query are run',
   'faultline export <view> <file>': 'those with a view are run',
   'kill -HUP <pid>': 'tasks.test.ts sends the signal',
+  'docker login': 'with a registry of its own in pull.test.ts',
   'kill $(cat /var/run/docker.pid)': "stops the machine's engine",
   'docker/setup/controller': 'minutes: builds the image of the controller',
   'docker/setup/images NAME...': 'minutes: builds images; set-up has run it',
