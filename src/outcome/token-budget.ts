@@ -15,6 +15,8 @@ export interface TokenBudgetOptions {
 const END_BYTES_PER_TOKEN = 8;
 /** Far above what counting takes, since on a busy host the thread's own start has taken 2 s. */
 const DEADLINE_MS = 10_000;
+/** Of the thread's heap. The tokenizer's tables are soon old; a young generation of the usual size held 20 MB of garbage. */
+const YOUNG_MB = 4;
 /** Unbuilt under Node's type stripping, built beside this file's own JavaScript. */
 const PROGRAM = new URL(
   import.meta.url.endsWith('.ts') ? './token-worker.ts' : './token-worker.js',
@@ -96,7 +98,7 @@ export class TokenBudget implements AsyncDisposable {
   }
 
   #start(): Worker {
-    const worker = new Worker(this.#program, { resourceLimits: { maxYoungGenerationSizeMb: 4 } });
+    const worker = new Worker(this.#program, { resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } });
     worker.on('message', (fitted: Fitted) => {
       this.#finish(fitted);
     });

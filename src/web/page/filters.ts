@@ -21,6 +21,7 @@ export interface Field {
   readonly cleared?: string;
 }
 
+type Fields<Name extends string> = readonly (Field & { readonly name: Name })[];
 type Control = HTMLInputElement | HTMLSelectElement;
 
 /**
@@ -28,7 +29,7 @@ type Control = HTMLInputElement | HTMLSelectElement;
  * each change, and of Enter.
  */
 export function filterForm<Name extends string>(
-  fields: readonly (Field & { readonly name: Name })[],
+  fields: Fields<Name>,
   filter: Record<Name, string>,
   changed: () => void,
 ): HTMLElement {
@@ -58,20 +59,14 @@ export function filterForm<Name extends string>(
 }
 
 /** After a `?`, whatever is not as clearing leaves it. An address without one says nothing: what was asked before stays. */
-function readAddress<Name extends string>(
-  fields: readonly (Field & { readonly name: Name })[],
-  filter: Record<Name, string>,
-): void {
+function readAddress<Name extends string>(fields: Fields<Name>, filter: Record<Name, string>): void {
   const [, query] = location.hash.split('?');
   if (query === undefined) return;
   const asked = new URLSearchParams(query);
   for (const { name, cleared = '' } of fields) filter[name] = asked.get(name) ?? cleared;
 }
 
-function writeAddress<Name extends string>(
-  fields: readonly (Field & { readonly name: Name })[],
-  filter: Record<Name, string>,
-): void {
+function writeAddress<Name extends string>(fields: Fields<Name>, filter: Record<Name, string>): void {
   const [path = ''] = location.hash.split('?');
   const narrowed = fields.filter(({ name, cleared = '' }) => filter[name] !== cleared);
   const query = new URLSearchParams(narrowed.map(({ name }) => [name, filter[name]])).toString();
