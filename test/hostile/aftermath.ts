@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Arena, Ground } from './arena.ts';
+import { canaryOn, type Arena, type Ground } from './arena.ts';
 
 const HEALTHY_MS = 1_000;
 const REMOVED_MS = 90_000;
@@ -13,10 +13,7 @@ export async function stillWell(arena: Arena, ground: Ground): Promise<string[]>
   const tookMs = performance.now() - asked;
   if (!health.ok || tookMs > HEALTHY_MS)
     problems.push(`/healthz: ${String(health.status)} after ${tookMs.toFixed(0)} ms`);
-  const canary = `canary-${ground.policy}-${ground.runtime}`;
-  if ((await arena.server.request('GET', `/v1/rollouts/${canary}`)).status === 404)
-    await arena.rollout(canary, ground);
-  const reply = await arena.server.tool('shell', canary, `c${String(Date.now())}`, {
+  const reply = await arena.server.tool('shell', canaryOn(ground), `c${String(Date.now())}`, {
     command: 'echo $((6*7))',
   });
   if (reply.output !== '42\n') problems.push(`the canary says ${JSON.stringify(reply.output)}`);

@@ -40,7 +40,9 @@ export class Arena implements AsyncDisposable {
       }
     }
     writeFileSync(join(policies, 'tasks.yaml'), stringify({ default: 'base', tasks }));
-    return new Arena(world, await world.start());
+    const arena = new Arena(world, await world.start());
+    for (const ground of grounds) await arena.rollout(canaryOn(ground), ground);
+    return arena;
   }
 
   async rollout(id: string, ground: Ground, limits: HostileCase['limits'] = {}): Promise<void> {
@@ -59,6 +61,11 @@ export class Arena implements AsyncDisposable {
     await this.server.stop();
     await this.world[Symbol.asyncDispose]();
   }
+}
+
+/** The rollout whose sandbox must stay well whatever the cases do to theirs. */
+export function canaryOn({ policy, runtime }: Ground): string {
+  return `canary-${policy}-${runtime}`;
 }
 
 function taskName({ policy, runtime }: Ground, limits: HostileCase['limits']): string {
