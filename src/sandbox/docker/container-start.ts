@@ -1,6 +1,8 @@
 import type { Duplex } from 'node:stream';
 import type { ContainerCreateOptions } from 'dockerode';
 import type { Deadline } from '../../kernel/deadline.ts';
+import { errorMessage } from '../../kernel/invariant.ts';
+import type { Log } from '../../kernel/log.ts';
 import type { Attach } from '../link-contract.ts';
 import type { DockerConnection } from './docker-connection.ts';
 import { LABELS } from './container-spec.ts';
@@ -55,10 +57,17 @@ export async function removeContainer(connection: DockerConnection, container: s
   }
 }
 
-/** Of containers that somebody else removed without them. The engine's own prune spares volumes that have options. */
+/**
+ * Of containers that somebody else removed without them. The engine's own prune spares volumes that have options.
+ * A start that an earlier server asked for may still take one between the list and its removal: such a volume isn't
+ * an orphan, and one that stays for another reason is the next start's. So neither prevents this one.
+ *
+ * @throws SandboxFault where the engine can't list them.
+ */
 export async function removeOrphanedVolumes(
   connection: DockerConnection,
   controllerId: string,
+  log: Log,
   deadline: Deadline,
 ): Promise<void> {
   const filters = { label: [`${LABELS.controller}=${controllerId}`], dangling: ['true'] };
@@ -66,6 +75,10 @@ export async function removeOrphanedVolumes(
   const { Volumes: volumes } = await connection.ask('list', deadline, listing);
   for (const { Name: name } of volumes) {
     const removal: Promise<unknown> = connection.docker.getVolume(name).remove();
-    await connection.ask('remove', deadline, removal);
+    try {
+      await connection.ask('remove', deadline, removal);
+    } catch (error) {
+      log.warn({ volume: name, error: errorMessage(error) }, 'a volume without a container stays');
+    }
   }
 }

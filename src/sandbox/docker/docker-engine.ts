@@ -93,7 +93,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
       await engine.#findRuntime(deadline);
       await engine.#findDiskQuota(deadline);
       await engine.#doors.tidy(deadline, options.controllerId);
-      await removeOrphanedVolumes(connection, options.controllerId, deadline);
+      await removeOrphanedVolumes(connection, options.controllerId, options.log, deadline);
     } catch (error) {
       await engine[Symbol.asyncDispose]();
       throw error;
