@@ -84,12 +84,15 @@ export class WarmPool implements SandboxSupply {
   }
 
   async take(request: SandboxRequest): Promise<Sandbox> {
-    const pool = this.#filler.classOf(request.spec);
+    const { ownUser, ...spec } = request.spec;
+    const pool = this.#filler.classOf(spec);
     pool.asked(this.#parts.clock.monotonic());
-    const warm = await this.#takeWarm(pool);
+    // Warm sandboxes have users of their own already.
+    const poolable = ownUser === undefined;
+    const warm = poolable ? await this.#takeWarm(pool) : null;
     if (warm !== null) return warm;
-    this.#makeRoom(pool);
-    const sandbox = await this.#startOrRefill(pool, request);
+    this.#makeRoom(poolable ? pool : null);
+    const sandbox = await (poolable ? this.#startOrRefill(pool, request) : this.#parts.starts.take(request));
     pool.coldTaken += 1;
     return sandbox;
   }
@@ -139,10 +142,10 @@ export class WarmPool implements SandboxSupply {
     }
   }
 
-  /** A rollout goes before warm sandboxes of another class where the host is full. */
-  #makeRoom(wanted: PoolClass): void {
+  /** A rollout goes before warm sandboxes that it can't use where the host is full. */
+  #makeRoom(usable: PoolClass | null): void {
     if (!this.#parts.live.full) return;
-    const other = [...this.#filler.classes()].find((pool) => pool !== wanted && pool.ready > 0);
+    const other = [...this.#filler.classes()].find((pool) => pool !== usable && pool.ready > 0);
     if (other !== undefined) this.#filler.drop(other, 1);
   }
 

@@ -15,6 +15,8 @@ export interface SandboxHandle {
   /** Secret-free name of this one sandbox, also on its labels. */
   readonly instance: string | null;
   readonly poolClass: string;
+  /** User and group of the model's commands, where the policy gives each sandbox its own. */
+  readonly ownUser?: number;
 }
 
 /** Length and SHA-256 (hex) of a call's whole output streams, dropped bytes included; counted by the agent. */

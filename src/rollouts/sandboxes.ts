@@ -94,9 +94,10 @@ export class Sandboxes {
   async #take(rollout: Rollout, deadline: Deadline): Promise<Sandbox> {
     const leaving = new AbortController();
     this.#leaving.set(rollout, leaving);
+    const { ownUser } = rollout.handle ?? {};
     try {
       return await this.#supply.take({
-        spec: specOf(rollout.task),
+        spec: { ...specOf(rollout.task), ...(ownUser !== undefined && { ownUser }) },
         job: rollout.job,
         rollout: rollout.id,
         deadline,

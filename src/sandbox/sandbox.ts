@@ -9,6 +9,8 @@ export interface SandboxSpec {
   readonly policy: Policy;
   /** For labels, metrics and the pool: which kind of sandbox this is. Derived from image and policy. */
   readonly poolClass: string;
+  /** For policies whose user is `own`: the one of a sandbox that this one repeats. Absent: one that nobody else has. */
+  readonly ownUser?: number;
 }
 
 /** Enough to find a sandbox again after a restart of the controller. Journaled; holds no secret. */
@@ -19,6 +21,8 @@ export interface SandboxHandle {
   /** The agent's instance; a different one behind the same id knows nothing of earlier calls. Null until ready. */
   readonly instance: string | null;
   readonly poolClass: string;
+  /** User and group of the model's commands, where the policy says `own`: outputs show it. */
+  readonly ownUser?: number;
 }
 
 /** How a call ended, and what else is known of that time. */

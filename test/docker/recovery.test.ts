@@ -56,6 +56,21 @@ it('a sandbox lost between calls is rebuilt by the next one, also after a restar
   expect(await second.verdict('r')).toMatchObject({ verdict: 'valid', recovered: 'replay' });
 });
 
+it('a sandbox with a user of its own is rebuilt as the same user, though warm ones of others wait', async () => {
+  await using world = new World();
+  const server = await world.start();
+  const item = { item: { policy: 'strict' } };
+  const who = await server.tool('shell', 'r', '1', { command: 'id -u; id -g' }, item);
+  expect(who.output).toMatch(/^(\d{7,10}\n)\1$/);
+  const prewarm = { task: 'strict', count: 2 };
+  const warm = async () => (await server.request('POST', '/v1/prewarm', prewarm)).json();
+  await expect.poll(warm, { timeout: 30_000 }).toMatchObject({ ready: 2 });
+  await docker('kill', String(world.claims('r')[0]));
+  const again = await server.tool('shell', 'r', '2', { command: 'id -u; id -g' });
+  expect(again).toMatchObject({ status: 200, output: who.output });
+  expect(await server.verdict('r')).toMatchObject({ verdict: 'valid', recovered: 'replay' });
+});
+
 it('meanwhile it counts as alive for SWE-ReX, whose next command rebuilds it', async () => {
   await using world = new World();
   const server = await world.start();

@@ -117,9 +117,12 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     let door: NamedDoor | null = null;
     try {
       door = await this.#doors.forNew(container, spec);
-      const options = { name: container, ...containerOptions(spec, this.#context(spec, runtime, door)) };
+      const context = this.#context(spec, runtime, door);
+      const options = { name: container, ...containerOptions(spec, context) };
       const { id, attach } = await startContainer(this.#connection, options, requests, deadline);
-      const handle: SandboxHandle = { engine: this.name, id, instance: null, poolClass: spec.poolClass };
+      const { poolClass, policy } = spec;
+      const own = policy.user === 'own' && { ownUser: context.ownUser };
+      const handle: SandboxHandle = { engine: this.name, id, instance: null, poolClass, ...own };
       client = await this.#open(handle, attach, deadline);
       await checkReadiness(client, deadline);
       return this.#remember(client, door);
@@ -142,13 +145,12 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     const { seccomp: name } = spec.policy;
     const seccomp = name === 'engine' ? null : seccompProfiles?.get(name);
     if (seccomp === undefined) throw new Error(`seccomp profile "${name}" was not loaded`);
-    const ownUser = randomInt(OWN_USERS.first, OWN_USERS.end);
     return {
       controllerId,
       agentLayers: this.#volume.layers,
       runtime,
       seccomp,
-      ownUser,
+      ownUser: spec.ownUser ?? randomInt(OWN_USERS.first, OWN_USERS.end),
       diskQuota: this.#diskQuota,
       door: door && { folder: door.door.folder, key: door.key },
     };

@@ -31,6 +31,7 @@ tasks:
         command: ["grep", "-c", "{word}", "/srv/state"]
   short: { image: base, policy: short }
   small: { image: base, policy: small }
+  strict: { image: base, policy: strict, when: [{ pointer: /policy, equals: strict }] }
   lasting: { image: base, policy: lasting, when: [{ pointer: /recovery, equals: none }] }
 `;
 

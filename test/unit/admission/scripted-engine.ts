@@ -30,7 +30,7 @@ export function specNamed(name: string, pool?: { min: number; max: number }): Sa
 
 export class ScriptedSandbox {
   readonly handle: SandboxHandle;
-  readonly poolClass: string;
+  readonly spec: SandboxSpec;
   readonly offers = { shell: '/bin/sh', python: null };
   lastCall = 2;
   detached = false;
@@ -39,9 +39,9 @@ export class ScriptedSandbox {
   readonly #lost = Promise.withResolvers<SandboxFault>();
   readonly #fault: SandboxFault;
 
-  constructor(id: string, poolClass: string, fault: SandboxFault) {
-    this.handle = { engine: 'scripted', id, instance: null, poolClass };
-    this.poolClass = poolClass;
+  constructor(id: string, spec: SandboxSpec, fault: SandboxFault) {
+    this.handle = { engine: 'scripted', id, instance: null, poolClass: spec.poolClass };
+    this.spec = spec;
     this.#fault = fault;
   }
 
@@ -106,11 +106,7 @@ export class ScriptedEngine {
     await new Promise<void>((resolve) => this.clock.alarm(this.startMs, resolve));
     this.inFlight -= 1;
     if (fault !== null) throw fault;
-    const sandbox = new ScriptedSandbox(
-      `sandbox-${String(this.made.length + 1)}`,
-      spec.poolClass,
-      this.#fault,
-    );
+    const sandbox = new ScriptedSandbox(`sandbox-${String(this.made.length + 1)}`, spec, this.#fault);
     this.made.push(sandbox);
     return sandbox as unknown as Sandbox;
   }

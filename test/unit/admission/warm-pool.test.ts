@@ -120,6 +120,17 @@ describe('the warm pool', () => {
     expect([engine.live, engine.removed.length]).toEqual([10, 1]);
   });
 
+  it('starts a sandbox that must be a certain user, and makes room for it among its own class too', async () => {
+    const { engine, take, clock, pool } = await filled(10, { cap: 10 });
+    const taken = take({ spec: { ...spec, ownUser: 4711 } });
+    await clock.advance(1_000);
+    expect(scripted(await taken).spec.ownUser).toBe(4711);
+    expect(engine.removed).toHaveLength(1);
+    pool.prewarm(spec, 10);
+    await clock.advance(5_000);
+    expect(engine.made.filter((sandbox) => sandbox.spec.ownUser !== undefined)).toHaveLength(1);
+  });
+
   it('leaves nothing behind when it closes, refills under way included', async () => {
     const { engine, clock, pool, starts, removals } = scene(lost);
     pool.open([]);
