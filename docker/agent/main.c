@@ -151,6 +151,22 @@ static void open_events(void) {
   epoll_ctl(epoll_fd, EPOLL_CTL_ADD, 0, &event);
 }
 
+/* As in linux/sched/types.h, which musl does not bring along. */
+struct sched_attributes {
+  uint32_t size, policy;
+  uint64_t flags;
+  int32_t nice;
+  uint32_t priority;
+  uint64_t runtime_ns, deadline_ns, period_ns;
+};
+
+/* The shortest turns of the processor that the kernel gives, for all commands too: README.md, "Short turns". What can't
+   be had (before Linux 6.12, in gVisor) is done without. */
+static void take_short_turns(void) {
+  struct sched_attributes wanted = {.size = sizeof wanted, .runtime_ns = 100000};
+  syscall(SYS_sched_setattr, 0, &wanted, 0);
+}
+
 static bool parse_user(const char *text) {
   char *end;
   settings.uid = (uid_t)strtoul(text, &end, 10);
@@ -184,6 +200,7 @@ int main(int argc, char **argv) {
   }
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   if (getrandom(settings.instance, INSTANCE_BYTES, 0) != INSTANCE_BYTES) return 71;
+  take_short_turns();
   open_streams();
   open_events();
   spawn_prepare();

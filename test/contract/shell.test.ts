@@ -1,4 +1,4 @@
-import { chownSync, mkdirSync, rmSync } from 'node:fs';
+import { chownSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { AgentProcess, buildAgent, ending, exec, out, python, shell, shown } from './agent-process.ts';
 import { trickyCommands } from './tricky-commands.ts';
@@ -31,6 +31,15 @@ describe('a shell command', () => {
     const end = await agent.call(shell(`cat > f <<'EOF'\n${text}\nEOF\nwc -c < f; foo`));
     expect(shown(end)).toEqual({ out: '300001\n', err: 'bash: line 4: foo: command not found\n', code: 127 });
   });
+
+  it.runIf(/^se\.slice/m.test(readFileSync('/proc/self/sched', 'utf8')))(
+    'has short turns of the processor',
+    async () => {
+      await using agent = await AgentProcess.start();
+      const end = await agent.call(shell("awk '/^se.slice/ { print $3 }' /proc/self/sched"));
+      expect(shown(end)).toEqual({ out: '100000\n', err: '', code: 0 });
+    },
+  );
 
   it('fails to start where the image has no shell, or the model removed it; the probe still works (H02)', async () => {
     await using none = await AgentProcess.start({ environment: { PATH: '/nowhere' } });
