@@ -19,7 +19,10 @@ const configSchema = z.object({
   credsStore: z.string().optional(),
   credHelpers: z.record(z.string(), z.string()).default({}),
 });
-const secretSchema = z.object({ Username: z.string(), Secret: z.string() });
+const secretSchema = z
+  .string()
+  .transform(parsed)
+  .pipe(z.object({ Username: z.string(), Secret: z.string() }));
 
 type Config = z.infer<typeof configSchema>;
 
@@ -64,6 +67,15 @@ function entryOf({ auths }: Config, registry: string): AuthConfigObject | null {
   return { username, password: password.replace(/\0+$/, ''), serveraddress: registry };
 }
 
+/** Undefined where it is no JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The protocol of docker-credential-helpers: the registry on stdin, JSON on stdout, also the error's text. */
 async function askHelper(name: string, registry: string): Promise<AuthConfigObject | null> {
   const program = `docker-credential-${name}`;
@@ -80,7 +92,11 @@ async function askHelper(name: string, registry: string): Promise<AuthConfigObje
       cause: error,
     });
   }
-  const { Username: username, Secret: secret } = secretSchema.parse(JSON.parse(stdout));
+  const { data } = secretSchema.safeParse(stdout);
+  // What it printed instead is not shown: the secret may be in it.
+  if (data === undefined)
+    throw new Error(`${program} printed something else than credentials for ${registry}`);
+  const { Username: username, Secret: secret } = data;
   if (username === TOKEN_NAME) return { identitytoken: secret, serveraddress: registry };
   return { username, password: secret, serveraddress: registry };
 }

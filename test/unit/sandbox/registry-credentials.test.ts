@@ -1,6 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { inspect } from 'node:util';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { registryCredentials, registryOf } from '../../../src/sandbox/docker/registry-credentials.ts';
 
@@ -97,6 +98,19 @@ test('a helper that has none, fails, or is missing', async () => {
     /docker-credential-missing gave no credentials/,
   );
 });
+
+test.each(['user hunter2', '{"Username":"user","Password":"hunter2"}'])(
+  'a helper that prints something else is named, and what it printed is not shown: %s',
+  async (printed) => {
+    configure({ credsStore: 'odd' });
+    helper('odd', `echo '${printed}'`);
+    const failure: unknown = await registryCredentials('a.example/a').catch((error: unknown) => error);
+    expect(inspect(failure)).toContain(
+      'docker-credential-odd printed something else than credentials for a.example',
+    );
+    expect(inspect(failure)).not.toContain('hunter2');
+  },
+);
 
 test.each([
   ['{"auths":', /config\.json can't be read: .*JSON/],
