@@ -23,9 +23,9 @@ interface Place {
 }
 
 const places = (id: string): Place[] => [
-  { used: `${groupV1('cpuacct', id)}/cpuacct.usage`, perUs: 1_000, weight: `${groupV1('cpu', id)}/cpu.shares`, usual: '1024', least: '16' },
+  { used: `${groupV1('cpuacct', id)}/cpuacct.usage`, perUs: 1_000, weight: `${groupV1('cpu', id)}/cpu.shares`, usual: '1024', least: '64' },
   ...groupsV2(id).map((folder) => (
-    { used: `${folder}/cpu.stat`, perUs: 1, weight: `${folder}/cpu.weight`, usual: '100', least: '2' }
+    { used: `${folder}/cpu.stat`, perUs: 1, weight: `${folder}/cpu.weight`, usual: '100', least: '6' }
   )),
 ]; // prettier-ignore
 
@@ -42,7 +42,7 @@ interface Watched {
 }
 
 /**
- * Short calls before long ones: a sandbox that has used much since its last call began has a sixtieth of the usual
+ * Short calls before long ones: a sandbox that has used much since its last call began has a sixteenth of the usual
  * weight until the next begins. So a short call beside endless loops waits for none of them, and among themselves these
  * share as before. Only on this host, and where its control groups are ours to write.
  */
