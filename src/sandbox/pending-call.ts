@@ -1,4 +1,5 @@
 import type { Clock } from '../kernel/clock.ts';
+import type { Executed } from '../outcome/evidence.ts';
 import {
   longestMs,
   type CallLimits,
@@ -8,7 +9,7 @@ import {
   type StartFailure,
   type Work,
 } from '../protocol/messages.ts';
-import { SandboxFault, type Executed } from './sandbox.ts';
+import { SandboxFault } from './sandbox.ts';
 
 /** An agent says at once that it has started a command; so long may a slow engine keep that from us. */
 const STARTED_WITHIN_MS = 45_000;

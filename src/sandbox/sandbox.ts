@@ -1,5 +1,5 @@
 import type { Deadline } from '../kernel/deadline.ts';
-import type { EgressReading } from '../outcome/evidence.ts';
+import type { EgressReading, Executed, FaultCode } from '../outcome/evidence.ts';
 import type { CallLimits, CallNumber, Counters, Ending, StartFailure, Work } from '../protocol/messages.ts';
 import type { Image, Policy } from '../policy/schema.ts';
 
@@ -139,29 +139,14 @@ export interface EngineInfo {
   readonly cgroupVersion: number;
 }
 
-export type SandboxFaultCode =
-  | 'image_missing'
-  | 'image_broken'
-  | 'engine_down'
-  | 'engine_error'
-  | 'start_timeout'
-  | 'agent_silent'
-  | 'lost';
-
-/** Whether the call's command ran before the fault. */
-export type Executed = 'no' | 'yes' | 'unknown';
-
 /** The one class thrown below the conductor. Caught in one place, `tools/call.ts` (and by the start retry). */
 export class SandboxFault extends Error {
   override readonly name = 'SandboxFault';
-  readonly code: SandboxFaultCode;
+  readonly code: FaultCode;
+  /** Whether the call's command ran before the fault. */
   readonly executed: Executed;
 
-  constructor(
-    code: SandboxFaultCode,
-    message: string,
-    options: { cause?: unknown; executed?: Executed } = {},
-  ) {
+  constructor(code: FaultCode, message: string, options: { cause?: unknown; executed?: Executed } = {}) {
     super(message, { cause: options.cause });
     this.code = code;
     this.executed = options.executed ?? 'no';

@@ -1,18 +1,15 @@
-import { execFile } from 'node:child_process';
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { Deadline } from '../../src/kernel/deadline.ts';
 import { DockerEngine } from '../../src/sandbox/docker/docker-engine.ts';
 import { probeSpec } from '../../src/sandbox/docker/probe-spec.ts';
+import { docker } from './support/docker.ts';
 
 const LOG = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const soon = () => Deadline.after(systemClock, 'sandbox_start', 60_000);
-const docker = async (...args: string[]) =>
-  (await promisify(execFile)('docker', args, { timeout: 20_000 })).stdout;
 
 test('a volume that somebody pruned is filled again for the next start', async () => {
   const controllerId = `agent-volume-${String(process.pid)}`;

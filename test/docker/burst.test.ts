@@ -1,10 +1,6 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { docker } from './support/docker.ts';
 import { World, type Server } from './support/server.ts';
-
-const docker = async (...args: string[]): Promise<string> =>
-  (await promisify(execFile)('docker', args, { timeout: 60_000 })).stdout;
 
 interface Pool {
   readonly ready: number;

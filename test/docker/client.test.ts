@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ClientError, Faultline, InfraError, TaskError } from '../../src/client/client.ts';
+import { docker } from './support/docker.ts';
 import { TOKEN, World, type Server } from './support/server.ts';
 
 const run = promisify(execFile);
@@ -94,7 +95,7 @@ describe('the TypeScript client', () => {
   it('tells a rollout that infrastructure took at once, without repeating in vain', async () => {
     const rollout = await faultline.open({ task: 'lasting' });
     await rollout.call('shell', { command: 'true' });
-    await run('docker', ['kill', String(world.claims(rollout.id)[0])], { timeout: 20_000 });
+    await docker('kill', String(world.claims(rollout.id)[0]));
     await expect(rollout.call('shell', { command: 'true' })).rejects.toMatchObject({
       name: 'InfraError',
       code: 'sandbox_killed',

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
+import { docker } from './support/docker.ts';
 
 const doctor = (environment: object = {}) =>
   promisify(execFile)(process.execPath, ['src/cli/faultline.ts', 'doctor', '--json'], {
@@ -19,15 +20,11 @@ it('doctor starts a sandbox on every runtime, and says what bounds their number'
   expect(found.checks.map(({ what }) => what)).toContain('memory');
   expect(found.runtimes.some(({ startMs }) => startMs !== null && startMs > 0)).toBe(true);
   for (const { startMs, problem } of found.runtimes) expect(startMs === null).toBe(problem !== null);
-  const left = await promisify(execFile)('docker', ['ps', '-aq', '--filter', 'name=faultline-doctor'], {
-    timeout: 20_000,
-  });
-  expect(left.stdout).toBe('');
+  expect(await docker('ps', '-aq', '--filter', 'name=faultline-doctor')).toBe('');
 });
 
 it("crun works through set-up's wrapper, whichever hierarchies of control groups there are", async (context) => {
-  const info = ['info', '--format', '{{json .Runtimes.crun}}'];
-  const { stdout: registered } = await promisify(execFile)('docker', info, { timeout: 20_000 });
+  const registered = await docker('info', '--format', '{{json .Runtimes.crun}}');
   if (!registered.includes('crun-hybrid')) context.skip();
   const { runtimes } = JSON.parse((await doctor()).stdout) as {
     runtimes: { runtime: string; problem: string | null }[];

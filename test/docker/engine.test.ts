@@ -1,5 +1,3 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { Deadline } from '../../src/kernel/deadline.ts';
@@ -7,6 +5,7 @@ import type { Ending, StartFailure, Work } from '../../src/protocol/messages.ts'
 import { DockerEngine } from '../../src/sandbox/docker/docker-engine.ts';
 import { probeSpec } from '../../src/sandbox/docker/probe-spec.ts';
 import { FIRST_CALL, SandboxFault, type Sandbox, type SandboxSpec } from '../../src/sandbox/sandbox.ts';
+import { docker } from './support/docker.ts';
 
 const LIMITS = { timeoutMs: 10_000, keepBytes: 65_536, outputBytes: 1 << 20 };
 const LOG = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -22,7 +21,6 @@ const agent =
     : { agent: { agent: `${folder}/agent`, interpreter: `${folder}/interpreter.py` } };
 const connect = () => DockerEngine.connect({ controllerId, clock: systemClock, log: LOG, ...agent });
 const soon = (ms = 60_000) => Deadline.after(systemClock, 'sandbox_start', ms);
-const docker = (...args: string[]) => promisify(execFile)('docker', args, { timeout: 20_000 });
 
 function specOf(reference: string, changes: Partial<SandboxSpec['policy']> = {}): SandboxSpec {
   const spec = probeSpec(reference);
@@ -92,11 +90,11 @@ test.each(IMAGES)('%s: a shell as the policy user, without network or capabiliti
 });
 
 test('the volume of a sandbox that somebody else removed is removed at the next start', async () => {
-  const volumes = async () =>
-    (await docker('volume', 'ls', '-q', '--filter', `label=faultline.controller=${controllerId}`)).stdout;
+  const volumes = () =>
+    docker('volume', 'ls', '-q', '--filter', `label=faultline.controller=${controllerId}`);
   const { handle } = await engine.start(specOf('faultline/busybox'), soon());
   await docker('rm', '-f', handle.id);
-  expect(await volumes()).toMatch(/^[0-9a-f]{64}\n$/);
+  expect(await volumes()).toMatch(/^[0-9a-f]{64}$/);
   const next = await connect();
   expect(await volumes()).toBe('');
   await next[Symbol.asyncDispose]();
@@ -236,21 +234,17 @@ test('an engine that is not there is engine_down', async () => {
 
 test('an image that declares a volume or a health check leaves nothing and runs nothing', async () => {
   const image = `faultline-${controllerId}:volume`;
-  const seed = (await docker('create', 'faultline/busybox')).stdout.trim();
+  const seed = await docker('create', 'faultline/busybox');
   await docker('commit', '-c', 'VOLUME /data', '-c', 'HEALTHCHECK CMD true', seed, image);
   await docker('rm', seed);
   try {
     const sandbox = await engine.start(specOf(image), soon());
-    const { stdout } = await docker(
-      'inspect',
-      '-f',
-      '{{json .Mounts}} {{json .State.Health}}',
-      sandbox.handle.id,
-    );
-    const volume = /"Name":"([0-9a-f]{64})"/.exec(stdout)?.[1] ?? 'none declared';
-    expect(stdout.trim()).toMatch(/ null$/);
+    const format = '{{json .Mounts}} {{json .State.Health}}';
+    const shown = await docker('inspect', '-f', format, sandbox.handle.id);
+    const volume = /"Name":"([0-9a-f]{64})"/.exec(shown)?.[1] ?? 'none declared';
+    expect(shown).toMatch(/ null$/);
     await engine.remove(sandbox.handle, soon());
-    const left = (await docker('volume', 'ls', '-q')).stdout;
+    const left = await docker('volume', 'ls', '-q');
     expect(left).not.toContain(volume);
     expect(left).toMatch(/^faultline-agent-[0-9a-f]{16}$/m);
   } finally {
@@ -260,7 +254,7 @@ test('an image that declares a volume or a health check leaves nothing and runs 
 
 test('an image whose tree cannot hold a sandbox is broken, which is the task’s', async () => {
   const image = `faultline-${controllerId}:broken`;
-  const seed = (await docker('create', 'faultline/busybox')).stdout.trim();
+  const seed = await docker('create', 'faultline/busybox');
   await docker('commit', '-c', 'WORKDIR /bin/busybox', seed, image);
   await docker('rm', seed);
   try {

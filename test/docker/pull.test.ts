@@ -1,17 +1,13 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { docker } from './support/docker.ts';
 import { haveRegistry, MEMBER, Registry } from './support/registry.ts';
 import { World, type Server } from './support/server.ts';
 
 const BURST = 8;
 const DIGEST = `sha256:${'0'.repeat(64)}`;
-
-const docker = async (...args: string[]): Promise<string> =>
-  (await promisify(execFile)('docker', args, { timeout: 60_000 })).stdout.trim();
 
 let registry: Registry;
 let world: World;

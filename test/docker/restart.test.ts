@@ -1,4 +1,5 @@
 import { expect, it, vi } from 'vitest';
+import { docker } from './support/docker.ts';
 import { World } from './support/server.ts';
 
 it('a killed controller finds its containers again and finishes the call it died in, once', async () => {
@@ -43,8 +44,7 @@ it('without recovery, a sandbox that vanished while the controller was down is n
   await first.tool('shell', 'gone', '1', { command: 'true' }, { item: { recovery: 'none' } });
   await first.kill();
   const [container] = await world.containers();
-  const { execFileSync } = await import('node:child_process');
-  execFileSync('docker', ['rm', '-f', String(container)], { timeout: 20_000 });
+  await docker('rm', '-f', String(container));
 
   const second = await world.start();
   expect((await second.tool('shell', 'gone', '2', { command: 'true' })).status).toBe(503);

@@ -1,6 +1,5 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { docker } from './support/docker.ts';
 import { World, type Server } from './support/server.ts';
 
 let world: World;
@@ -237,7 +236,7 @@ describe('infrastructure', () => {
   it("without recovery, a container killed from outside is not the model's doing, and stays so", async () => {
     await server.tool('shell', 'killed', '1', { command: 'true' }, { item: { recovery: 'none' } });
     const [container] = world.claims('killed');
-    await promisify(execFile)('docker', ['kill', String(container)], { timeout: 20_000 });
+    await docker('kill', String(container));
     const reply = await server.tool('shell', 'killed', '2', { command: 'true' });
     expect([reply.status, reply.output]).toEqual([503, null]);
     expect(reply.headers.get('retry-after')).not.toBeNull();

@@ -35,13 +35,17 @@ for (const name of names) {
 }
 for (let round = 1; round <= ROUNDS; round += 1) {
   const quiet = await canary(`quiet-${String(round)}`);
-  const trouble = names.map((name) => call(name, `trouble-${String(round)}`, TROUBLE[name] ?? '', TROUBLE_MS));
+  const trouble = names.map((name) =>
+    call(name, `trouble-${String(round)}`, TROUBLE[name] ?? '', TROUBLE_MS),
+  );
   await pause(1_000);
   const disturbed = await canary(`disturbed-${String(round)}`);
   await Promise.all(trouble);
   const ratio = (at: number) => (percentile(disturbed, at) / percentile(quiet, at)).toFixed(2);
-  console.log(`canary, round ${String(round)}: quiet ${shown(quiet)}; with ${names.join(', ')}: ${shown(disturbed)};`
-    + ` ratio p50 ${ratio(0.5)}, p99 ${ratio(0.99)}`); // prettier-ignore
+  console.log(
+    `canary, round ${String(round)}: quiet ${shown(quiet)}; with ${names.join(', ')}: ${shown(disturbed)};` +
+      ` ratio p50 ${ratio(0.5)}, p99 ${ratio(0.99)}`,
+  );
 }
 console.log(await flood());
 

@@ -1,6 +1,7 @@
 import { DeadlineExceeded, type Deadline } from '../../kernel/deadline.ts';
 import { errorMessage } from '../../kernel/invariant.ts';
-import { SandboxFault, type SandboxFaultCode } from '../sandbox.ts';
+import type { FaultCode } from '../../outcome/evidence.ts';
+import { SandboxFault } from '../sandbox.ts';
 
 /** What was asked of the engine. The same status means another thing on another request. */
 export type Operation =
@@ -67,7 +68,7 @@ export function startFault(error: unknown, deadline: Deadline): SandboxFault {
   return new SandboxFault('engine_error', `not ready: ${fault.message}`, { cause: fault });
 }
 
-function classify(operation: Operation, error: unknown): SandboxFaultCode {
+function classify(operation: Operation, error: unknown): FaultCode {
   if (error instanceof DeadlineExceeded) {
     return error.clockName === 'sandbox_start' ? 'start_timeout' : 'engine_down';
   }
@@ -102,7 +103,7 @@ export function isNotFound(error: unknown): boolean {
   return read(error).statusCode === 404;
 }
 
-function notFound(operation: Operation, message: string): SandboxFaultCode {
+function notFound(operation: Operation, message: string): FaultCode {
   if (operation === 'create') return /no such image/i.test(message) ? 'image_missing' : 'engine_error';
   if (operation === 'attach' || operation === 'inspect') return 'lost';
   return 'engine_error';

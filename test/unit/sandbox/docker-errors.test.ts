@@ -8,7 +8,8 @@ import {
   startFault,
   type Operation,
 } from '../../../src/sandbox/docker/docker-errors.ts';
-import { SandboxFault, type SandboxFaultCode } from '../../../src/sandbox/sandbox.ts';
+import type { FaultCode } from '../../../src/outcome/evidence.ts';
+import { SandboxFault } from '../../../src/sandbox/sandbox.ts';
 
 /** Captured from dockerd 20.10.24 with runc 1.1.5 and crun 1.8.1; dockerode puts its own words before them. */
 const MERGED =
@@ -26,7 +27,7 @@ const api = (statusCode: number, message: string) =>
   });
 const system = (code: string) => Object.assign(new Error(`connect ${code} /var/run/docker.sock`), { code });
 
-const CAPTURED: readonly [SandboxFaultCode, Operation, Error][] = [
+const CAPTURED: readonly [FaultCode, Operation, Error][] = [
   ['image_missing', 'create', api(404, 'No such image: nosuch:1')],
   ['image_missing', 'create', api(400, 'invalid reference format: repository name must be lowercase')],
   ['image_broken', 'create', api(500, 'Cannot mkdir: /wd is not a directory')],
