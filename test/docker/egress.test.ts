@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HTTP_PORT, NAME_SERVER, Outside, writeNetworkedPolicy } from './support/outside.ts';
-import { docker, World, type Server, type ToolReply } from './support/server.ts';
+import { docker } from './support/docker.ts';
+import { World, type Server, type ToolReply } from './support/server.ts';
 
 /** Policies with an egress list, against an outside world of our own on loopback. */
 

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { docker, World, type Server } from './support/server.ts';
+import { docker } from './support/docker.ts';
+import { World, type Server } from './support/server.ts';
 
 /** What only the first sandbox knows, unless everything was done again: files, directory, exports, interpreter, server. */
 async function live(server: Server, rollout: string): Promise<void> {

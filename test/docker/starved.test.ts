@@ -5,7 +5,8 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { docker, World, type Server } from './support/server.ts';
+import { docker } from './support/docker.ts';
+import { World, type Server } from './support/server.ts';
 
 /** Limits on time where somebody outside keeps the sandbox from its time. */
 

@@ -1,9 +1,9 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { docker } from './docker.ts';
 import { JournalLines } from './journal-lines.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -34,11 +34,6 @@ tasks:
   strict: { image: base, policy: strict, when: [{ pointer: /policy, equals: strict }] }
   lasting: { image: base, policy: lasting, when: [{ pointer: /recovery, equals: none }] }
 `;
-
-/** As an operator would, on the machine's engine. */
-export async function docker(...args: string[]): Promise<void> {
-  await promisify(execFile)('docker', args, { timeout: 30_000 });
-}
 
 /** Everything the server reads and writes, in a folder of its own that is removed at the end. */
 export class World implements AsyncDisposable {
@@ -125,9 +120,8 @@ export class World implements AsyncDisposable {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  async #docker(...args: string[]): Promise<string> {
-    const host = this.#engine === null ? [] : ['-H', this.#engine];
-    return (await promisify(execFile)('docker', [...host, ...args], { timeout: 60_000 })).stdout;
+  #docker(...args: string[]): Promise<string> {
+    return docker(...(this.#engine === null ? [] : ['-H', this.#engine]), ...args);
   }
 }
 
