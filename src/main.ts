@@ -3,7 +3,7 @@ import { buildApp } from './app.ts';
 import { readConfig, type Config } from './config.ts';
 import { serverToken, type ServerToken } from './http/token.ts';
 import { ConfigurationError } from './policy/configuration-error.ts';
-import { keepLimits, resume, stop, watchTraining, wire, type Controller } from './wiring.ts';
+import { keepLimits, resume, stop, watchTraining, wire, type Controller } from './wiring/controller.ts';
 
 /** Starts the server and returns once it has stopped. */
 async function main(): Promise<void> {

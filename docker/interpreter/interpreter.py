@@ -1,11 +1,11 @@
 """The resident code interpreter: runs cells one after the other in one namespace that lives on.
 
-Started by the agent (PID 1 of the sandbox) as the model's user. Under descriptor 198 it has one end of a
-SOCK_SEQPACKET pair. A message from the agent is a 16-byte nonce with four descriptors: the code, a file for rich
+Started by sandboxd (PID 1 of the sandbox) as the model's user. Under descriptor 198 it has one end of a
+SOCK_SEQPACKET pair. A message from sandboxd is a 16-byte nonce with four descriptors: the code, a file for rich
 results, and the pipes for standard output and error. Two messages go back, each with the nonce: b"B" when the cell
 begins and b"D" with one byte more (1: it ended in an exception) when it is done.
 
-Everything here runs in the model's own process, so nothing here is trusted by anybody: the agent takes the ending
+Everything here runs in the model's own process, so nothing here is trusted by anybody: sandboxd takes the ending
 of the process from wait(2), and these messages only to know when to stop waiting.
 
 Standard library only, Python 3.8 or later.
@@ -38,7 +38,7 @@ def take_control():
 
 
 def receive(control):
-    """The next cell's nonce and descriptors, or None where the agent is gone."""
+    """The next cell's nonce and descriptors, or None where sandboxd is gone."""
     size = socket.CMSG_SPACE(4 * 4)
     message, ancillary, _, _ = control.recvmsg(64, size)
     if len(message) != NONCE_BYTES:
@@ -85,7 +85,7 @@ class Streams:
             self.open()
 
     def end(self):
-        """Gives the pipes back, so that the agent sees their end. Threads that still print do so to nowhere."""
+        """Gives the pipes back, so that sandboxd sees their end. Threads that still print do so to nowhere."""
         for stream in (sys.stdout, sys.stderr):
             try:
                 stream.flush()

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { unzip, type AsyncUnzipOptions, type Unzipped } from 'fflate';
 import type { z } from 'zod';
 import type { CallId } from '../kernel/ids.ts';
-import { errorCode } from '../kernel/invariant.ts';
+import { errorCode } from '../kernel/errors.ts';
 import type { Rollout } from '../rollouts/rollout.ts';
 import {
   detail, done, foreignVerb, lacksShell, processCode, quoted, shellCode, shellRun, unavailable,

@@ -12,7 +12,7 @@ import { QueueSpeed } from './queue-speed.ts';
 import { RemovalQueue } from './removal-queue.ts';
 import { RetryBudget } from './retry-budget.ts';
 import { StartQueue } from './start-queue.ts';
-import { StartWidth } from './start-width.ts';
+import { ConcurrencyLimit } from './concurrency-limit.ts';
 import { WarmPool } from './warm-pool.ts';
 
 /** The width is found; this only keeps a rule that misreads a remote engine from running away. */
@@ -34,7 +34,7 @@ export interface Admission {
   readonly removals: RemovalQueue;
   readonly pool: WarmPool;
   readonly live: LiveSandboxes;
-  readonly width: StartWidth;
+  readonly width: ConcurrencyLimit;
   readonly breaker: Breaker;
   readonly bursts: BurstLog;
   readonly retries: RetryBudget;
@@ -43,7 +43,7 @@ export interface Admission {
 /** Puts the parts of this folder together. Nothing runs until somebody asks, and no pool is filled until it is opened. */
 export function openAdmission(options: AdmissionOptions): Admission {
   const { engine, images, clock, log, startsAtOnce, cap } = options;
-  const width = new StartWidth({ initial: startsAtOnce, max: MOST_STARTS });
+  const width = new ConcurrencyLimit({ initial: startsAtOnce, max: MOST_STARTS });
   const live = new LiveSandboxes(cap.cap);
   const speed = new QueueSpeed();
   const breaker: Breaker = new Breaker({

@@ -3,14 +3,14 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Breaker } from './breaker.ts';
 import { FairQueue, type Lane, type PlaceOptions } from './fair-queue.ts';
 import type { LiveSandboxes } from './live-sandboxes.ts';
-import type { StartWidth } from './start-width.ts';
+import type { ConcurrencyLimit } from './concurrency-limit.ts';
 
 /** Removals at once after `close`: more gain nothing (measured; README). */
 const REMOVALS_AT_THE_END = 4;
 
 export interface QueueParts {
   readonly clock: Clock;
-  readonly width: StartWidth;
+  readonly width: ConcurrencyLimit;
   readonly breaker: Breaker;
   readonly live: LiveSandboxes;
 }

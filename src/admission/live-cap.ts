@@ -1,10 +1,10 @@
 /** What one idle sandbox takes of its host; measured with 1,000 of them (README). */
 const PER_SANDBOX = {
-  /** Container, shim and agent. */
+  /** Container, shim and sandboxd. */
   idleBytes: 4_404_019,
   /** What a rollout's commands take on average, on top. A policy's memory limit is a bound, not a forecast. */
   workBytes: 12 * 2 ** 20,
-  /** Threads of shim, runtime and agent, and a few of the rollout's own. */
+  /** Threads of shim, runtime and sandboxd, and a few of the rollout's own. */
   pids: 20,
   /** Descriptors of this process: one attached stream each, and one for a request that waits. */
   descriptors: 2,

@@ -97,7 +97,7 @@ export class WarmPool implements SandboxSupply {
     return sandbox;
   }
 
-  /** A warm sandbox whose agent answers now. Dead ones are passed over and removed. */
+  /** A warm sandbox whose sandboxd answers now. Dead ones are passed over and removed. */
   async #takeWarm(pool: PoolClass): Promise<Sandbox | null> {
     for (let sandbox = pool.pop(); sandbox !== null; sandbox = pool.pop()) {
       const state = await this.#check.of(sandbox);

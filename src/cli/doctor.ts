@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Command } from 'commander';
-import { readHostFacts } from '../admission/host-facts.ts';
+import { readHostFacts } from '../preflight/host-facts.ts';
 import { liveCap } from '../admission/live-cap.ts';
-import { preflight, type Check } from '../admission/preflight.ts';
+import { preflight, type Check } from '../preflight/host-checks.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { DockerEngine } from '../sandbox/docker/docker-engine.ts';
 import type { RuntimeTrial } from '../sandbox/docker/engine-survey.ts';

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
-import { errorCode, errorMessage } from '../kernel/invariant.ts';
+import { errorCode, errorMessage } from '../kernel/errors.ts';
 import { doctorCommand } from './doctor.ts';
 import { exportCommand } from './export.ts';
 import { reportCommand } from './report.ts';

@@ -5,9 +5,9 @@ import { systemClock } from '../kernel/clock.ts';
 import { loadCatalog } from '../policy/load.ts';
 import type { Catalog, Task } from '../policy/schema.ts';
 import { seccompProfiles } from '../policy/seccomp.ts';
-import { checkTaskInSandbox, type CheckStep } from '../rollouts/task-check.ts';
+import { checkTaskInSandbox, type CheckStep } from '../preflight/task-check.ts';
 import { DockerEngine } from '../sandbox/docker/docker-engine.ts';
-import { referenceCalls } from '../tools/reference-calls.ts';
+import { referenceCalls } from '../preflight/reference-calls.ts';
 import { printJson } from './options.ts';
 import { table } from './terminal.ts';
 
@@ -22,7 +22,7 @@ interface TaskCheck {
 
 export function tasksCommand(): Command {
   const check = new Command('check')
-    .description('Try each task for real: image, agent, set-up, a reference call per tool')
+    .description('Try each task for real: image, sandboxd, set-up, a reference call per tool')
     .argument('[name...]', 'only these tasks')
     .option('--json', 'JSON instead of tables')
     .action(async (names: string[], { json }: { json?: true }) => {

@@ -1,7 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import { pause } from '../kernel/clock.ts';
 import type { Deadline } from '../kernel/deadline.ts';
-import { errorMessage } from '../kernel/invariant.ts';
+import { errorMessage } from '../kernel/errors.ts';
 import { graderEndings, type GraderEnding, type GraderEndingCode } from './grader-ending.ts';
 import { readAtMost } from './read-at-most.ts';
 

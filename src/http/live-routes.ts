@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { z } from 'zod';
 import { alarms } from '../telemetry/alarms.ts';
-import type { FinishedCall, Sample } from '../telemetry/history.ts';
+import type { FinishedCall, Sample } from '../telemetry/recent-activity.ts';
 import type { App, HttpParts } from './parts.ts';
 import { statusOf } from './status-routes.ts';
 import type { finishedCallSchema, liveHistorySchema, liveNewsSchema } from './live-wire.ts';

@@ -13,7 +13,7 @@ import type { Opening, Rollouts } from '../rollouts/registry.ts';
 import type { Sandboxes } from '../rollouts/sandboxes.ts';
 import type { SandboxEngine } from '../sandbox/sandbox.ts';
 import type { Alarms } from '../telemetry/alarms.ts';
-import type { History } from '../telemetry/history.ts';
+import type { History } from '../telemetry/recent-activity.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { ToolCalls } from '../tools/call.ts';
 import type { Transfers } from '../tools/transfer.ts';

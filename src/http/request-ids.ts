@@ -8,7 +8,7 @@ import {
   type RolloutId,
   type TaskName,
 } from '../kernel/ids.ts';
-import { errorMessage } from '../kernel/invariant.ts';
+import { errorMessage } from '../kernel/errors.ts';
 import type { Opening } from '../rollouts/registry.ts';
 import { HttpError } from './errors.ts';
 

@@ -1,4 +1,4 @@
-import { errorMessage } from '../kernel/invariant.ts';
+import { errorMessage } from '../kernel/errors.ts';
 import type { Cause, CauseCode, Outcome } from '../outcome/causes.ts';
 import type { Evidence } from '../outcome/evidence.ts';
 import type { ToolResult } from '../outcome/result.ts';
@@ -19,7 +19,7 @@ export interface SandboxHandle {
   readonly ownUser?: number;
 }
 
-/** Length and SHA-256 (hex) of a call's whole output streams, dropped bytes included; counted by the agent. */
+/** Length and SHA-256 (hex) of a call's whole output streams, dropped bytes included; counted by sandboxd. */
 export interface StreamDigests {
   readonly stdout: { readonly bytes: number; readonly sha256: string };
   readonly stderr: { readonly bytes: number; readonly sha256: string };

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../kernel/clock.ts';
-import { errorMessage } from '../kernel/invariant.ts';
+import { errorMessage } from '../kernel/errors.ts';
 import type { JournalEvent, NewEvent } from './event.ts';
 import { JournalError, type Journal, type PlacedEvent, type Position } from './journal.ts';
 import { lockFolder } from './lock.ts';

@@ -6,7 +6,7 @@ export type ClockName =
   | 'sandbox_start'
   | 'turn_wait'
   | 'command'
-  | 'agent_silence'
+  | 'sandboxd_silence'
   | 'rollout_life'
   | 'engine_request'
   | 'replay'

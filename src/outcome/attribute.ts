@@ -1,4 +1,4 @@
-import { unreachable } from '../kernel/invariant.ts';
+import { unreachable } from '../kernel/errors.ts';
 import { causes, type CauseCode, type Outcome } from './causes.ts';
 import type {
   CounterReading,
@@ -99,7 +99,7 @@ const ENOENT = 2;
 const EAGAIN = 11;
 const ENOMEM = 12;
 const EACCES = 13;
-/** The agent's own, see `StartFailure`: no exec and no fork gives it. */
+/** sandboxd's own, see `StartFailure`: no exec and no fork gives it. */
 const ENOBUFS = 105;
 
 function notStartedCause(evidence: { need: string; offered: boolean; record: NotStartedRecord }): CauseCode {

@@ -76,7 +76,7 @@ export const causes = {
   sandbox_killed: infra('Somebody outside killed the sandbox.'),
   sandbox_paused: infra('Somebody outside froze the sandbox.'),
   engine_restarted: infra('The engine went down and the sandbox with it.'),
-  agent_full: infra('The agent held too many endings that we had not acknowledged.'),
+  agent_full: infra('sandboxd held too many endings that we had not acknowledged.'),
   host_memory: infra('The host, not the sandbox, ran out of memory.'),
   cpu_starved: infra('The host had too little processor time for the command to use up its limit.'),
   egress_down: infra('The egress proxy or the name servers were away while the command used them.'),

@@ -1,6 +1,6 @@
 /**
  * What is known about how a call ended, gathered from channels that no process of the model can write: the
- * agent's own records, cgroup counters, the engine's answers, our own records. Text that a command printed is
+ * sandboxd's own records, cgroup counters, the engine's answers, our own records. Text that a command printed is
  * never part of it.
  */
 
@@ -26,7 +26,7 @@ export interface EgressReading {
   readonly disturbed: boolean;
 }
 
-/** The agent's record of a call that ran. */
+/** sandboxd's record of a call that ran. */
 export interface EndedRecord {
   readonly waitStatus: number;
   readonly killReason: 'none' | 'timeout' | 'output' | 'cancelled' | 'starved';
@@ -44,7 +44,7 @@ export interface EndedRecord {
   readonly after: CounterReading;
 }
 
-/** The agent's record of a call that could not be started. */
+/** sandboxd's record of a call that could not be started. */
 export interface NotStartedRecord {
   readonly errno: number;
   readonly stage: 'fork' | 'exec';

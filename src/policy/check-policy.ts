@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { errorMessage } from '../kernel/invariant.ts';
+import { errorMessage } from '../kernel/errors.ts';
 import type { Policy } from './schema.ts';
 import { readSeccompProfile } from './seccomp.ts';
 import type { YamlFile } from './yaml-file.ts';

@@ -1,4 +1,4 @@
-import { errorMessage } from '../kernel/invariant.ts';
+import { errorMessage } from '../kernel/errors.ts';
 import { pointerProblem } from './json-pointer.ts';
 import { BUILT_IN_TOOLS, type CustomTool, type Rule, type Task } from './schema.ts';
 import type { YamlFile } from './yaml-file.ts';

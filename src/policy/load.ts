@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
-import { errorMessage } from '../kernel/invariant.ts';
+import { errorMessage } from '../kernel/errors.ts';
 import { checkPolicy } from './check-policy.ts';
 import { checkTask } from './check-task.ts';
 import { ConfigurationError, type Problem } from './configuration-error.ts';
@@ -27,7 +27,7 @@ export interface CatalogFiles {
 /**
  * Everything an operator configured, checked as a whole and frozen.
  *
- * @param earlier What this load replaces; tells which images and policies are another edition.
+ * @param earlier What this load replaces; tells which images and policies are another generation.
  * @throws ConfigurationError with every mistake in every file; the server must not start then.
  */
 export function loadCatalog(files: CatalogFiles, earlier?: Catalog): Catalog {
@@ -62,7 +62,7 @@ function loadNamed<Schema extends z.ZodObject, Value extends z.output<Schema> & 
     if (bad !== undefined) file.add([], `the name "${name}" is not allowed: ${bad.message}`);
     const content = file.parse(schema);
     const fresh = { name, ...content } as unknown as Value;
-    const value = content === null ? null : deepFreeze(inEdition(fresh, earlier?.get(name)));
+    const value = content === null ? null : deepFreeze(inGeneration(fresh, earlier?.get(name)));
     if (value !== null) check(value, file);
     found.set(name, value);
     problems.push(...file.problems);
@@ -72,14 +72,14 @@ function loadNamed<Schema extends z.ZodObject, Value extends z.output<Schema> & 
 
 interface Named {
   readonly name: string;
-  readonly edition?: number;
+  readonly generation?: number;
 }
 
-/** The same as before, or the next edition of it. */
-function inEdition<Value extends Named>(fresh: Value, before: Value | undefined): Value {
+/** The same as before, or the next generation of it. */
+function inGeneration<Value extends Named>(fresh: Value, before: Value | undefined): Value {
   if (before === undefined) return fresh;
-  const { edition = 1, ...content } = before;
-  return isDeepStrictEqual(content, fresh) ? before : { ...fresh, edition: edition + 1 };
+  const { generation = 1, ...content } = before;
+  return isDeepStrictEqual(content, fresh) ? before : { ...fresh, generation: generation + 1 };
 }
 
 function checkImage(image: Image, file: YamlFile): void {

@@ -7,7 +7,7 @@ export interface NoTask {
 }
 
 /** What a rollout's first call says about its task. */
-export interface TaskWish {
+export interface TaskRequest {
   /** Name of the task, where the caller named one. */
   readonly task?: string | undefined;
   /** The dataset row, where the call carries one. */
@@ -23,7 +23,7 @@ export function ruleHolds(rule: Rule, item: unknown): boolean {
 }
 
 /** The named task; else the first in file order whose rules all hold; else the default. */
-export function chooseTask(catalog: Catalog, wish: TaskWish): Task | NoTask {
+export function chooseTask(catalog: Catalog, wish: TaskRequest): Task | NoTask {
   if (wish.task !== undefined) {
     return catalog.tasks.get(wish.task) ?? { problem: `there is no task "${wish.task}"` };
   }

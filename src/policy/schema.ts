@@ -53,7 +53,7 @@ export const policySchema = z.strictObject({
   description: z.string().optional(),
   /**
    * The user that commands run as, numeric; `own`: a number that no other sandbox has, since the kernel counts
-   * inotify instances, pipe buffers and the like by user. The agent itself is always root of the container.
+   * inotify instances, pipe buffers and the like by user. sandboxd itself is always root of the container.
    */
   user: z.union(
     [z.strictObject({ uid: z.int().min(0).max(65_534), gid: z.int().min(0).max(65_534) }), z.literal('own')],
@@ -103,12 +103,12 @@ export const policySchema = z.strictObject({
     /** A rollout without calls for this long ends. */
     rollout_idle: duration,
     rollout_life: duration,
-    /** One start attempt of a container, until its agent answers. */
+    /** One start attempt of a container, until its sandboxd answers. */
     sandbox_start: duration,
   }),
   /** Tokens (o200k) of a tool answer that the model sees. */
   answer_tokens: z.int().min(50).default(4000),
-  /** Calls of one rollout at the same time, at most what the agent holds. Above 1, verified replay is not possible. */
+  /** Calls of one rollout at the same time, at most what sandboxd holds. Above 1, verified replay is not possible. */
   parallel_calls: z.int().min(1).max(8).default(1),
   /** What becomes of a rollout whose sandbox was lost to infrastructure. Absent: `replay` where `replays` allows it. */
   recovery: z.enum(['replay', 'none']).optional(),
@@ -211,11 +211,11 @@ export const taskFileSchema = z.strictObject({
 export interface Policy extends z.output<typeof policySchema> {
   readonly name: string;
   /** Grows with each reload that changed it, so that no sandbox of an earlier one is taken for it. Absent: the first. */
-  readonly edition?: number;
+  readonly generation?: number;
 }
 export interface Image extends z.output<typeof imageSchema> {
   readonly name: string;
-  readonly edition?: number;
+  readonly generation?: number;
 }
 
 /**

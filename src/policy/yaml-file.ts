@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isMap, isNode, isPair, isScalar, LineCounter, parseDocument, type Document } from 'yaml';
 import type { z } from 'zod';
-import { errorMessage } from '../kernel/invariant.ts';
+import { errorMessage } from '../kernel/errors.ts';
 import type { Problem } from './configuration-error.ts';
 
 type Path = readonly PropertyKey[];

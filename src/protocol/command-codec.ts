@@ -1,4 +1,4 @@
-/** Commands to frames and back. The tags are the wire's, the same as in `docker/agent/work.c`. */
+/** Commands to frames and back. The tags are the wire's, the same as in `docker/sandboxd/work.c`. */
 import { encodeFrame, type Field, type Frame } from './framing.ts';
 import { all, bytes, Malformed, number, numberAt, readOrNull, string, stringOrNull, text } from './fields.ts';
 import type { CallLimits, Command, Work } from './messages.ts';
@@ -94,7 +94,7 @@ function workFields(work: Work): Field[] {
   }
 }
 
-/** A command and whom it is for, or null. The other direction of `encodeCommand`, for stand-ins of the agent. */
+/** A command and whom it is for, or null. The other direction of `encodeCommand`, for stand-ins of sandboxd. */
 export function decodeCommand(frame: Frame): Command | null {
   return readOrNull(() => readCommand(frame));
 }

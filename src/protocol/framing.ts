@@ -1,7 +1,7 @@
 /**
  * Byte frames: COBS text between 0x00 delimiters, so that any partial frame ends at the next delimiter and both
- * sides resynchronise after lost bytes. Inside: a CRC-32 over the rest, the agent's instance, type, call number,
- * and tagged fields. `docker/agent/README.md` has the byte form.
+ * sides resynchronise after lost bytes. Inside: a CRC-32 over the rest, sandboxd's instance, type, call number,
+ * and tagged fields. `docker/sandboxd/README.md` has the byte form.
  *
  * The reading side takes every byte as hostile: it never throws, holds at most one frame of the largest size, and
  * counts what it refuses.
@@ -10,7 +10,7 @@ import { crc32 } from 'node:zlib';
 
 export const INSTANCE_BYTES = 16;
 export const HEADER_BYTES = 4 + INSTANCE_BYTES + 1 + 4;
-/** Of a decoded frame; the sender's business, as the agent discards what is longer. */
+/** Of a decoded frame; the sender's business, as sandboxd discards what is longer. */
 export const MAX_FRAME_BYTES = 4 * 1024 * 1024;
 const MAX_ENCODED_BYTES = MAX_FRAME_BYTES + Math.floor(MAX_FRAME_BYTES / 254) + 2;
 

@@ -1,20 +1,20 @@
 /**
- * What controller and agent say to each other over the container's attached stdin and stdout.
+ * What controller and sandboxd say to each other over the container's attached stdin and stdout.
  *
- * The agent is PID 1 of a sandbox. It speaks only after it was spoken to (`resume`), starts a call number at
+ * sandboxd is PID 1 of a sandbox. It speaks only after it was spoken to (`resume`), starts a call number at
  * most once in its life, and keeps each ending until it is acknowledged. What it reports of itself (wait
  * status, counters, clocks) is evidence; the bytes a command printed never are.
  *
- * The byte form is in `framing.ts` and `codec.ts`, and for the C side in `docker/agent/README.md`.
+ * The byte form is in `framing.ts` and `codec.ts`, and for the C side in `docker/sandboxd/README.md`.
  */
 
-/** Names a call within one agent instance. Chosen by the controller, never reused in the same sandbox. */
+/** Names a call within one sandboxd instance. Chosen by the controller, never reused in the same sandbox. */
 export type CallNumber = number;
 
-/** Limits the agent itself keeps for one call. */
+/** Limits sandboxd itself keeps for one call. */
 export interface CallLimits {
   /**
-   * Wall time on the agent's clock, counted from the start of the command. Time in which others than the sandbox kept it
+   * Wall time on sandboxd's clock, counted from the start of the command. Time in which others than the sandbox kept it
    * from the processors is added, at most `longestMs` in all.
    */
   readonly timeoutMs: number;
@@ -24,11 +24,11 @@ export interface CallLimits {
   readonly outputBytes: number;
 }
 
-/** As the agent's constants of these names. */
+/** As sandboxd's constants of these names. */
 const GRACE_TIMES = 10;
 const GRACE_MS = 120_000;
 
-/** When the agent ends a command in any case, milliseconds after its start. */
+/** When sandboxd ends a command in any case, milliseconds after its start. */
 export const longestMs = ({ timeoutMs }: CallLimits): number =>
   timeoutMs + Math.min(timeoutMs * GRACE_TIMES, GRACE_MS);
 
@@ -68,7 +68,7 @@ export type Work =
       readonly glob: string | null;
       readonly limit: number;
     }
-  /** The agent's own binary in a mode that does nothing, as the model's user: can a process be started at all? */
+  /** sandboxd's own binary in a mode that does nothing, as the model's user: can a process be started at all? */
   | { readonly kind: 'probe' };
 
 export type Command =
@@ -109,7 +109,7 @@ export interface StreamRecord {
 }
 
 /**
- * Why the agent itself ended a call's processes. `none`: it did not. `starved`: the limit had been extended as far as it
+ * Why sandboxd itself ended a call's processes. `none`: it did not. `starved`: the limit had been extended as far as it
  * goes, and still the command had not had its time, because others than this sandbox had the processors.
  */
 export type KillReason = 'none' | 'timeout' | 'output' | 'cancelled' | 'starved';
@@ -130,7 +130,7 @@ export interface Ending {
   readonly type: 'exited';
   readonly call: CallNumber;
   /**
-   * As wait(2) gave it to the agent. For file work that of the worker: 0 unless something killed it; for python the
+   * As wait(2) gave it to sandboxd. For file work that of the worker: 0 unless something killed it; for python the
    * interpreter's own, or 0 where it lives on.
    */
   readonly waitStatus: number;
@@ -162,14 +162,14 @@ export interface StartFailure {
   readonly type: 'start-failed';
   readonly call: CallNumber;
   /**
-   * As fork or exec gave it. Of the agent itself: EINVAL, the work was malformed (a NUL in a string, no program);
+   * As fork or exec gave it. Of sandboxd itself: EINVAL, the work was malformed (a NUL in a string, no program);
    * ENOBUFS, too many calls run or wait for their acknowledgement; EBUSY, the interpreter is busy; EINTR, the model
-   * killed the agent's helper before it had started anything.
+   * killed sandboxd's helper before it had started anything.
    */
   readonly errno: number;
   /** `fork`: no process to be had; `exec`: the program (shell, interpreter) is missing or broken. */
   readonly stage: 'fork' | 'exec';
-  /** The agent freed the process table by ending everything but itself: interpreter and background work are lost. */
+  /** sandboxd freed the process table by ending everything but itself: interpreter and background work are lost. */
   readonly killReach: KillReach;
   readonly before: Counters;
   readonly after: Counters;
@@ -178,9 +178,9 @@ export interface StartFailure {
 export type Report =
   | {
       readonly type: 'state';
-      /** Set at the agent's start from getrandom(2), 16 bytes in hex. Another instance knows nothing of earlier calls. */
+      /** Set at sandboxd's start from getrandom(2), 16 bytes in hex. Another instance knows nothing of earlier calls. */
       readonly instance: string;
-      /** Digest of agent and interpreter driver, as built. */
+      /** Digest of sandboxd and interpreter driver, as built. */
       readonly version: string;
       /** Absolute path of the shell found when the sandbox became ready, or null: then the image has none. */
       readonly shell: string | null;

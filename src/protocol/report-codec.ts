@@ -1,4 +1,4 @@
-/** Reports to frames and back. The tags are the wire's, the same as in `docker/agent` (endings.c, main.c). */
+/** Reports to frames and back. The tags are the wire's, the same as in `docker/sandboxd` (endings.c, main.c). */
 import { encodeFrame, type Field, type Frame } from './framing.ts';
 import {
   bytes,
@@ -78,7 +78,7 @@ const COUNTER_NAMES = Object.keys({
   rootFreeInodes: 0,
 } satisfies Record<keyof Counters, 0>) as readonly (keyof Counters)[];
 
-/** The agent's side of the wire, for tests and for stand-ins of the agent. */
+/** sandboxd's side of the wire, for tests and for stand-ins of sandboxd. */
 export function encodeReport(report: Report, instance: string): Buffer {
   return encodeFrame({
     instance,
@@ -149,7 +149,7 @@ function streamField(tag: number, stream: StreamRecord): Field {
   };
 }
 
-/** What the agent said, or null for a frame that is no report. */
+/** What sandboxd said, or null for a frame that is no report. */
 export function decodeReport(frame: Frame): Report | null {
   return readOrNull(() => readReport(frame));
 }

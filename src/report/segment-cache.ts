@@ -2,7 +2,7 @@ import { hash, randomUUID } from 'node:crypto';
 import { access, constants, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { errorCode } from '../kernel/invariant.ts';
+import { errorCode } from '../kernel/errors.ts';
 import { eventsIn } from './events.ts';
 import { quote } from './quote.ts';
 

@@ -4,7 +4,7 @@ import type { EventOf } from '../journal/event.ts';
 import type { Journal } from '../journal/journal.ts';
 import { pause, type Clock } from '../kernel/clock.ts';
 import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
-import { errorMessage } from '../kernel/invariant.ts';
+import { errorMessage } from '../kernel/errors.ts';
 import type { CauseCode } from '../outcome/causes.ts';
 import { SandboxFault, type Sandbox, type SandboxEngine, type SandboxHandle } from '../sandbox/sandbox.ts';
 import { ReplayMismatch, ReplayOverBudget, type Replay } from './replay.ts';

@@ -3,13 +3,13 @@ import type { Outcome } from '../outcome/causes.ts';
 import type { ToolResult } from '../outcome/result.ts';
 
 /** A call that was run again. */
-export interface Redone {
+export interface RerunResult {
   readonly outcome: Outcome;
   readonly result: ToolResult | null;
   readonly streams?: StreamDigests;
 }
 
-type Compared = Pick<Redone, 'result' | 'streams'>;
+type Compared = Pick<RerunResult, 'result' | 'streams'>;
 
 /**
  * Where a replayed call differs from what the model was shown, in words for operators, or null.
@@ -17,7 +17,7 @@ type Compared = Pick<Redone, 'result' | 'streams'>;
  * The whole streams are compared by digest. Where that differs, the text may differ in what a clock prints and in
  * nothing else, and only if all of it was kept. What was never printed cannot be compared.
  */
-export function difference(first: EventOf<'call_finished'>, again: Redone): string | null {
+export function difference(first: EventOf<'call_finished'>, again: RerunResult): string | null {
   if (first.outcome.cause !== again.outcome.cause)
     return `ended as ${again.outcome.cause}, first as ${first.outcome.cause}`;
   if (first.result === null || again.result === null)

@@ -4,7 +4,7 @@ import type { Journal, Position } from '../journal/journal.ts';
 import type { Deadline } from '../kernel/deadline.ts';
 import { causes } from '../outcome/causes.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
-import { difference, type Redone } from './replay-difference.ts';
+import { difference, type RerunResult } from './replay-difference.ts';
 import type { CallRecord, Rollout, Upload } from './rollout.ts';
 import { putFile } from './upload.ts';
 
@@ -19,11 +19,11 @@ export class ReplayOverBudget extends Error {
 }
 
 /** Runs a past call once more, from its journaled arguments. @throws SandboxFault */
-export type Redo = (
+export type RerunCall = (
   call: { readonly rollout: Rollout; readonly tool: string; readonly arguments: unknown },
   sandbox: Sandbox,
   number: number,
-) => Promise<Redone>;
+) => Promise<RerunResult>;
 
 interface PastCall extends CallRecord {
   readonly number: number;
@@ -35,12 +35,12 @@ interface PastCall extends CallRecord {
 export class Replay {
   readonly #journal: Journal;
   readonly #blobs: Blobs;
-  readonly #redo: Redo;
+  readonly #rerunCall: RerunCall;
 
-  constructor(parts: { journal: Journal; blobs: Blobs; redo: Redo }) {
+  constructor(parts: { journal: Journal; blobs: Blobs; rerunCall: RerunCall }) {
     this.#journal = parts.journal;
     this.#blobs = parts.blobs;
-    this.#redo = parts.redo;
+    this.#rerunCall = parts.rerunCall;
   }
 
   /**
@@ -70,7 +70,7 @@ export class Replay {
     const intended = await this.#read(record.intent, 'call_intended');
     const first = await this.#read(record.position, 'call_finished');
     const number = rollout.nextNumber();
-    const again = await this.#redo(
+    const again = await this.#rerunCall(
       { rollout, tool: record.tool, arguments: intended.arguments },
       sandbox,
       number,

@@ -6,7 +6,7 @@ import { callId, jobId, rolloutId } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Catalog } from '../policy/schema.ts';
 import { SandboxFault, type Sandbox, type SandboxEngine, type SandboxHandle } from '../sandbox/sandbox.ts';
-import { History, type PastRollout } from './history.ts';
+import { History, type PastRollout } from './past-rollouts.ts';
 import type { Rollouts } from './registry.ts';
 import { Rollout, type CallRecord } from './rollout.ts';
 import type { Sandboxes } from './sandboxes.ts';

@@ -4,7 +4,7 @@ import type { CauseCode, Outcome } from '../outcome/causes.ts';
 import type { Task } from '../policy/schema.ts';
 import type { Evidence } from '../outcome/evidence.ts';
 import type { Sandbox, SandboxHandle } from '../sandbox/sandbox.ts';
-import { TurnLine } from './turn-line.ts';
+import { CallLock } from './call-lock.ts';
 import { verdictOf, type Verdict } from './verdict.ts';
 
 export type RolloutState = 'opened' | 'live' | 'displaced' | 'lost' | 'ended';
@@ -68,7 +68,7 @@ export class Rollout {
   readonly task: Task;
   readonly job: JobId;
   readonly openedAt: number;
-  readonly turns: TurnLine;
+  readonly turns: CallLock;
   readonly calls = new Map<CallId, CallRecord>();
   lastActivityAt: number;
 
@@ -92,7 +92,7 @@ export class Rollout {
     this.job = options.job;
     this.openedAt = options.openedAt;
     this.lastActivityAt = options.openedAt;
-    this.turns = new TurnLine(options.task.policy.parallel_calls);
+    this.turns = new CallLock(options.task.policy.parallel_calls);
   }
 
   get state(): RolloutState {

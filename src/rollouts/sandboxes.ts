@@ -242,9 +242,15 @@ function mayRecover(rollout: Rollout, evidence: Evidence): boolean {
 }
 
 export function specOf({ image, policy }: Task): SandboxSpec {
-  return { image, policy, poolClass: `${editionOf(image)}/${editionOf(policy)}` };
+  return { image, policy, poolClass: `${generationOf(image)}/${generationOf(policy)}` };
 }
 
-function editionOf({ name, edition = 1 }: { readonly name: string; readonly edition?: number }): string {
-  return edition === 1 ? name : `${name}@${String(edition)}`;
+function generationOf({
+  name,
+  generation = 1,
+}: {
+  readonly name: string;
+  readonly generation?: number;
+}): string {
+  return generation === 1 ? name : `${name}@${String(generation)}`;
 }

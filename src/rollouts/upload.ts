@@ -2,11 +2,11 @@ import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { CallLimits, CallNumber } from '../protocol/messages.ts';
 import type { Task } from '../policy/schema.ts';
 
-/** One piece of a file on its way; a frame of the agent holds it with room to spare. */
+/** One piece of a file on its way; a frame of sandboxd holds it with room to spare. */
 export const CHUNK_BYTES = 512 * 1024;
 const NEW_FILE_MODE = 0o644;
 
-/** The sandbox would not give or take a file. `errno` of the agent's child, or 0 where time ran out. */
+/** The sandbox would not give or take a file. `errno` of sandboxd's child, or 0 where time ran out. */
 export class FileRefused extends Error {
   override readonly name = 'FileRefused';
   readonly errno: number;
@@ -24,7 +24,7 @@ export interface FileOwner {
 }
 
 /**
- * Writes a file into the sandbox, piece by piece, by the agent and with the model's rights. Resolves with the number
+ * Writes a file into the sandbox, piece by piece, by sandboxd and with the model's rights. Resolves with the number
  * of the last piece.
  *
  * @throws FileRefused, SandboxFault

@@ -2,7 +2,7 @@ import { decodeReport, encodeCommand, UNKNOWN_INSTANCE } from '../protocol/codec
 import { attachmentStart, FrameDecoder } from '../protocol/framing.ts';
 import type { Wire } from './wire.ts';
 
-/** The real byte form. `resume` ends whatever half a frame the agent holds from the attachment before. */
+/** The real byte form. `resume` ends whatever half a frame sandboxd holds from the attachment before. */
 export const frameWire: Wire = {
   encode(command, instance) {
     const frame = encodeCommand(command, instance ?? UNKNOWN_INSTANCE);

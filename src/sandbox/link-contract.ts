@@ -5,7 +5,7 @@ import type { Report } from '../protocol/messages.ts';
 import type { SandboxFault } from './sandbox.ts';
 import type { Wire } from './wire.ts';
 
-/** Opens one byte stream to the agent. Codes `engine_down` and `engine_error` are tried again, others are final. */
+/** Opens one byte stream to sandboxd. Codes `engine_down` and `engine_error` are tried again, others are final. */
 export type Attach = (deadline: Deadline) => Promise<Duplex>;
 
 export type State = Extract<Report, { type: 'state' }>;
@@ -32,7 +32,7 @@ export interface LinkOwner {
   attached(state: State): void;
   reported(report: Exclude<Report, State>): void;
   detached(): void;
-  /** The end: the agent can't be reached any more. */
+  /** The end: sandboxd can't be reached any more. */
   closed(fault: SandboxFault): void;
 }
 

@@ -11,7 +11,7 @@ import {
 } from '../protocol/messages.ts';
 import { SandboxFault } from './sandbox.ts';
 
-/** An agent says at once that it has started a command; so long may a slow engine keep that from us. */
+/** A sandboxd says at once that it has started a command; so long may a slow engine keep that from us. */
 const STARTED_WITHIN_MS = 45_000;
 
 type Start = Extract<Command, { type: 'start' }>;
@@ -20,7 +20,7 @@ type Start = Extract<Command, { type: 'start' }>;
  * One call without an ending yet, and what is known of it.
  *
  *     unsent --frame given to a stream--> sent --`started`--> started
- *     sent --the agent says that it never saw the number--> unsent
+ *     sent --sandboxd says that it never saw the number--> unsent
  *
  * `executed` follows: `no`, `unknown`, `yes`. A frame once given to a stream may arrive, so `sent` is never `no`.
  */
@@ -31,7 +31,7 @@ export class PendingCall {
   #progress: 'unsent' | 'sent' | 'started' = 'unsent';
   #cancelAlarm: () => void = () => undefined;
   #endsBy = Infinity;
-  /** Silence was noticed once and the agent asked again. */
+  /** Silence was noticed once and sandboxd asked again. */
   suspected = false;
   /** The owner wants it ended; said again after every re-attachment. */
   cancelWanted = false;
@@ -73,7 +73,7 @@ export class PendingCall {
     );
   }
 
-  /** While nobody is attached the agent can't be silent. */
+  /** While nobody is attached sandboxd can't be silent. */
   unwatch(): void {
     this.#cancelAlarm();
   }

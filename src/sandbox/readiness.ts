@@ -9,7 +9,7 @@ const LIMITS: CallLimits = { timeoutMs: 10_000, keepBytes: 1024, outputBytes: 65
 
 /**
  * Whether commands can be run at all: an empty command for the shell that was found, so that a sandbox with a damaged
- * shell never reaches a model. The agent's own probe is asked where there is no shell, or to tell whose fault it is that
+ * shell never reaches a model. sandboxd's own probe is asked where there is no shell, or to tell whose fault it is that
  * it doesn't run: a process more for every start is a twentieth of what a start costs.
  *
  * @throws SandboxFault `engine_error` where no process can be started, `image_broken` where only the shell fails.

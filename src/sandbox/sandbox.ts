@@ -18,7 +18,7 @@ export interface SandboxHandle {
   readonly engine: string;
   /** The engine's own id, such as a container id. */
   readonly id: string;
-  /** The agent's instance; a different one behind the same id knows nothing of earlier calls. Null until ready. */
+  /** sandboxd's instance; a different one behind the same id knows nothing of earlier calls. Null until ready. */
   readonly instance: string | null;
   readonly poolClass: string;
   /** User and group of the model's commands, where the policy says `own`: outputs show it. */
@@ -26,7 +26,7 @@ export interface SandboxHandle {
 }
 
 /** How a call ended, and what else is known of that time. */
-export type Ran = (Ending | StartFailure) & {
+export type CallReport = (Ending | StartFailure) & {
   /** Where the sandbox has a way out. */
   readonly egress?: EgressReading;
   /** Somebody outside froze the sandbox while the call ran. */
@@ -61,7 +61,7 @@ export interface PostMortem {
 }
 
 /**
- * A running container whose agent answers. One rollout's, or nobody's yet.
+ * A running container whose sandboxd answers. One rollout's, or nobody's yet.
  *
  * Life: made by `SandboxEngine.start` or `adopt`, used by one owner, ended by `SandboxEngine.remove`.
  */
@@ -72,22 +72,22 @@ export interface Sandbox {
   readonly lastCall: CallNumber;
 
   /**
-   * Starts the call, waits for its ending. The same number may be given again after a fault: the agent starts it
+   * Starts the call, waits for its ending. The same number may be given again after a fault: sandboxd starts it
    * at most once and reports the ending it kept. A broken stream is re-attached within, unseen by the caller.
    *
-   * @throws SandboxFault `lost` (the agent can't be reached any more; `executed` says what is known), or
+   * @throws SandboxFault `lost` (sandboxd can't be reached any more; `executed` says what is known), or
    * `agent_silent` (attached, but no word within the limits plus a margin).
    */
-  run(call: CallNumber, work: Work, limits: CallLimits): Promise<Ran>;
+  run(call: CallNumber, work: Work, limits: CallLimits): Promise<CallReport>;
 
   /**
-   * Resolves when the agent has answered. Starts nothing in the sandbox, so that hundreds can be asked at once.
+   * Resolves when sandboxd has answered. Starts nothing in the sandbox, so that hundreds can be asked at once.
    *
    * @throws SandboxFault `lost`, DeadlineExceeded.
    */
   answers(deadline: Deadline): Promise<void>;
 
-  /** The ending is durable: the agent may forget it. Fire and forget; a lost acknowledgement only costs memory. */
+  /** The ending is durable: sandboxd may forget it. Fire and forget; a lost acknowledgement only costs memory. */
   acknowledge(call: CallNumber): void;
 
   /** Ends the call's process tree; `run` then returns an ending with reason `cancelled`. */
@@ -108,7 +108,7 @@ export interface SandboxEngine {
   readonly name: string;
 
   /**
-   * Makes a sandbox and waits until its agent has answered a probe.
+   * Makes a sandbox and waits until its sandboxd has answered a probe.
    *
    * @throws SandboxFault `image_missing`, `image_broken` (the task's), or `engine_down`, `engine_error`,
    * `start_timeout` (infrastructure; may be retried, nothing of a model has run). A container that was

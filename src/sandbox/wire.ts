@@ -8,7 +8,7 @@ export interface ReportReader {
 
 /** The byte form of messages, so that the client can be tested without it. */
 export interface Wire {
-  /** `instance` is the agent's as known, null before the first `state`. */
+  /** `instance` is sandboxd's as known, null before the first `state`. */
   encode(command: Command, instance: string | null): Uint8Array;
   reader(): ReportReader;
 }

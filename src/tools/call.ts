@@ -7,7 +7,7 @@ import { attribute } from '../outcome/attribute.ts';
 import { causes, type Outcome } from '../outcome/causes.ts';
 import type { Evidence } from '../outcome/evidence.ts';
 import { render } from '../outcome/render.ts';
-import { fitToBudget } from '../outcome/token-budget.ts';
+import { fitToBudget } from '../tokens/token-budget.ts';
 import type { Rollouts } from '../rollouts/registry.ts';
 import type { CallRecord, Rollout } from '../rollouts/rollout.ts';
 import { NotRecovered } from '../rollouts/recovery.ts';
@@ -17,7 +17,7 @@ import { SandboxFault, type Sandbox } from '../sandbox/sandbox.ts';
 import { argumentsDigest } from './arguments.ts';
 import { ConflictingRepeat, type CallAnswer, type CallRequest } from './call-answer.ts';
 import { answerTokens, digestsOf, found, resultOf, type Finding } from './finding.ts';
-import { HeldRequests, PATIENCE_MS, turnDeadline } from './held-requests.ts';
+import { HeldRequests, PATIENCE_MS, callLockDeadline } from './held-requests.ts';
 import { late, whyNoTurn, whyOver } from './past-calls.ts';
 import { prepareCall, run, type PreparedCall } from './prepared-call.ts';
 
@@ -145,7 +145,7 @@ export class ToolCalls implements Disposable {
     if (sandboxless !== null) return await conclude(found(sandboxless, prepared));
 
     const { recoveries } = rollout;
-    using turn = await rollout.turns.take(turnDeadline(this.#parts.clock, prepared.limits));
+    using turn = await rollout.turns.take(callLockDeadline(this.#parts.clock, prepared.limits));
     if (turn === null) return await conclude(found(whyNoTurn(rollout, recoveries), prepared));
     // Again in a rebuilt sandbox, where infrastructure took the one it ran in.
     for (;;) {
@@ -205,7 +205,7 @@ export class ToolCalls implements Disposable {
   }
 
   /**
-   * The call's number in this sandbox. The intent is written before anything can run; the agent refuses a second
+   * The call's number in this sandbox. The intent is written before anything can run; sandboxd refuses a second
    * start, so it needs no flush.
    */
   async #numberIn(sandbox: Sandbox, rollout: Rollout, record: CallRecord, given: unknown): Promise<number> {

@@ -7,7 +7,7 @@ import type { Policy } from '../policy/schema.ts';
 import { errnoText } from './errno.ts';
 import type { Shown, Tool } from './tool.ts';
 
-/** What the agent says of pipes, devices and sockets, which file work never opens. */
+/** What sandboxd says of pipes, devices and sockets, which file work never opens. */
 const { EINVAL } = constants.errno;
 
 const fileProblem = (errno: number): string => (errno === EINVAL ? 'not a regular file' : errnoText(errno));

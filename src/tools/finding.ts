@@ -4,7 +4,7 @@ import type { Evidence } from '../outcome/evidence.ts';
 import { noticeOf, type ToolResult } from '../outcome/result.ts';
 import type { Policy, Task } from '../policy/schema.ts';
 import type { CallLimits, Ending } from '../protocol/messages.ts';
-import type { Ran, Sandbox } from '../sandbox/sandbox.ts';
+import type { CallReport, Sandbox } from '../sandbox/sandbox.ts';
 import type { Tool } from './tool.ts';
 
 /** What one walk brought back, before anybody judges it. */
@@ -36,8 +36,8 @@ export function refusal(reason: 'bad_arguments' | 'unknown_tool' | 'call_budget'
   };
 }
 
-/** The agent's report as evidence. */
-export function evidenceOf(tool: Tool, sandbox: Sandbox, report: Ran): Evidence {
+/** sandboxd's report as evidence. */
+export function evidenceOf(tool: Tool, sandbox: Sandbox, report: CallReport): Evidence {
   if (report.type === 'exited') return { kind: 'ended', need: tool.need, record: evidenceRecord(report) };
   const offered = tool.need === 'shell' || tool.need === 'python' ? sandbox.offers[tool.need] !== null : true;
   const { errno, stage, killReach, before } = report;
@@ -45,7 +45,7 @@ export function evidenceOf(tool: Tool, sandbox: Sandbox, report: Ran): Evidence 
 }
 
 /** The part of an ending that is evidence: no byte that a process of the sandbox wrote. */
-function evidenceRecord(ending: Extract<Ran, Ending>) {
+function evidenceRecord(ending: Extract<CallReport, Ending>) {
   const { waitStatus, killReason, killReach, interpreter, starvedMs, before, after } = ending;
   const { egress, paused, sandboxesUsed } = ending;
   return {
@@ -56,7 +56,7 @@ function evidenceRecord(ending: Extract<Ran, Ending>) {
   };
 }
 
-/** The whole output streams, as the agent counted them. */
+/** The whole output streams, as sandboxd counted them. */
 export function digestsOf({ stdout, stderr }: Ending): StreamDigests {
   const digest = ({ totalBytes, sha256 }: Ending['stdout']) => ({
     bytes: totalBytes,

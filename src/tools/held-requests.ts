@@ -6,7 +6,7 @@ import { render } from '../outcome/render.ts';
 import type { CallRecord, Rollout } from '../rollouts/rollout.ts';
 import type { Sandboxes } from '../rollouts/sandboxes.ts';
 import type { CallAnswer } from './call-answer.ts';
-import { Presence } from './presence.ts';
+import { Waiters } from './waiters.ts';
 
 /** The platform waits 10 minutes; we answer before it stops listening. */
 const HOLD_MS = 570_000;
@@ -16,7 +16,7 @@ const REPLY_MARGIN_MS = 15_000;
 export const PATIENCE_MS = 4 * HOLD_MS;
 
 /** Earlier calls, the command and the reply fit into one request. */
-export function turnDeadline(clock: Clock, limits: CallLimits): Deadline {
+export function callLockDeadline(clock: Clock, limits: CallLimits): Deadline {
   return Deadline.after(clock, 'turn_wait', HOLD_MS - limits.timeoutMs - REPLY_MARGIN_MS);
 }
 
@@ -24,12 +24,12 @@ export function turnDeadline(clock: Clock, limits: CallLimits): Deadline {
 export class HeldRequests implements Disposable {
   readonly #clock: Clock;
   readonly #sandboxes: Sandboxes;
-  readonly #requesters: Presence<Rollout>;
+  readonly #requesters: Waiters<Rollout>;
 
   constructor({ clock, sandboxes }: { clock: Clock; sandboxes: Sandboxes }) {
     this.#clock = clock;
     this.#sandboxes = sandboxes;
-    this.#requesters = new Presence(clock, (rollout) => {
+    this.#requesters = new Waiters(clock, (rollout) => {
       sandboxes.leave(rollout);
     });
   }

@@ -1,7 +1,7 @@
 import { attribute } from '../outcome/attribute.ts';
 import type { CallLimits } from '../protocol/messages.ts';
 import type { Task } from '../policy/schema.ts';
-import type { Redo } from '../rollouts/replay.ts';
+import type { RerunCall } from '../rollouts/replay.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { CallRecord, Rollout } from '../rollouts/rollout.ts';
 import { overBudget } from './call-budget.ts';
@@ -49,7 +49,11 @@ export async function run(
 }
 
 /** A past call once more, for a replay. */
-export const redo: Redo = async ({ rollout: { task }, tool, arguments: given }, sandbox, number) => {
+export const rerunCall: RerunCall = async (
+  { rollout: { task }, tool, arguments: given },
+  sandbox,
+  number,
+) => {
   const prepared = prepare(task, tool, given);
   const finding = 'evidence' in prepared ? prepared : await run(task, prepared, sandbox, number);
   const outcome = attribute(finding.evidence);

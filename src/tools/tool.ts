@@ -8,7 +8,7 @@ import type { CallLimits, Ending, Work } from '../protocol/messages.ts';
 export type Shown = Pick<ToolResult, 'exit_code' | 'signal' | 'stdout' | 'stderr' | 'truncated'>;
 
 /**
- * One tool: the model's arguments to work for the agent, and the agent's ending to what is shown. Both pure, so
+ * One tool: the model's arguments to work for sandboxd, and sandboxd's ending to what is shown. Both pure, so
  * that a call can be continued after a restart from its journaled arguments.
  */
 export interface Tool {

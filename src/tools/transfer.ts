@@ -21,7 +21,7 @@ export interface TransferProblem {
 }
 
 /**
- * Moves files between callers and sandboxes. Every path is opened inside the sandbox by the agent, with the
+ * Moves files between callers and sandboxes. Every path is opened inside the sandbox by sandboxd, with the
  * model's rights; the controller never opens one. Uploads are kept by content, since a replay needs them.
  */
 export class FileTransfer {

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname, extname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { errorCode } from '../kernel/invariant.ts';
+import { errorCode } from '../kernel/errors.ts';
 
 /** One file of the page as it is sent. */
 export interface PageFile {

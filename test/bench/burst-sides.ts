@@ -7,8 +7,8 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { Deadline } from '../../src/kernel/deadline.ts';
 import type { Task } from '../../src/policy/schema.ts';
 import { readSeccompProfile } from '../../src/policy/seccomp.ts';
-import { AgentClient } from '../../src/sandbox/agent-client.ts';
-import { AgentVolume, BUILT_AGENT } from '../../src/sandbox/docker/agent-volume.ts';
+import { SandboxdClient } from '../../src/sandbox/sandboxd-client.ts';
+import { SandboxdVolume, BUILT_SANDBOXD } from '../../src/sandbox/docker/sandboxd-volume.ts';
 import { startContainer } from '../../src/sandbox/docker/container-start.ts';
 import { containerOptions, LABELS } from '../../src/sandbox/docker/container-spec.ts';
 import { DockerConnection } from '../../src/sandbox/docker/docker-connection.ts';
@@ -65,32 +65,40 @@ function send(url: string, path: string, body: unknown): Promise<unknown> {
   });
 }
 
-/** The best loop over dockerode: same options, same agent, so many starts at once; then the bare agents all at once. */
+/** The best loop over dockerode: same options, same sandboxd, so many starts at once; then the bare sandboxd processes all at once. */
 export async function bare(task: Task, runtime: string, count: number, atOnce: number): Promise<Burst[]> {
   const connection = new DockerConnection(systemClock);
   const controllerId = `bench-${randomBytes(4).toString('hex')}`;
-  const volume = await AgentVolume.load(connection, controllerId, BUILT_AGENT);
+  const volume = await SandboxdVolume.load(connection, controllerId, BUILT_SANDBOXD);
   await volume.fill(deadline());
   const spec = { image: task.image, policy: task.policy, poolClass: 'bench' };
-  const { layers: agentLayers } = volume;
+  const { layers: sandboxdLayers } = volume;
   const { seccomp: name } = task.policy;
   const seccomp = name === 'engine' ? null : readSeccompProfile(POLICIES, name);
-  const context = { controllerId, agentLayers, runtime, seccomp, ownUser: 0, diskQuota: false, door: null };
+  const context = {
+    controllerId,
+    sandboxdLayers,
+    runtime,
+    seccomp,
+    ownUser: 0,
+    diskQuota: false,
+    door: null,
+  };
   const options = containerOptions(spec, context);
-  const clients: AgentClient[] = [];
+  const clients: SandboxdClient[] = [];
   const queue = new PQueue({ concurrency: atOnce });
   const limits = callLimits(task.policy, task.policy.times.call_default);
   const start = async (): Promise<void> => {
     const { id, attach } = await startContainer(connection, options, [], deadline());
     const handle = { engine: 'docker', id, instance: null, poolClass: 'bench' };
-    const client = await AgentClient.open(
+    const client = await SandboxdClient.open(
       { attach, wire: frameWire, clock: systemClock, handle },
       deadline(),
     );
     await client.run(1, { kind: 'shell', command: 'true' }, limits);
     clients.push(client);
   };
-  const call = async (client: AgentClient): Promise<void> => {
+  const call = async (client: SandboxdClient): Promise<void> => {
     await client.run(2, { kind: 'shell', command: 'true' }, limits);
   };
   try {
@@ -98,11 +106,11 @@ export async function bare(task: Task, runtime: string, count: number, atOnce: n
       `dockerode loop, ${String(atOnce)} at once`,
       Array.from({ length: count }, () => () => queue.add(start)),
     );
-    const agents = await measured(
-      'bare agent',
+    const sandboxds = await measured(
+      'bare sandboxd',
       clients.map((client) => () => call(client)),
     );
-    return [loop, agents];
+    return [loop, sandboxds];
   } finally {
     for (const client of clients) client.detach();
     await removeAll(`${LABELS.controller}=${controllerId}`);

@@ -57,11 +57,11 @@ export function goals(bursts: readonly Burst[]): string {
         .filter((burst) => burst.count === largest && burst.side.startsWith(side))
         .map(({ wallMs }) => wallMs),
     );
-  const [warm, cold, loop, agent, run] = [
+  const [warm, cold, loop, sandboxd, run] = [
     'ours, warm',
     'ours, cold',
     'dockerode loop',
-    'bare agent',
+    'bare sandboxd',
     'docker run',
   ].map(best) as [number, number, number, number, number];
   const failed = bursts
@@ -69,7 +69,7 @@ export function goals(bursts: readonly Burst[]): string {
     .reduce((sum, burst) => sum + burst.failed, 0);
   return [
     `goals at n = ${String(largest)} (best of each side)`,
-    `  warm, all answered: ${(warm / 1000).toFixed(3)} s; goal: at most 0.5 s; the bare agents took ${(agent / 1000).toFixed(3)} s`,
+    `  warm, all answered: ${(warm / 1000).toFixed(3)} s; goal: at most 0.5 s; the bare sandboxds took ${(sandboxd / 1000).toFixed(3)} s`,
     `  cold against the best dockerode loop: ${(cold / loop).toFixed(2)} ×; goal: at most 1.15 ×`,
     `  docker run against cold: ${(run / cold).toFixed(2)} ×; goal: at least 3 ×`,
     `  failures of ours: ${String(failed)}; goal: 0`,

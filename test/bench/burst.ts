@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { Deadline } from '../../src/kernel/deadline.ts';
 import { loadCatalog } from '../../src/policy/load.ts';
-import { BUILT_AGENT } from '../../src/sandbox/docker/agent-volume.ts';
+import { BUILT_SANDBOXD } from '../../src/sandbox/docker/sandboxd-volume.ts';
 import { DockerEngine } from '../../src/sandbox/docker/docker-engine.ts';
 import type { Burst } from './burst-meter.ts';
 import { bare, dockerRun, ours, POLICIES } from './burst-sides.ts';
@@ -11,7 +11,7 @@ import { goals, renderBursts } from './burst-table.ts';
 
 /**
  * Bursts of rollouts that all send their first call at once: ours warm and cold through HTTP, the best loop over
- * dockerode, the bare agents, and `docker run` for each. The sides take turns within every size and round.
+ * dockerode, the bare sandboxds, and `docker run` for each. The sides take turns within every size and round.
  */
 
 interface Arguments {
@@ -39,7 +39,7 @@ async function runtimeInUse(): Promise<string> {
     controllerId: 'bench-probe',
     clock: systemClock,
     log: silent,
-    agent: BUILT_AGENT,
+    sandboxd: BUILT_SANDBOXD,
   });
   const { runtime } = await engine.ping(Deadline.after(systemClock, 'engine_request', 10_000));
   await engine[Symbol.asyncDispose]();

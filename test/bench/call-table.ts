@@ -1,11 +1,11 @@
-import { percentile } from '../../src/cli/demo/report.ts';
+import { percentile } from '../demo/report.ts';
 import type { Load, Loads } from './load.ts';
 
 export const WAYS = {
   http: 'shell through HTTP, evidence and flushed journal',
   flushed: 'the same without HTTP',
   forgotten: 'and without a journal',
-  agent: 'bare agent call, no evidence judged',
+  sandboxd: 'bare sandboxd call, no evidence judged',
   crun: 'docker exec, container run by crun',
   runc: "docker exec, by runc (Docker's default)",
   bash: 'fork and exec of bash alone, no container',
@@ -60,15 +60,15 @@ function goals(ways: Figures['ways'], { callsPerSecond, p99Ms }: LoadSpread): Go
     const value = over / under;
     return { what, value, unit: '×', goal, met: bound(value) };
   };
-  const { http, agent, crun, runc, forgotten } = ways;
+  const { http, sandboxd, crun, runc, forgotten } = ways;
   const atLeast10 = (value: number): boolean => value >= 10;
   return [
-    ratio('HTTP over the bare agent, p50', http.p50Ms, agent.p50Ms, (value) => value <= 3, '≤ 3'),
+    ratio('HTTP over the bare sandboxd, p50', http.p50Ms, sandboxd.p50Ms, (value) => value <= 3, '≤ 3'),
     ratio('docker exec (runc) over HTTP, p50', runc.p50Ms, http.p50Ms, atLeast10, '≥ 10'),
     ratio('docker exec (crun) over HTTP, p50', crun.p50Ms, http.p50Ms, atLeast10, '≥ 10'),
     ratio(
       'evidence and judgement, share of p50',
-      forgotten.p50Ms - agent.p50Ms,
+      forgotten.p50Ms - sandboxd.p50Ms,
       http.p50Ms,
       (value) => value <= 0.15,
       '≤ 0.15',

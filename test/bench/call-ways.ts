@@ -1,14 +1,14 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { PLAIN_IMAGE } from '../../src/cli/demo/cases.ts';
-import type { Platform } from '../../src/cli/demo/platform.ts';
-import { DEMO_LABEL, removeLabelled, templateOf } from '../../src/cli/demo/reference.ts';
+import { PLAIN_IMAGE } from '../demo/cases.ts';
+import type { Platform } from '../demo/platform.ts';
+import { DEMO_LABEL, removeLabelled, templateOf } from '../demo/reference.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { Deadline } from '../../src/kernel/deadline.ts';
 import type { Catalog, Task } from '../../src/policy/schema.ts';
 import { seccompProfiles } from '../../src/policy/seccomp.ts';
-import { BUILT_AGENT } from '../../src/sandbox/docker/agent-volume.ts';
+import { BUILT_SANDBOXD } from '../../src/sandbox/docker/sandboxd-volume.ts';
 import type { DockerConnection } from '../../src/sandbox/docker/docker-connection.ts';
 import { DockerEngine } from '../../src/sandbox/docker/docker-engine.ts';
 import type { Sandbox } from '../../src/sandbox/sandbox.ts';
@@ -66,8 +66,8 @@ export class HttpCalls implements Way {
   }
 }
 
-/** The agent over its attached stream, without HTTP, journal or judgement. */
-export class BareAgent implements Way {
+/** sandboxd over its attached stream, without HTTP, journal or judgement. */
+export class BareSandboxd implements Way {
   readonly #engine: DockerEngine;
   readonly #sandbox: Sandbox;
   readonly #task: Task;
@@ -78,7 +78,7 @@ export class BareAgent implements Way {
     this.#task = task;
   }
 
-  static async start({ catalog, policiesDir }: Configuration): Promise<BareAgent> {
+  static async start({ catalog, policiesDir }: Configuration): Promise<BareSandboxd> {
     const task = catalog.defaultTask;
     const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
     const controllerId = `bench-${randomBytes(4).toString('hex')}`;
@@ -86,12 +86,12 @@ export class BareAgent implements Way {
       controllerId,
       clock: systemClock,
       log: silent,
-      agent: BUILT_AGENT,
+      sandboxd: BUILT_SANDBOXD,
       seccompProfiles: seccompProfiles(policiesDir, catalog.policies.values()),
     });
     const spec = { image: task.image, policy: task.policy, poolClass: 'bench' };
     const sandbox = await engine.start(spec, Deadline.after(systemClock, 'sandbox_start', 60_000));
-    return new BareAgent(engine, sandbox, task);
+    return new BareSandboxd(engine, sandbox, task);
   }
 
   async once(): Promise<void> {

@@ -2,21 +2,21 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { buildImages, writeConfiguration } from '../../src/cli/demo/images.ts';
-import { Platform } from '../../src/cli/demo/platform.ts';
-import { Server } from '../../src/cli/demo/server.ts';
+import { buildImages, writeConfiguration } from '../demo/images.ts';
+import { Platform } from '../demo/platform.ts';
+import { Server } from '../demo/server.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { Deadline } from '../../src/kernel/deadline.ts';
 import { loadCatalog } from '../../src/policy/load.ts';
 import { DockerConnection } from '../../src/sandbox/docker/docker-connection.ts';
-import { BareAgent, BashAlone, DockerExec, HttpCalls } from './call-ways.ts';
+import { BareSandboxd, BashAlone, DockerExec, HttpCalls } from './call-ways.ts';
 import { renderTable, summary } from './call-table.ts';
 import { Walk } from './walk-way.ts';
 import { interleaved } from './interleaved.ts';
 import { underLoad } from './load.ts';
 
 /**
- * What a call costs: through HTTP, without HTTP, without a journal, by the agent alone, by the engine's exec in two
+ * What a call costs: through HTTP, without HTTP, without a journal, by sandboxd alone, by the engine's exec in two
  * runtimes and by bash alone on this machine, all in turn in one run; then how many calls a second 100 sandboxes take together.
  * Without a warm pool: it would be filled again during the measurement, with both cores.
  */
@@ -57,12 +57,15 @@ async function main(): Promise<void> {
   const forgotten = cleanup.use(
     await Walk.open({ ...configuration, catalog }, join(folder, 'forgotten'), 'forgotten'),
   );
-  const agent = cleanup.use(await BareAgent.start({ ...configuration, catalog }));
+  const sandboxd = cleanup.use(await BareSandboxd.start({ ...configuration, catalog }));
   const { runtimes } = await connection.info(Deadline.after(systemClock, 'engine_request', 10_000));
   const crun = cleanup.use(await DockerExec.start(connection, runtimes.includes('crun') ? 'crun' : 'runc'));
   const runc = cleanup.use(await DockerExec.start(connection, 'runc'));
   const bash = cleanup.use(new BashAlone());
-  const ways = await interleaved({ http, flushed, forgotten, agent, crun, runc, bash }, Number(given.rounds));
+  const ways = await interleaved(
+    { http, flushed, forgotten, sandboxd, crun, runc, bash },
+    Number(given.rounds),
+  );
   const load = await underLoad(platform, Number(given.sandboxes), Number(given.seconds) * 1000);
   const figures = summary(ways, load);
   console.log(renderTable(figures));

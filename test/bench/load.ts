@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { Platform } from '../../src/cli/demo/platform.ts';
+import type { Platform } from '../demo/platform.ts';
 import { HttpCalls } from './call-ways.ts';
 
 /** The daemon still works on the starts for a while after the last one has answered. */

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { inParallel } from '../../src/cli/demo/in-parallel.ts';
+import { inParallel } from '../demo/in-parallel.ts';
 
 const BASE = 'faultline/minimal';
 const BUILDS_AT_ONCE = 4;

@@ -4,7 +4,7 @@ import { loadavg, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Command } from 'commander';
 import { answer, pagesOf, type Question } from '../../images/reports/examples/agent.ts';
-import { percentile } from '../../src/cli/demo/report.ts';
+import { percentile } from '../demo/report.ts';
 import { Faultline, type Rollout } from '../../src/client/client.ts';
 import { TOKEN, World } from '../docker/support/server.ts';
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { openAdmission } from '../../src/admission/admission.ts';
-import { readHostFacts } from '../../src/admission/host-facts.ts';
+import { readHostFacts } from '../../src/preflight/host-facts.ts';
 import { liveCap } from '../../src/admission/live-cap.ts';
 import { Blobs } from '../../src/journal/blobs.ts';
 import type { JournalEvent, NewEvent } from '../../src/journal/event.ts';
@@ -15,7 +15,7 @@ import { Replay } from '../../src/rollouts/replay.ts';
 import { Sandboxes } from '../../src/rollouts/sandboxes.ts';
 import { DockerEngine } from '../../src/sandbox/docker/docker-engine.ts';
 import { ToolCalls } from '../../src/tools/call.ts';
-import { redo } from '../../src/tools/prepared-call.ts';
+import { rerunCall } from '../../src/tools/prepared-call.ts';
 import type { Configuration, Way } from './call-ways.ts';
 
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -42,7 +42,7 @@ class ForgottenJournal implements Journal {
   }
 }
 
-/** A call from `ToolCalls` down, in this process: arguments, turn, agent, evidence, judgement; with a journal or without. */
+/** A call from `ToolCalls` down, in this process: arguments, turn, sandboxd, evidence, judgement; with a journal or without. */
 export class Walk implements Way {
   readonly #calls: ToolCalls;
   readonly #end: () => Promise<void>;
@@ -69,7 +69,7 @@ export class Walk implements Way {
     const cap = liveCap(await readHostFacts());
     const { images } = engine;
     const { removals, retries, pool } = openAdmission({ engine, images, clock, log, startsAtOnce: 4, cap });
-    const replay = new Replay({ journal, blobs: await Blobs.at(dataDir), redo });
+    const replay = new Replay({ journal, blobs: await Blobs.at(dataDir), rerunCall });
     const recovery = new Recovery({ engine, removals, retries, replay, journal, clock });
     const rollouts = new Rollouts({ catalog, journal, clock });
     const sandboxes = new Sandboxes({ supply: pool, removals, engine, recovery, journal, clock });

@@ -1,9 +1,17 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { decodeListing, decodeMatches } from '../../src/protocol/listing.ts';
 import type { Work } from '../../src/protocol/messages.ts';
-import { AgentProcess, buildAgent, ending, exec, out, shell, type CallEnd } from './agent-process.ts';
+import {
+  SandboxdProcess,
+  buildSandboxd,
+  ending,
+  exec,
+  out,
+  shell,
+  type CallEnd,
+} from './sandboxd-process.ts';
 
-beforeAll(buildAgent);
+beforeAll(buildSandboxd);
 
 describe('files', () => {
   const read = (path: string, offset = 0, length = 1 << 20): Work => ({
@@ -22,15 +30,15 @@ describe('files', () => {
   const text = (end: CallEnd): string => Buffer.from(ending(end).payload).toString();
 
   it('are written with parents and mode, and read in parts', async () => {
-    await using agent = await AgentProcess.start();
-    expect(ending(await agent.call(write('a/b/c.txt', 'hello world'))).errno).toBe(0);
-    expect(ending(await agent.call(write('a/b/c.txt', 'W', 6))).errno).toBe(0);
-    expect(text(await agent.call(read('a/b/c.txt', 6, 3)))).toBe('Wor');
-    expect(await out(agent, exec('stat', '-c', '%a %U %s', 'a/b/c.txt'))).toBe('640 UNKNOWN 11\n');
-    await agent.call(write('a/b/c.txt', 'new'));
-    expect(text(await agent.call(read(`${agent.folder}/a/b/c.txt`)))).toBe('new');
-    await agent.call(shell('cd a/b'));
-    expect(text(await agent.call(read('c.txt')))).toBe('new');
+    await using sandboxd = await SandboxdProcess.start();
+    expect(ending(await sandboxd.call(write('a/b/c.txt', 'hello world'))).errno).toBe(0);
+    expect(ending(await sandboxd.call(write('a/b/c.txt', 'W', 6))).errno).toBe(0);
+    expect(text(await sandboxd.call(read('a/b/c.txt', 6, 3)))).toBe('Wor');
+    expect(await out(sandboxd, exec('stat', '-c', '%a %U %s', 'a/b/c.txt'))).toBe('640 UNKNOWN 11\n');
+    await sandboxd.call(write('a/b/c.txt', 'new'));
+    expect(text(await sandboxd.call(read(`${sandboxd.folder}/a/b/c.txt`)))).toBe('new');
+    await sandboxd.call(shell('cd a/b'));
+    expect(text(await sandboxd.call(read('c.txt')))).toBe('new');
   });
 
   it.each([
@@ -42,27 +50,31 @@ describe('files', () => {
     ['a socket', 'python3 -c \'import socket; socket.socket(socket.AF_UNIX).bind("x")\'', 22],
     ['a link to itself', 'ln -s x x', 40],
   ])('that are %s are refused at once (H62)', async (_name, make, errno) => {
-    await using agent = await AgentProcess.start();
-    await agent.call(shell(make));
-    expect(ending(await agent.call(read('x')))).toMatchObject({ errno, waitStatus: 0, killReason: 'none' });
-    if (errno !== 2) expect(ending(await agent.call(write('x', 'y'))).errno).toBe(errno);
+    await using sandboxd = await SandboxdProcess.start();
+    await sandboxd.call(shell(make));
+    expect(ending(await sandboxd.call(read('x')))).toMatchObject({
+      errno,
+      waitStatus: 0,
+      killReason: 'none',
+    });
+    if (errno !== 2) expect(ending(await sandboxd.call(write('x', 'y'))).errno).toBe(errno);
   });
 
   it('are not written where the model may not write', async () => {
-    await using agent = await AgentProcess.start();
-    expect(ending(await agent.call(write('/etc/faultline', 'y'))).errno).toBe(13);
-    expect(ending(await agent.call(write('/proc/1/oom_score_adj', '1'))).errno).toBe(13);
+    await using sandboxd = await SandboxdProcess.start();
+    expect(ending(await sandboxd.call(write('/etc/faultline', 'y'))).errno).toBe(13);
+    expect(ending(await sandboxd.call(write('/proc/1/oom_score_adj', '1'))).errno).toBe(13);
   });
 
   it('are listed in order, with hostile names, and cut where asked (H41)', async () => {
-    await using agent = await AgentProcess.start();
-    await agent.call(
+    await using sandboxd = await SandboxdProcess.start();
+    await sandboxd.call(
       shell(
         "mkdir -p d/e; touch d/b d/e/z $'new\\nline' $'bad\\xff' $(printf %0255d 0); ln -s / d/root; mkfifo p",
       ),
     );
     const list = async (depth: number, limit: number) =>
-      decodeListing(ending(await agent.call({ kind: 'list-files', path: '.', depth, limit })).payload);
+      decodeListing(ending(await sandboxd.call({ kind: 'list-files', path: '.', depth, limit })).payload);
     const all = await list(9, 1000);
     const names = ['0'.repeat(255), 'bad\ufffd', 'd', 'd/b', 'd/e', 'd/e/z', 'd/root', 'new\nline', 'p'];
     expect(all.items.map((entry) => entry.path)).toEqual(names);
@@ -78,34 +90,36 @@ describe('files', () => {
     expect(all.truncated).toBe(false);
     expect((await list(1, 1000)).items).toHaveLength(5);
     expect(await list(9, 3)).toMatchObject({ truncated: true, items: { length: 3 } });
-    expect(ending(await agent.call({ kind: 'list-files', path: 'none', depth: 1, limit: 1 })).errno).toBe(2);
+    expect(ending(await sandboxd.call({ kind: 'list-files', path: 'none', depth: 1, limit: 1 })).errno).toBe(
+      2,
+    );
   });
 
   it('five thousand folders deep are cut, not followed for ever (H41)', async () => {
-    await using agent = await AgentProcess.start();
-    await agent.call(
+    await using sandboxd = await SandboxdProcess.start();
+    await sandboxd.call(
       shell("python3 -c \"import os\nfor i in range(5000):\n  os.mkdir('d'); os.chdir('d')\""),
     );
     const listing = decodeListing(
-      ending(await agent.call({ kind: 'list-files', path: '.', depth: 9999, limit: 9999 })).payload,
+      ending(await sandboxd.call({ kind: 'list-files', path: '.', depth: 9999, limit: 9999 })).payload,
     );
     expect(listing).toMatchObject({ truncated: true, items: { length: 128 } });
     const found = ending(
-      await agent.call({ kind: 'search-files', path: '.', pattern: 'x', glob: null, limit: 10 }),
+      await sandboxd.call({ kind: 'search-files', path: '.', pattern: 'x', glob: null, limit: 10 }),
     );
     expect(decodeMatches(found.payload)).toEqual({ items: [], truncated: true });
   });
 
   it('are searched: regular text files only, by pattern and name', async () => {
-    await using agent = await AgentProcess.start();
-    await agent.call(
+    await using sandboxd = await SandboxdProcess.start();
+    await sandboxd.call(
       shell(
         'mkdir s; printf "one\\ntwo 22\\n" > s/a.txt; printf "two 2\\0" > s/b.bin; echo two 3 > c.py; mkfifo s/p; ln -s s l',
       ),
     );
     const search = async (pattern: string, glob: string | null, path = '.') =>
       decodeMatches(
-        ending(await agent.call({ kind: 'search-files', path, pattern, glob, limit: 100 })).payload,
+        ending(await sandboxd.call({ kind: 'search-files', path, pattern, glob, limit: 100 })).payload,
       ).items;
     expect(await search('two [0-9]+', null)).toEqual([
       { path: 'c.py', exact: true, line: 1, text: 'two 3' },
@@ -113,14 +127,14 @@ describe('files', () => {
     ]);
     expect(await search('two', '*.py')).toHaveLength(1);
     expect(await search('two', null, 's/a.txt')).toHaveLength(1);
-    const bad = await agent.call({ kind: 'search-files', path: '.', pattern: '(', glob: null, limit: 1 });
+    const bad = await sandboxd.call({ kind: 'search-files', path: '.', pattern: '(', glob: null, limit: 1 });
     expect(ending(bad).errno).toBe(74);
   });
 
   it('keep to the deadline', async () => {
-    await using agent = await AgentProcess.start();
+    await using sandboxd = await SandboxdProcess.start();
     const end = ending(
-      await agent.call(
+      await sandboxd.call(
         { kind: 'search-files', path: '/', pattern: '(a*)*(b*)*zzz9', glob: null, limit: 1000 },
         { timeoutMs: 150 },
       ),

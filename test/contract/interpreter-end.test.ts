@@ -1,7 +1,16 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { AgentProcess, buildAgent, ending, exec, out, python, shell, shown } from './agent-process.ts';
+import {
+  SandboxdProcess,
+  buildSandboxd,
+  ending,
+  exec,
+  out,
+  python,
+  shell,
+  shown,
+} from './sandboxd-process.ts';
 
-beforeAll(buildAgent);
+beforeAll(buildSandboxd);
 
 describe('the interpreter’s end', () => {
   it.each([
@@ -11,62 +20,62 @@ describe('the interpreter’s end', () => {
   ])(
     'by %s is told by its wait status, and the next call has a fresh one (H11)',
     async (_name, code, status) => {
-      await using agent = await AgentProcess.start();
-      await agent.call(python('x = 1'));
-      const end = ending(await agent.call(python(code)));
+      await using sandboxd = await SandboxdProcess.start();
+      await sandboxd.call(python('x = 1'));
+      const end = ending(await sandboxd.call(python(code)));
       expect(end.waitStatus & ~0x80).toBe(status);
       expect(end).toMatchObject({ interpreter: 'lost', killReason: 'none', raised: false });
-      expect(ending(await agent.call(python('x')))).toMatchObject({ raised: true, interpreter: 'kept' });
+      expect(ending(await sandboxd.call(python('x')))).toMatchObject({ raised: true, interpreter: 'kept' });
     },
   );
 
   it('between calls is told in the next one', async () => {
-    await using agent = await AgentProcess.start();
-    const pid = (await out(agent, python('x = 1\nimport os\nos.getpid()'))).trim();
-    await agent.call(exec('kill', '-9', pid));
-    const end = ending(await agent.call(python('1 + 1')));
+    await using sandboxd = await SandboxdProcess.start();
+    const pid = (await out(sandboxd, python('x = 1\nimport os\nos.getpid()'))).trim();
+    await sandboxd.call(exec('kill', '-9', pid));
+    const end = ending(await sandboxd.call(python('1 + 1')));
     expect(end).toMatchObject({ interpreter: 'replaced', waitStatus: 0 });
     expect(shown(end).out).toBe('2\n');
-    expect(ending(await agent.call(python('1'))).interpreter).toBe('kept');
+    expect(ending(await sandboxd.call(python('1'))).interpreter).toBe('kept');
   });
 
   it('does not come from threads and forks that hold its descriptors (H13)', async () => {
-    await using agent = await AgentProcess.start();
+    await using sandboxd = await SandboxdProcess.start();
     const code =
       'import os, threading, time\nfor i in range(3): threading.Thread(target=time.sleep, args=(30,)).start()\nfor i in range(3):\n  if os.fork() == 0:\n    time.sleep(30)\nprint("done")';
     const begun = Date.now();
-    const end = ending(await agent.call(python(code)));
+    const end = ending(await sandboxd.call(python(code)));
     expect(Date.now() - begun).toBeLessThan(2000);
     expect(end).toMatchObject({ interpreter: 'kept', waitStatus: 0, raised: false });
-    expect(await out(agent, python('"still " + "here"'))).toBe("'still here'\n");
+    expect(await out(sandboxd, python('"still " + "here"'))).toBe("'still here'\n");
   });
 
   it('does not come from a forked child that runs off the cell’s end', async () => {
-    await using agent = await AgentProcess.start();
+    await using sandboxd = await SandboxdProcess.start();
     expect(
       await out(
-        agent,
+        sandboxd,
         python('import os\npid = os.fork()\nif pid: os.waitpid(pid, 0)\nprint("p" if pid else "c")'),
       ),
     ).toBe('c\np\n');
-    expect(await out(agent, python('pid > 0'))).toBe('True\n');
+    expect(await out(sandboxd, python('pid > 0'))).toBe('True\n');
   });
 
   it('comes when it is stopped and does not answer: timeout, then a fresh one (H07)', async () => {
-    await using agent = await AgentProcess.start();
-    await agent.call(python('x = 1'));
-    expect(shown(await agent.call(exec('bash', '-c', 'kill -STOP -1'))).code).toBe(0);
-    const end = ending(await agent.call(python('x'), { timeoutMs: 400 }));
+    await using sandboxd = await SandboxdProcess.start();
+    await sandboxd.call(python('x = 1'));
+    expect(shown(await sandboxd.call(exec('bash', '-c', 'kill -STOP -1'))).code).toBe(0);
+    const end = ending(await sandboxd.call(python('x'), { timeoutMs: 400 }));
     expect(end).toMatchObject({ killReason: 'timeout', interpreter: 'lost', waitStatus: 9 });
-    expect(await out(agent, python('2'))).toBe('2\n');
+    expect(await out(sandboxd, python('2'))).toBe('2\n');
   });
 
   it('is not the answer to a time limit it can handle: KeyboardInterrupt, state kept, its children gone', async () => {
-    await using agent = await AgentProcess.start();
-    await agent.call(python('import subprocess, time\nx = 1\nold = subprocess.Popen(["sleep", "9998"])'));
-    await agent.call(shell('sleep 0.05'));
+    await using sandboxd = await SandboxdProcess.start();
+    await sandboxd.call(python('import subprocess, time\nx = 1\nold = subprocess.Popen(["sleep", "9998"])'));
+    await sandboxd.call(shell('sleep 0.05'));
     const end = ending(
-      await agent.call(
+      await sandboxd.call(
         python('new = subprocess.Popen(["setsid", "sleep", "9999"])\nwhile True: time.sleep(0.01)'),
         { timeoutMs: 500 },
       ),
@@ -80,13 +89,13 @@ describe('the interpreter’s end', () => {
     });
     expect(shown(end).err).toContain('KeyboardInterrupt');
     expect(shown(end).err).not.toContain('interpreter.py');
-    expect(await out(agent, python('x, old.poll(), new.wait()'))).toBe('(1, None, -9)\n');
+    expect(await out(sandboxd, python('x, old.poll(), new.wait()'))).toBe('(1, None, -9)\n');
   });
 
   it('comes at a time limit that it ignores', async () => {
-    await using agent = await AgentProcess.start();
+    await using sandboxd = await SandboxdProcess.start();
     const code = 'import time\nwhile True:\n  try: time.sleep(0.01)\n  except KeyboardInterrupt: pass';
-    const end = ending(await agent.call(python(code), { timeoutMs: 300 }));
+    const end = ending(await sandboxd.call(python(code), { timeoutMs: 300 }));
     expect(end).toMatchObject({
       killReason: 'timeout',
       interpreter: 'lost',
@@ -97,33 +106,35 @@ describe('the interpreter’s end', () => {
   });
 
   it('comes when its control socket is closed by the code', async () => {
-    await using agent = await AgentProcess.start();
-    expect(ending(await agent.call(python('import os; os.closerange(3, 4000)')))).toMatchObject({
+    await using sandboxd = await SandboxdProcess.start();
+    expect(ending(await sandboxd.call(python('import os; os.closerange(3, 4000)')))).toMatchObject({
       interpreter: 'lost',
     });
-    expect(await out(agent, python('3'))).toBe('3\n');
+    expect(await out(sandboxd, python('3'))).toBe('3\n');
   });
 
   it('of an image without python is a start that failed', async () => {
-    await using agent = await AgentProcess.start({
+    await using sandboxd = await SandboxdProcess.start({
       environment: { PATH: '/nowhere' },
     });
-    expect(agent.reports[0]).toMatchObject({ python: null, shell: null });
-    expect(await agent.call(python('1'))).toMatchObject({ type: 'start-failed', errno: 2, stage: 'exec' });
+    expect(sandboxd.reports[0]).toMatchObject({ python: null, shell: null });
+    expect(await sandboxd.call(python('1'))).toMatchObject({ type: 'start-failed', errno: 2, stage: 'exec' });
   });
 
   it('cannot be forged by another call: a second answer is counted and ignored (H52)', async () => {
-    await using agent = await AgentProcess.start();
+    await using sandboxd = await SandboxdProcess.start();
     const forge =
       'import __main__, sys, gc, socket\ns = [o for o in gc.get_objects() if isinstance(o, socket.socket)][0]\ns.send(b"D" + b"x" * 17)\nprint("mine")';
-    expect(await out(agent, python(forge))).toBe('mine\n');
-    expect(await out(agent, python('s.send(b"D" + b"y" * 17); "next"'))).toBe("'next'\n");
-    expect((await agent.resume()).refusedFrames).toBe(2);
+    expect(await out(sandboxd, python(forge))).toBe('mine\n');
+    expect(await out(sandboxd, python('s.send(b"D" + b"y" * 17); "next"'))).toBe("'next'\n");
+    expect((await sandboxd.resume()).refusedFrames).toBe(2);
   });
 
   it('of output: a flood is cut off', async () => {
-    await using agent = await AgentProcess.start();
-    const end = ending(await agent.call(python('while True: print("x" * 1000)'), { outputBytes: 3_000_000 }));
+    await using sandboxd = await SandboxdProcess.start();
+    const end = ending(
+      await sandboxd.call(python('while True: print("x" * 1000)'), { outputBytes: 3_000_000 }),
+    );
     expect(end).toMatchObject({ killReason: 'output', interpreter: 'kept', raised: true });
   });
 });

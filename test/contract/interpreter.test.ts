@@ -1,7 +1,16 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { AgentProcess, buildAgent, ending, exec, out, python, shown, type CallEnd } from './agent-process.ts';
+import {
+  SandboxdProcess,
+  buildSandboxd,
+  ending,
+  exec,
+  out,
+  python,
+  shown,
+  type CallEnd,
+} from './sandboxd-process.ts';
 
-beforeAll(buildAgent);
+beforeAll(buildSandboxd);
 
 interface RichResult {
   readonly mime: string;
@@ -18,31 +27,31 @@ function rich(end: CallEnd): readonly RichResult[] {
 
 describe('cells', () => {
   it('share one namespace, and show the value of the last expression', async () => {
-    await using agent = await AgentProcess.start();
-    expect(await out(agent, python('import os\nx = 20\nx + 1'))).toBe('21\n');
-    expect(await out(agent, python('x += 1; x'))).toBe('21\n');
-    expect(await out(agent, python('None'))).toBe('');
-    expect(await out(agent, python('print("a"); "b"'))).toBe("a\n'b'\n");
-    expect(await out(agent, python('for i in range(2): i'))).toBe('');
-    expect(await out(agent, python('_'))).toBe("'b'\n");
-    expect(await out(agent, python(''))).toBe('');
-    expect(await out(agent, python('# only a comment'))).toBe('');
-    expect(await out(agent, python('__name__, os.getcwd() == os.path.abspath("")'))).toBe(
+    await using sandboxd = await SandboxdProcess.start();
+    expect(await out(sandboxd, python('import os\nx = 20\nx + 1'))).toBe('21\n');
+    expect(await out(sandboxd, python('x += 1; x'))).toBe('21\n');
+    expect(await out(sandboxd, python('None'))).toBe('');
+    expect(await out(sandboxd, python('print("a"); "b"'))).toBe("a\n'b'\n");
+    expect(await out(sandboxd, python('for i in range(2): i'))).toBe('');
+    expect(await out(sandboxd, python('_'))).toBe("'b'\n");
+    expect(await out(sandboxd, python(''))).toBe('');
+    expect(await out(sandboxd, python('# only a comment'))).toBe('');
+    expect(await out(sandboxd, python('__name__, os.getcwd() == os.path.abspath("")'))).toBe(
       "('__main__', True)\n",
     );
   });
 
   it('fail with a traceback of the model’s own lines only', async () => {
-    await using agent = await AgentProcess.start();
-    await agent.call(python('def f(n):\n    return 1 / n'));
-    const end = ending(await agent.call(python('x = 1\nf(0)')));
+    await using sandboxd = await SandboxdProcess.start();
+    await sandboxd.call(python('def f(n):\n    return 1 / n'));
+    const end = ending(await sandboxd.call(python('x = 1\nf(0)')));
     expect(end).toMatchObject({ raised: true, interpreter: 'kept', waitStatus: 0 });
     const text = shown(end).err.replace(/^ +[~^]+\n/gm, '');
     expect(text).toBe(
       'Traceback (most recent call last):\n  File "<cell 2>", line 2, in <module>\n    f(0)\n' +
         '  File "<cell 1>", line 2, in f\n    return 1 / n\nZeroDivisionError: division by zero\n',
     );
-    expect(await out(agent, python('x'))).toBe('1\n');
+    expect(await out(sandboxd, python('x'))).toBe('1\n');
   });
 
   it.each([
@@ -63,46 +72,46 @@ describe('cells', () => {
   ])(
     'that hold %j are told as errors, without the driver’s frames, and the interpreter lives',
     async (code, text) => {
-      await using agent = await AgentProcess.start();
-      const end = ending(await agent.call(python(code)));
+      await using sandboxd = await SandboxdProcess.start();
+      const end = ending(await sandboxd.call(python(code)));
       expect(shown(end).err).toContain(text);
       expect(shown(end).err).not.toContain('interpreter.py');
       expect(end).toMatchObject({ raised: true, interpreter: 'kept' });
-      expect(await out(agent, python('input and 5'))).toBe('5\n');
+      expect(await out(sandboxd, python('input and 5'))).toBe('5\n');
     },
   );
 
   it('do not suffer from what earlier ones did to the streams', async () => {
-    await using agent = await AgentProcess.start();
+    await using sandboxd = await SandboxdProcess.start();
     for (const code of [
       'import sys, os; sys.stdout.close()',
       'os.close(1); os.close(2)',
       'sys.stdin.close(); quit()',
       'sys.stdout = None',
     ]) {
-      await agent.call(python(code));
-      expect(shown(await agent.call(python('print("fine")'))).out).toBe('fine\n');
+      await sandboxd.call(python(code));
+      expect(shown(await sandboxd.call(python('print("fine")'))).out).toBe('fine\n');
     }
   });
 
   it('print what they print in order, children and odd characters included', async () => {
-    await using agent = await AgentProcess.start();
+    await using sandboxd = await SandboxdProcess.start();
     const code =
       'import os, subprocess\nprint("a", end="")\nos.system("printf b")\nsubprocess.run(["printf", "c"])\nprint("\\ud800 \\u00fc")';
-    expect(await out(agent, python(code))).toBe('abc\\ud800 ü\n');
+    expect(await out(sandboxd, python(code))).toBe('abc\\ud800 ü\n');
   });
 
   it('pickle what they define, and use processes', async () => {
-    await using agent = await AgentProcess.start();
-    await agent.call(
+    await using sandboxd = await SandboxdProcess.start();
+    await sandboxd.call(
       python(
         'import pickle, multiprocessing as m\nclass P:\n  def __init__(self, v): self.v = v\ndef twice(p): return P(p.v * 2)',
       ),
     );
-    expect(await out(agent, python('pickle.loads(pickle.dumps(P(3))).v'))).toBe('3\n');
+    expect(await out(sandboxd, python('pickle.loads(pickle.dumps(P(3))).v'))).toBe('3\n');
     expect(
       await out(
-        agent,
+        sandboxd,
         python(
           'with m.get_context("fork").Pool(2) as pool: r = [p.v for p in pool.map(twice, [P(1), P(2)])]\nr',
         ),
@@ -113,8 +122,8 @@ describe('cells', () => {
 
 describe('rich results', () => {
   it('become files and data', async () => {
-    await using agent = await AgentProcess.start();
-    const end = await agent.call(
+    await using sandboxd = await SandboxdProcess.start();
+    const end = await sandboxd.call(
       python(
         'class P:\n  def _repr_png_(self): return b"\\x89PNG"\n  def _repr_html_(self): return "<b>"\nP()',
       ),
@@ -123,19 +132,19 @@ describe('rich results', () => {
     expect(rich(end)).toEqual([
       {
         mime: 'image/png',
-        path: `${agent.folder}/figure-1.png`,
+        path: `${sandboxd.folder}/figure-1.png`,
         bytes: 4,
         encoding: 'base64',
         data: 'iVBORw==',
       },
       { mime: 'text/html', path: null, bytes: 3, encoding: 'text', data: '<b>' },
     ]);
-    expect(await out(agent, python('P()'))).toContain('figure-2.png');
-    expect(await out(agent, exec('wc', '-c', 'figure-1.png'))).toBe('4 figure-1.png\n');
+    expect(await out(sandboxd, python('P()'))).toContain('figure-2.png');
+    expect(await out(sandboxd, exec('wc', '-c', 'figure-1.png'))).toBe('4 figure-1.png\n');
   });
 
   it('take open figures of matplotlib, which is never imported for them', async () => {
-    await using agent = await AgentProcess.start();
+    await using sandboxd = await SandboxdProcess.start();
     const fake = [
       'import sys, types',
       'class F:\n  def savefig(self, f, format): f.write(b"fig")',
@@ -143,24 +152,24 @@ describe('rich results', () => {
       'p.get_fignums = lambda: list(open_); p.figure = lambda n: F(); p.close = lambda which: open_.clear()',
       'sys.modules["matplotlib.pyplot"] = p',
     ].join('\n');
-    expect(rich(await agent.call(python(fake)))).toHaveLength(2);
-    expect(rich(await agent.call(python('1')))).toEqual([]);
+    expect(rich(await sandboxd.call(python(fake)))).toHaveLength(2);
+    expect(rich(await sandboxd.call(python('1')))).toEqual([]);
   });
 
   it('that are too large are kept as files only', async () => {
-    await using agent = await AgentProcess.start();
-    const end = await agent.call(python('class P:\n  def _repr_png_(self): return b"x" * 900_000\nP()'));
+    await using sandboxd = await SandboxdProcess.start();
+    const end = await sandboxd.call(python('class P:\n  def _repr_png_(self): return b"x" * 900_000\nP()'));
     expect(rich(end)).toMatchObject([{ bytes: 900_000, data: null }]);
   });
 
   it('whose making fails are shown by repr', async () => {
-    await using agent = await AgentProcess.start();
+    await using sandboxd = await SandboxdProcess.start();
     expect(
       await out(
-        agent,
+        sandboxd,
         python('class P:\n  def _repr_png_(self): 1/0\n  def __repr__(self): return "P!"\nP()'),
       ),
     ).toBe('P!\n');
-    expect(await out(agent, python('P'))).toContain('class');
+    expect(await out(sandboxd, python('P'))).toContain('class');
   });
 });

@@ -1,19 +1,19 @@
 import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { AgentProcess, buildAgent, ending, exec, out, python, shell } from './agent-process.ts';
+import { SandboxdProcess, buildSandboxd, ending, exec, out, python, shell } from './sandboxd-process.ts';
 
-beforeAll(buildAgent);
+beforeAll(buildSandboxd);
 
 describe('a full process table', () => {
   const group = `/sys/fs/cgroup/pids/faultline-test-${String(process.pid)}`;
   const prepare = `mkdir -p ${group}; echo 60 > ${group}/pids.max; echo 0 > ${group}/cgroup.procs; mount --bind ${group} /sys/fs/cgroup/pids`;
   const available = existsSync('/sys/fs/cgroup/pids/tasks');
 
-  async function withGroup(body: (agent: AgentProcess) => Promise<void>): Promise<void> {
+  async function withGroup(body: (sandboxd: SandboxdProcess) => Promise<void>): Promise<void> {
     mkdirSync(group, { recursive: true });
     try {
-      await using agent = await AgentProcess.start({ prepare });
-      await body(agent);
+      await using sandboxd = await SandboxdProcess.start({ prepare });
+      await body(sandboxd);
     } finally {
       const deadline = Date.now() + 10_000;
       while (existsSync(group) && Date.now() < deadline) {
@@ -29,40 +29,40 @@ describe('a full process table', () => {
   it.runIf(available)(
     'makes the next start fail with EAGAIN, is emptied, and the start after that works (H25)',
     async () => {
-      await withGroup(async (agent) => {
-        await agent.call(python('x = 1'));
+      await withGroup(async (sandboxd) => {
+        await sandboxd.call(python('x = 1'));
         const fill = 'for i in $(seq 100); do sleep 9999 & done 2>/dev/null; echo filled';
-        await agent.call(exec('bash', '-c', fill), { timeoutMs: 60_000 });
-        const failed = await agent.call(exec('true'));
+        await sandboxd.call(exec('bash', '-c', fill), { timeoutMs: 60_000 });
+        const failed = await sandboxd.call(exec('true'));
         expect(failed).toMatchObject({ type: 'start-failed', errno: 11, killReach: 'everything' });
         expect(failed.after.pidsLimitHits).toBeGreaterThan(failed.before.pidsLimitHits - 1);
         expect(failed.before.pidsCurrent).toBeGreaterThan(55);
         expect(failed.after.pidsCurrent).toBeLessThan(10);
-        expect(await out(agent, exec('echo', 'again'))).toBe('again\n');
-        expect(ending(await agent.call(python('1'))).interpreter).toBe('replaced');
+        expect(await out(sandboxd, exec('echo', 'again'))).toBe('again\n');
+        expect(ending(await sandboxd.call(python('1'))).interpreter).toBe('replaced');
       });
     },
   );
 
   it.runIf(available)('by a fork bomb does not outlive its deadline (H22)', async () => {
-    await withGroup(async (agent) => {
+    await withGroup(async (sandboxd) => {
       const bomb = 'bomb() { bomb | bomb & }; bomb; while :; do :; done';
-      const end = await agent.call(exec('bash', '-c', bomb), { timeoutMs: 1500, keepBytes: 1000 });
+      const end = await sandboxd.call(exec('bash', '-c', bomb), { timeoutMs: 1500, keepBytes: 1000 });
       expect(end).toMatchObject({ type: 'exited', killReason: 'timeout' });
-      expect(await out(agent, exec('echo', 'again'))).toBe('again\n');
+      expect(await out(sandboxd, exec('echo', 'again'))).toBe('again\n');
     });
   });
 });
 
 describe('a limit of time', () => {
   it('ends a process too that is always another one: it forks, and its parent ends', async () => {
-    await using agent = await AgentProcess.start();
+    await using sandboxd = await SandboxdProcess.start();
     const hopper = 'import os\nwhile True:\n  if os.fork(): os._exit(0)';
     const end = ending(
-      await agent.call(shell(`(setsid python3 -c '${hopper}' &); sleep 9999`), { timeoutMs: 1000 }),
+      await sandboxd.call(shell(`(setsid python3 -c '${hopper}' &); sleep 9999`), { timeoutMs: 1000 }),
     );
     expect(end).toMatchObject({ killReason: 'timeout', waitStatus: 9 });
     for (let look = 0; look < 5; look += 1)
-      expect(await out(agent, exec('sh', '-c', 'cat /proc/[0-9]*/comm | grep -c python3'))).toBe('0\n');
+      expect(await out(sandboxd, exec('sh', '-c', 'cat /proc/[0-9]*/comm | grep -c python3'))).toBe('0\n');
   });
 });

@@ -1,9 +1,18 @@
 import { chownSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { AgentProcess, buildAgent, ending, exec, out, python, shell, shown } from './agent-process.ts';
+import {
+  SandboxdProcess,
+  buildSandboxd,
+  ending,
+  exec,
+  out,
+  python,
+  shell,
+  shown,
+} from './sandboxd-process.ts';
 import { trickyCommands } from './tricky-commands.ts';
 
-beforeAll(buildAgent);
+beforeAll(buildSandboxd);
 
 const busybox = '/bin/busybox';
 const withoutBash = (sh: string): string => `mkdir bin; ln -s ${sh} bin/sh; ln -s ${busybox} bin/busybox`;
@@ -14,44 +23,48 @@ const showsTurns = existsSync(sched) && /^se\.slice/m.test(readFileSync(sched, '
 
 describe('a shell command', () => {
   it.each(trickyCommands)('prints and ends as plain bash -c does, to the byte: %j', async (command) => {
-    await using agent = await AgentProcess.start();
-    const folder = `${agent.folder}-plain`;
+    await using sandboxd = await SandboxdProcess.start();
+    const folder = `${sandboxd.folder}-plain`;
     mkdirSync(folder);
     chownSync(folder, 31_000, 31_000);
     const neutral = ({ out: text, err, code }: ReturnType<typeof shown>) => ({
-      out: text.replaceAll(folder, 'FOLDER').replaceAll(agent.folder, 'FOLDER'),
+      out: text.replaceAll(folder, 'FOLDER').replaceAll(sandboxd.folder, 'FOLDER'),
       err: err.replace(/(line \d+:) +\d+ (?=Killed)/g, '$1 PID '),
       code,
     });
     const argv = ['bash', '-c', command];
-    const plain = await agent.call({ kind: 'exec', argv, env: [], cwd: folder, stdin: Buffer.alloc(0) });
+    const plain = await sandboxd.call({ kind: 'exec', argv, env: [], cwd: folder, stdin: Buffer.alloc(0) });
     rmSync(folder, { recursive: true });
-    expect(neutral(shown(await agent.call(shell(command))))).toEqual(neutral(shown(plain)));
+    expect(neutral(shown(await sandboxd.call(shell(command))))).toEqual(neutral(shown(plain)));
   });
 
   it('too long for one argument runs all the same', async () => {
-    await using agent = await AgentProcess.start();
+    await using sandboxd = await SandboxdProcess.start();
     const text = 'x'.repeat(300_000);
-    const end = await agent.call(shell(`cat > f <<'EOF'\n${text}\nEOF\nwc -c < f; foo`));
+    const end = await sandboxd.call(shell(`cat > f <<'EOF'\n${text}\nEOF\nwc -c < f; foo`));
     expect(shown(end)).toEqual({ out: '300001\n', err: 'bash: line 4: foo: command not found\n', code: 127 });
   });
 
   it.runIf(showsTurns)('has short turns of the processor', async () => {
-    await using agent = await AgentProcess.start();
-    const end = await agent.call(shell("awk '/^se.slice/ { print $3 }' /proc/self/sched"));
+    await using sandboxd = await SandboxdProcess.start();
+    const end = await sandboxd.call(shell("awk '/^se.slice/ { print $3 }' /proc/self/sched"));
     expect(shown(end)).toEqual({ out: '100000\n', err: '', code: 0 });
   });
 
   it('fails to start where the image has no shell, or the model removed it; the probe still works (H02)', async () => {
-    await using none = await AgentProcess.start({ environment: { PATH: '/nowhere' } });
+    await using none = await SandboxdProcess.start({ environment: { PATH: '/nowhere' } });
     expect(none.reports[0]).toMatchObject({ shell: null });
     expect(await none.call(shell('true'))).toMatchObject({ type: 'start-failed', errno: 2, stage: 'exec' });
     const prepare = 'mkdir bin; cp /bin/bash bin/; chmod 777 bin';
-    await using agent = await AgentProcess.start({ prepare, environment: { PATH: '@/bin:/usr/bin' } });
-    expect(agent.reports[0]).toMatchObject({ shell: `${agent.folder}/bin/bash` });
-    expect(shown(await agent.call(shell('rm -f bin/bash'))).code).toBe(0);
-    expect(await agent.call(shell('true'))).toMatchObject({ type: 'start-failed', errno: 2, stage: 'exec' });
-    expect(await agent.call({ kind: 'probe' })).toMatchObject({ type: 'exited', waitStatus: 0 });
+    await using sandboxd = await SandboxdProcess.start({ prepare, environment: { PATH: '@/bin:/usr/bin' } });
+    expect(sandboxd.reports[0]).toMatchObject({ shell: `${sandboxd.folder}/bin/bash` });
+    expect(shown(await sandboxd.call(shell('rm -f bin/bash'))).code).toBe(0);
+    expect(await sandboxd.call(shell('true'))).toMatchObject({
+      type: 'start-failed',
+      errno: 2,
+      stage: 'exec',
+    });
+    expect(await sandboxd.call({ kind: 'probe' })).toMatchObject({ type: 'exited', waitStatus: 0 });
   });
 });
 
@@ -86,10 +99,10 @@ describe('directory and exports', () => {
     ['after TERM to itself', 'mkdir d; cd d; export V=1; kill -TERM $$', 'd', '1'],
     ['after a syntax error in eval', 'mkdir d; cd d; export V=1; eval "("', 'd', '1'],
   ])('carry over %s', async (_name, command, folder, value) => {
-    await using agent = await AgentProcess.start();
-    await agent.call(shell(command));
-    expect(await out(agent, shell('printf "%s|%s" "$PWD" "$V"'))).toBe(
-      `${agent.folder}${folder && '/'}${folder}|${value}`,
+    await using sandboxd = await SandboxdProcess.start();
+    await sandboxd.call(shell(command));
+    expect(await out(sandboxd, shell('printf "%s|%s" "$PWD" "$V"'))).toBe(
+      `${sandboxd.folder}${folder && '/'}${folder}|${value}`,
     );
   });
 
@@ -107,50 +120,54 @@ describe('directory and exports', () => {
       'cd /; export V=2; export BIG=$(head -c 100000 /dev/zero | tr "\\0" x) B2=$(head -c 100000 /dev/zero | tr "\\0" x)',
     ],
   ])('stand as they were after %s', async (_name, command) => {
-    await using agent = await AgentProcess.start();
-    await agent.call(shell('export V=1'));
-    await agent.call(shell(command), { timeoutMs: 1000 });
-    expect(await out(agent, shell('printf "%s|%s" "$PWD" "$V"'))).toBe(`${agent.folder}|1`);
+    await using sandboxd = await SandboxdProcess.start();
+    await sandboxd.call(shell('export V=1'));
+    await sandboxd.call(shell(command), { timeoutMs: 1000 });
+    expect(await out(sandboxd, shell('printf "%s|%s" "$PWD" "$V"'))).toBe(`${sandboxd.folder}|1`);
   });
 
   it('do not carry what a shell counts for itself, and carry what was unset', async () => {
-    await using agent = await AgentProcess.start({ environment: { SHLVL: '4' } });
+    await using sandboxd = await SandboxdProcess.start({ environment: { SHLVL: '4' } });
     for (let i = 0; i < 3; i++)
-      expect(await out(agent, shell('echo $SHLVL $_ $BASH_ENV; unset LANG'))).toBe('5 bash\n');
-    expect(await out(agent, shell('echo "${LANG-none}"'))).toBe('none\n');
-    expect(await out(agent, shell('env'))).not.toContain('BASH_ENV');
+      expect(await out(sandboxd, shell('echo $SHLVL $_ $BASH_ENV; unset LANG'))).toBe('5 bash\n');
+    expect(await out(sandboxd, shell('echo "${LANG-none}"'))).toBe('none\n');
+    expect(await out(sandboxd, shell('env'))).not.toContain('BASH_ENV');
   });
 
   it('carry exported functions and OLDPWD', async () => {
-    await using agent = await AgentProcess.start();
-    await agent.call(shell('greet() { echo "hello $1"; }; export -f greet; cd /tmp; cd /'));
-    expect(await out(agent, shell('greet you; bash -c "greet me"; cd -'))).toBe(
+    await using sandboxd = await SandboxdProcess.start();
+    await sandboxd.call(shell('greet() { echo "hello $1"; }; export -f greet; cd /tmp; cd /'));
+    expect(await out(sandboxd, shell('greet you; bash -c "greet me"; cd -'))).toBe(
       'hello you\nhello me\n/tmp\n',
     );
-    expect(await out(agent, shell('unset -f greet; cd -'))).toBe('/\n');
-    expect(shown(await agent.call(shell('greet x'))).code).toBe(127);
+    expect(await out(sandboxd, shell('unset -f greet; cd -'))).toBe('/\n');
+    expect(shown(await sandboxd.call(shell('greet x'))).code).toBe(127);
   });
 
   it('fall back to the nearest folder where the last one is gone', async () => {
-    await using agent = await AgentProcess.start();
-    await agent.call(shell('mkdir -p a/b/c; cd a/b/c'));
-    await agent.call(exec('rm', '-r', `${agent.folder}/a/b`));
-    expect(shown(await agent.call(shell('pwd')))).toEqual({ out: `${agent.folder}/a\n`, err: '', code: 0 });
+    await using sandboxd = await SandboxdProcess.start();
+    await sandboxd.call(shell('mkdir -p a/b/c; cd a/b/c'));
+    await sandboxd.call(exec('rm', '-r', `${sandboxd.folder}/a/b`));
+    expect(shown(await sandboxd.call(shell('pwd')))).toEqual({
+      out: `${sandboxd.folder}/a\n`,
+      err: '',
+      code: 0,
+    });
   });
 
   it('keep the logical path through a link, and an image that sets BASH_ENV', async () => {
-    await using agent = await AgentProcess.start({ environment: { BASH_ENV: '/dev/stdin' } });
-    await agent.call(shell('mkdir real; ln -s real link; cd link'));
-    expect(await out(agent, shell('pwd; pwd -P; echo $BASH_ENV'))).toBe(
-      `${agent.folder}/link\n${agent.folder}/real\n/dev/stdin\n`,
+    await using sandboxd = await SandboxdProcess.start({ environment: { BASH_ENV: '/dev/stdin' } });
+    await sandboxd.call(shell('mkdir real; ln -s real link; cd link'));
+    expect(await out(sandboxd, shell('pwd; pwd -P; echo $BASH_ENV'))).toBe(
+      `${sandboxd.folder}/link\n${sandboxd.folder}/real\n/dev/stdin\n`,
     );
   });
 
   it('are not shared with python or programs', async () => {
-    await using agent = await AgentProcess.start();
-    await agent.call(shell('cd /; export V=1'));
-    expect(await out(agent, python('import os; print(os.getcwd(), os.environ.get("V"))'))).toBe(
-      `${agent.folder} None\n`,
+    await using sandboxd = await SandboxdProcess.start();
+    await sandboxd.call(shell('cd /; export V=1'));
+    expect(await out(sandboxd, python('import os; print(os.getcwd(), os.environ.get("V"))'))).toBe(
+      `${sandboxd.folder} None\n`,
     );
   });
 });
@@ -159,20 +176,20 @@ describe.each([
   ['dash', '/bin/dash'],
   ['busybox', busybox],
 ])('an image whose only shell is %s', (_name, path) => {
-  const start = (): Promise<AgentProcess> =>
-    AgentProcess.start({ prepare: withoutBash(path), environment: { PATH: '@/bin' } });
+  const start = (): Promise<SandboxdProcess> =>
+    SandboxdProcess.start({ prepare: withoutBash(path), environment: { PATH: '@/bin' } });
 
   it('carries directory and exports, with exact error texts and codes', async () => {
-    await using agent = await start();
-    expect(shown(await agent.call(shell('busybox mkdir d; cd d; export V="a\nb\'c"; foo')))).toEqual({
+    await using sandboxd = await start();
+    expect(shown(await sandboxd.call(shell('busybox mkdir d; cd d; export V="a\nb\'c"; foo')))).toEqual({
       out: '',
       err: path === busybox ? 'sh: foo: not found\n' : 'sh: 2: foo: not found\n',
       code: 127,
     });
-    expect(await out(agent, shell('pwd; echo "$V"; exit 3'))).toBe(`${agent.folder}/d\na\nb'c\n`);
-    expect(shown(await agent.call(shell('set -eu; cd ..; false'))).code).toBe(1);
-    expect(await out(agent, shell('pwd; read x || echo $?'))).toBe(`${agent.folder}\n1\n`);
-    const long = shown(await agent.call(shell(`x='${'y'.repeat(200_000)}'; echo \${#x}; exit 4`)));
+    expect(await out(sandboxd, shell('pwd; echo "$V"; exit 3'))).toBe(`${sandboxd.folder}/d\na\nb'c\n`);
+    expect(shown(await sandboxd.call(shell('set -eu; cd ..; false'))).code).toBe(1);
+    expect(await out(sandboxd, shell('pwd; read x || echo $?'))).toBe(`${sandboxd.folder}\n1\n`);
+    const long = shown(await sandboxd.call(shell(`x='${'y'.repeat(200_000)}'; echo \${#x}; exit 4`)));
     expect(long).toEqual({ out: '200000\n', err: '', code: 4 });
   });
 
@@ -192,10 +209,10 @@ describe.each([
     'exec nosuch',
     '',
   ])('runs %j as sh -c does', async (command) => {
-    await using agent = await start();
-    expect(shown(await agent.call(shell(command)))).toEqual(
-      shown(await agent.call(exec('sh', '-c', command))),
+    await using sandboxd = await start();
+    expect(shown(await sandboxd.call(shell(command)))).toEqual(
+      shown(await sandboxd.call(exec('sh', '-c', command))),
     );
-    expect(ending(await agent.call(shell('true'))).waitStatus).toBe(0);
+    expect(ending(await sandboxd.call(shell('true'))).waitStatus).toBe(0);
   });
 });

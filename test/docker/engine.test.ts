@@ -13,13 +13,13 @@ const controllerId = `engine-test-${String(process.pid)}`;
 
 let engine: DockerEngine;
 
-/** Another build of the agent may be tried without installing it. */
-const folder = process.env['FAULTLINE_AGENT_FOLDER'];
-const agent =
+/** Another build of sandboxd may be tried without installing it. */
+const folder = process.env['FAULTLINE_SANDBOXD_FOLDER'];
+const sandboxd =
   folder === undefined
     ? {}
-    : { agent: { agent: `${folder}/agent`, interpreter: `${folder}/interpreter.py` } };
-const connect = () => DockerEngine.connect({ controllerId, clock: systemClock, log: LOG, ...agent });
+    : { sandboxd: { sandboxd: `${folder}/sandboxd`, interpreter: `${folder}/interpreter.py` } };
+const connect = () => DockerEngine.connect({ controllerId, clock: systemClock, log: LOG, ...sandboxd });
 const soon = (ms = 60_000) => Deadline.after(systemClock, 'sandbox_start', ms);
 
 function specOf(reference: string, changes: Partial<SandboxSpec['policy']> = {}): SandboxSpec {
@@ -227,7 +227,7 @@ test('an engine that is not there is engine_down', async () => {
     controllerId,
     clock: systemClock,
     log: LOG,
-    ...agent,
+    ...sandboxd,
   });
   expect(await faultOf(nowhere)).toMatchObject({ code: 'engine_down' });
 });
@@ -246,7 +246,7 @@ test('an image that declares a volume or a health check leaves nothing and runs 
     await engine.remove(sandbox.handle, soon());
     const left = await docker('volume', 'ls', '-q');
     expect(left).not.toContain(volume);
-    expect(left).toMatch(/^faultline-agent-[0-9a-f]{16}$/m);
+    expect(left).toMatch(/^faultline-sandboxd-[0-9a-f]{16}$/m);
   } finally {
     await docker('rmi', image);
   }

@@ -21,7 +21,7 @@ interface Connected extends AsyncDisposable {
   readonly transport: StreamableHTTPClientTransport;
 }
 
-/** The SDK's own client, as agent frameworks use it. */
+/** The SDK's own client, as sandboxd frameworks use it. */
 async function connect(headers: Record<string, string> = {}, query = ''): Promise<Connected> {
   const transport = new StreamableHTTPClientTransport(new URL(`${server.url}/mcp${query}`), {
     requestInit: { headers: { authorization: `Bearer ${TOKEN}`, ...headers } },

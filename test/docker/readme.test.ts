@@ -64,7 +64,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   'npm run bench:reports -- --passes 40': 'minutes',
   'npm run bench:reports -- --data DIR': 'minutes, and data from outside',
   'npm run bench:tasks': 'minutes',
-  'docker/setup/agent': 'set-up has run it',
+  'docker/setup/sandboxd': 'set-up has run it',
   'docker exec': 'a mention',
   'docker exec … bash -c': 'a mention',
   'docker run': 'a mention',

@@ -158,7 +158,7 @@ describe('faultline tasks check', () => {
       0,
       [
         ['image', null],
-        ['agent answers', null],
+        ['sandboxd answers', null],
         ['set-up', null],
         [expect.stringMatching(/look|view/), null],
         ['shell', null],

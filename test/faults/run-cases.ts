@@ -1,6 +1,6 @@
 import type { CaseLibrary } from './case-files.ts';
 import type { FaultCase } from './case-schema.ts';
-import { errorMessage } from '../../src/kernel/invariant.ts';
+import { errorMessage } from '../../src/kernel/errors.ts';
 import { playCase, type CaseResult } from './play.ts';
 import { World } from './world.ts';
 

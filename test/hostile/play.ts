@@ -27,7 +27,7 @@ interface Sent {
 
 const PAUSE_BETWEEN_TRIES_MS = 200;
 const ANSWER = { shell: 'echo $((6*7))', sees: /^42\n$/ };
-/** What the counters of the agent's evidence are called. */
+/** What the counters of sandboxd's evidence are called. */
 type Counter = 'oomKills' | 'pidsLimitHits';
 
 /** Plays a case in a rollout of its own and holds it to what it says, and to what holds after every case. */

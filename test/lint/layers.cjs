@@ -1,13 +1,15 @@
 /** The layers of src/: a file imports only from lower layers or its own folder. */
 const layers = [
   ['kernel'],
-  ['outcome', 'protocol', 'policy'],
-  ['sandbox', 'journal', 'telemetry'],
+  ['protocol'],
+  ['outcome', 'policy'],
+  ['sandbox', 'journal', 'telemetry', 'tokens'],
   ['admission', 'report'],
   ['rollouts'],
   ['tools'],
-  ['grading'],
-  ['http', 'mcp', 'adapters', 'cli', 'web'],
+  ['grading', 'preflight', 'mcp', 'adapters'],
+  ['http', 'cli', 'web'],
+  ['wiring'],
 ];
 
 /** The forms of requests and replies, for whoever speaks to a running server rather than being part of it. */

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { ContainerCreateOptions } from 'dockerode';
 import type { Policy } from '../../policy/schema.ts';
-import { SOCKET } from '../egress/door.ts';
+import { SOCKET } from '../egress/egress-socket.ts';
 import type { SandboxSpec } from '../sandbox.ts';
 
-/** Where the agent's volume is mounted in every sandbox. */
-export const AGENT_FOLDER = '/.faultline';
+/** Where sandboxd's volume is mounted in every sandbox. */
+export const SANDBOXD_FOLDER = '/.faultline';
 /** Where a sandbox with a way out sees the folder of its door. */
 const DOOR_FOLDER = '/.faultline-egress';
-/** As PROXY_PORT of the agent, which listens there. */
+/** As PROXY_PORT of sandboxd, which listens there. */
 const PROXY_URL = 'http://127.0.0.1:3128';
 /** Where the tmpfs of `limits.work` is. */
 const WORK_FOLDER = '/work';
@@ -21,7 +21,7 @@ export const LABELS = {
   egress: 'faultline.egress',
 } as const;
 
-/** Numbers of linux/capability.h, for the mask that the agent leaves its children. */
+/** Numbers of linux/capability.h, for the mask that sandboxd leaves its children. */
 const CAPABILITY_BITS = {
   CHOWN: 0,
   DAC_OVERRIDE: 1,
@@ -37,16 +37,16 @@ const CAPABILITY_BITS = {
   SETFCAP: 31,
 } as const satisfies Record<Policy['capabilities'][number], number>;
 
-/** What the agent itself needs: to become the model's user, to drop capabilities, to end what others started. */
-const AGENT_CAPABILITIES = ['SETUID', 'SETGID', 'SETPCAP', 'KILL'] as const;
+/** What sandboxd itself needs: to become the model's user, to drop capabilities, to end what others started. */
+const SANDBOXD_CAPABILITIES = ['SETUID', 'SETGID', 'SETPCAP', 'KILL'] as const;
 
 /** Sandboxes die first when the host runs out of memory: controller and engine can't be done again. */
 const OOM_SCORE_ADJUSTMENT = 500;
 
 export interface ContainerContext {
   readonly controllerId: string;
-  /** Overlay layers with the agent's files, uppermost first, as paths of the engine's host. */
-  readonly agentLayers: readonly string[];
+  /** Overlay layers with sandboxd's files, uppermost first, as paths of the engine's host. */
+  readonly sandboxdLayers: readonly string[];
   /** The runtime for policies that say `auto`. */
   readonly runtime: string;
   /** The profile's JSON for policies that name one; null: the engine's default. */
@@ -107,11 +107,11 @@ function userOf(policy: Policy, { ownUser }: ContainerContext): { uid: number; g
 function entrypoint(policy: Policy, context: ContainerContext): string[] {
   const { uid, gid } = userOf(policy, context);
   const user = `${String(uid)}:${String(gid)}`;
-  const driver = `${AGENT_FOLDER}/interpreter.py`;
+  const driver = `${SANDBOXD_FOLDER}/interpreter.py`;
   const capabilities = capabilityMask(policy.capabilities);
   const egress = context.door === null ? [] : ['--egress', `${DOOR_FOLDER}/${SOCKET}`];
   return [
-    `${AGENT_FOLDER}/agent`,
+    `${SANDBOXD_FOLDER}/sandboxd`,
     '--user',
     user,
     '--keep-caps',
@@ -122,7 +122,7 @@ function entrypoint(policy: Policy, context: ContainerContext): string[] {
   ];
 }
 
-/** As the agent and /proc/PID/status write it: hexadecimal, 16 digits. */
+/** As sandboxd and /proc/PID/status write it: hexadecimal, 16 digits. */
 export function capabilityMask(capabilities: Policy['capabilities']): string {
   let mask = 0n;
   for (const capability of capabilities) mask |= 1n << BigInt(CAPABILITY_BITS[capability]);
@@ -149,7 +149,7 @@ function hostConfig(
       { Name: 'core', Soft: 0, Hard: 0 },
     ],
     CapDrop: ['ALL'],
-    CapAdd: [...new Set([...AGENT_CAPABILITIES, ...policy.capabilities])],
+    CapAdd: [...new Set([...SANDBOXD_CAPABILITIES, ...policy.capabilities])],
     Privileged: false,
     SecurityOpt: ['no-new-privileges', ...seccomp],
     ReadonlyRootfs: policy.read_only_root,
@@ -161,7 +161,7 @@ function hostConfig(
     Init: false,
     AutoRemove: false,
     RestartPolicy: { Name: 'no' },
-    Mounts: [agentMount(context), ...doorMount(context)],
+    Mounts: [sandboxdMount(context), ...egressSocketMount(context)],
   };
 }
 
@@ -182,23 +182,23 @@ function filesInMemory(policy: Policy, context: ContainerContext): { Tmpfs?: Rec
 }
 
 /**
- * The agent's files under inodes of this sandbox's own: a read-only overlay, mounted by the engine as a volume without
+ * sandboxd's files under inodes of this sandbox's own: a read-only overlay, mounted by the engine as a volume without
  * a name, which goes with the container. On one mount for all, two sandboxes could talk by locks and inotify.
  */
-function agentMount({ agentLayers, controllerId }: ContainerContext) {
-  const options = { type: 'overlay', device: 'overlay', o: `ro,lowerdir=${agentLayers.join(':')}` };
+function sandboxdMount({ sandboxdLayers, controllerId }: ContainerContext) {
+  const options = { type: 'overlay', device: 'overlay', o: `ro,lowerdir=${sandboxdLayers.join(':')}` };
   const labels = { [LABELS.controller]: controllerId };
   return {
     Type: 'volume' as const,
     Source: '',
-    Target: AGENT_FOLDER,
+    Target: SANDBOXD_FOLDER,
     // An image's own folder of that name must not end up in it.
     VolumeOptions: { NoCopy: true, Labels: labels, DriverConfig: { Name: 'local', Options: options } },
   };
 }
 
 /** Read-only, and of this sandbox alone: two that see one folder could talk by its locks. */
-function doorMount({ door }: ContainerContext) {
+function egressSocketMount({ door }: ContainerContext) {
   if (door === null) return [];
   return [{ Type: 'bind' as const, Source: door.folder, Target: DOOR_FOLDER, ReadOnly: true }];
 }

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { ContainerCreateOptions } from 'dockerode';
 import type { Deadline } from '../../kernel/deadline.ts';
-import { errorMessage } from '../../kernel/invariant.ts';
+import { errorMessage } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Attach } from '../link-contract.ts';
 import type { DockerConnection } from './docker-connection.ts';
@@ -15,7 +15,7 @@ export interface StartedContainer {
 }
 
 /**
- * Creates and starts. Attaches before the start, the cheapest order: the agent says nothing unasked.
+ * Creates and starts. Attaches before the start, the cheapest order: sandboxd says nothing unasked.
  *
  * @param requests Gets every request that may still change the container after the deadline.
  * @throws SandboxFault of the engine's answer, `start_timeout` with a deadline of the clock `sandbox_start`.
@@ -48,7 +48,7 @@ export async function startContainer(
   return { id, attach };
 }
 
-/** Idempotent. Takes the agent's overlay and the anonymous volumes of the image along; the agent's own volume stays. */
+/** Idempotent. Takes sandboxd's overlay and the anonymous volumes of the image along; sandboxd's own volume stays. */
 export async function removeContainer(connection: DockerConnection, container: string): Promise<void> {
   try {
     await connection.docker.getContainer(container).remove({ force: true, v: true });

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { pause, type Clock } from '../../kernel/clock.ts';
-import { errorCode, errorMessage } from '../../kernel/invariant.ts';
+import { errorCode, errorMessage } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import { groupsV2, groupV1 } from './host-counters.ts';
 

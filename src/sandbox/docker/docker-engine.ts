@@ -1,8 +1,8 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { Deadline } from '../../kernel/deadline.ts';
-import { errorMessage } from '../../kernel/invariant.ts';
+import { errorMessage } from '../../kernel/errors.ts';
 import { SingleFlight } from '../../kernel/single-flight.ts';
-import { AgentClient } from '../agent-client.ts';
+import { SandboxdClient } from '../sandboxd-client.ts';
 import { frameWire } from '../frame-wire.ts';
 import type { Attach } from '../link-contract.ts';
 import { checkReadiness } from '../readiness.ts';
@@ -14,14 +14,14 @@ import type {
   SandboxHandle,
   SandboxSpec,
 } from '../sandbox.ts';
-import { AgentVolume, BUILT_AGENT } from './agent-volume.ts';
+import { SandboxdVolume, BUILT_SANDBOXD } from './sandboxd-volume.ts';
 import { removeContainer, removeOrphanedVolumes, startContainer } from './container-start.ts';
 import { CpuShares } from './cpu-shares.ts';
 import { containerOptions, LABELS, type ContainerContext } from './container-spec.ts';
 import { holdsDiskQuota } from './disk-quota.ts';
 import { DockerConnection } from './docker-connection.ts';
-import { Doors, type NamedDoor } from './doors.ts';
-import { agentIsMissing, startFault } from './docker-errors.ts';
+import { EgressSockets, type NamedEgressSocket } from './egress-sockets.ts';
+import { sandboxdIsMissing, startFault } from './docker-errors.ts';
 import { DockerImages } from './images.ts';
 import { EventWatch } from './event-watch.ts';
 import type { DockerEngineOptions } from './engine-options.ts';
@@ -40,9 +40,9 @@ const REMEMBERED_REMOVALS = 10_000;
 
 /** What is remembered of a sandbox that this engine started or adopted. */
 interface Known {
-  readonly client: AgentClient;
+  readonly client: SandboxdClient;
   readonly sinceMs: number;
-  readonly door: NamedDoor | null;
+  readonly door: NamedEgressSocket | null;
 }
 
 /**
@@ -56,10 +56,10 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   readonly images: DockerImages;
   readonly #options: DockerEngineOptions;
   readonly #connection: DockerConnection;
-  readonly #volume: AgentVolume;
+  readonly #volume: SandboxdVolume;
   readonly #watch: EventWatch;
   readonly #sweeper: Sweeper;
-  readonly #doors: Doors;
+  readonly #doors: EgressSockets;
   readonly #shares: CpuShares | null;
   readonly #refill = new SingleFlight<string, void>();
   readonly #known = new Map<string, Known>();
@@ -68,12 +68,12 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   #diskQuota = false;
   #cgroupVersion = 0;
 
-  private constructor(options: DockerEngineOptions, connection: DockerConnection, volume: AgentVolume) {
+  private constructor(options: DockerEngineOptions, connection: DockerConnection, volume: SandboxdVolume) {
     this.#options = options;
     this.#connection = connection;
     this.#volume = volume;
     this.images = new DockerImages(connection);
-    this.#doors = new Doors(connection, options.egress);
+    this.#doors = new EgressSockets(connection, options.egress);
     const sandboxes = (): Iterable<string> => this.#known.keys();
     this.#shares = connection.local ? new CpuShares({ ...options, sandboxes }) : null;
     this.#watch = new EventWatch(connection, options.clock, options.controllerId);
@@ -82,11 +82,15 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     );
   }
 
-  /** Brings the agent's volume there and finds the runtime. @throws SandboxFault `engine_down`, `engine_error`. */
+  /** Brings sandboxd's volume there and finds the runtime. @throws SandboxFault `engine_down`, `engine_error`. */
   static async connect(options: DockerEngineOptions): Promise<DockerEngine> {
     const connection = new DockerConnection(options.clock, options.dockerHost);
     const deadline = Deadline.after(options.clock, 'engine_request', PREPARE_MS);
-    const volume = await AgentVolume.load(connection, options.controllerId, options.agent ?? BUILT_AGENT);
+    const volume = await SandboxdVolume.load(
+      connection,
+      options.controllerId,
+      options.sandboxd ?? BUILT_SANDBOXD,
+    );
     await volume.fill(deadline);
     const engine = new DockerEngine(options, connection, volume);
     try {
@@ -113,8 +117,8 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   async #start(spec: SandboxSpec, runtime: string, deadline: Deadline): Promise<Sandbox> {
     const container = this.#newName();
     const requests: Promise<unknown>[] = [];
-    let client: AgentClient | null = null;
-    let door: NamedDoor | null = null;
+    let client: SandboxdClient | null = null;
+    let door: NamedEgressSocket | null = null;
     try {
       door = await this.#doors.forNew(container, spec);
       const context = this.#context(spec, runtime, door);
@@ -131,7 +135,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
       await this.#doors.remove(door);
       // Whatever was made carries our name for it; the caller does not wait for its end.
       this.#sweeper.abandon(container, requests);
-      if (agentIsMissing(error)) this.#refillVolume();
+      if (sandboxdIsMissing(error)) this.#refillVolume();
       throw startFault(error, deadline);
     }
   }
@@ -140,14 +144,14 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     return `faultline-${this.#options.controllerId}-${randomBytes(8).toString('hex')}`;
   }
 
-  #context(spec: SandboxSpec, runtime: string, door: NamedDoor | null): ContainerContext {
+  #context(spec: SandboxSpec, runtime: string, door: NamedEgressSocket | null): ContainerContext {
     const { controllerId, seccompProfiles } = this.#options;
     const { seccomp: name } = spec.policy;
     const seccomp = name === 'engine' ? null : seccompProfiles?.get(name);
     if (seccomp === undefined) throw new Error(`seccomp profile "${name}" was not loaded`);
     return {
       controllerId,
-      agentLayers: this.#volume.layers,
+      sandboxdLayers: this.#volume.layers,
       runtime,
       seccomp,
       ownUser: spec.ownUser ?? randomInt(OWN_USERS.first, OWN_USERS.end),
@@ -156,7 +160,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     };
   }
 
-  async #open(handle: SandboxHandle, attach: Attach, deadline: Deadline): Promise<AgentClient> {
+  async #open(handle: SandboxHandle, attach: Attach, deadline: Deadline): Promise<SandboxdClient> {
     const { clock, wire = frameWire, clientTimes: times } = this.#options;
     const { id } = handle;
     const host = {
@@ -164,10 +168,10 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
       pauses: () => this.#watch.pauses(id),
       used: (sinceMs: number) => this.#shares?.used(sinceMs) ?? null,
     };
-    return AgentClient.open({ attach, wire, clock, handle, host, ...(times && { times }) }, deadline);
+    return SandboxdClient.open({ attach, wire, clock, handle, host, ...(times && { times }) }, deadline);
   }
 
-  #remember(client: AgentClient, door: NamedDoor | null): Sandbox {
+  #remember(client: SandboxdClient, door: NamedEgressSocket | null): Sandbox {
     this.#known.set(client.handle.id, { client, sinceMs: this.#options.clock.monotonic(), door });
     return this.#doors.through(client, door);
   }
@@ -235,7 +239,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     return trials;
   }
 
-  /** @returns milliseconds until the agent answered. */
+  /** @returns milliseconds until sandboxd answered. */
   async #trial(runtime: string): Promise<number> {
     const { clock, runtimeProbeMs } = this.#options;
     const within = Deadline.after(clock, 'sandbox_start', runtimeProbeMs ?? RUNTIME_PROBE_MS);
@@ -269,7 +273,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     const { clock, log } = this.#options;
     const fill = () => this.#volume.fill(Deadline.after(clock, 'engine_request', PREPARE_MS));
     this.#refill.run(this.#volume.name, fill).catch((error: unknown) => {
-      log.warn({ volume: this.#volume.name, error: errorMessage(error) }, 'agent volume not filled');
+      log.warn({ volume: this.#volume.name, error: errorMessage(error) }, 'sandboxd volume not filled');
     });
   }
 

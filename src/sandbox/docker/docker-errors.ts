@@ -1,5 +1,5 @@
 import { DeadlineExceeded, type Deadline } from '../../kernel/deadline.ts';
-import { errorMessage } from '../../kernel/invariant.ts';
+import { errorMessage } from '../../kernel/errors.ts';
 import type { FaultCode } from '../../outcome/evidence.ts';
 import { SandboxFault } from '../sandbox.ts';
 
@@ -14,7 +14,7 @@ const UNREACHABLE = new Set([
 
 /**
  * Signs that the image's own file tree or metadata can't hold a container, in the engine's words. The entrypoint
- * is never the image's (it is the agent, on our volume), so a missing or unrunnable entrypoint is ours.
+ * is never the image's (it is sandboxd, on our volume), so a missing or unrunnable entrypoint is ours.
  */
 const BROKEN_IMAGE = [
   /image operating system "[^"]*" cannot be used on this platform/,
@@ -33,10 +33,10 @@ const REGISTRY_SAYS_NO = [
   /invalid reference format/,
 ];
 
-/** The agent in an error's words: then everything else in it is about our binary, not about the image. */
-const OUR_ENTRYPOINT = /\/\.faultline\/agent/;
+/** sandboxd in an error's words: then everything else in it is about our binary, not about the image. */
+const OUR_ENTRYPOINT = /\/\.faultline\/sandboxd/;
 
-/** The overlay with the agent's files could not be mounted: the volume below it is gone. */
+/** The overlay with sandboxd's files could not be mounted: the volume below it is gone. */
 const OUR_OVERLAY = /failed to mount local volume: mount overlay:/;
 
 interface ApiError {
@@ -83,8 +83,8 @@ function classify(operation: Operation, error: unknown): FaultCode {
   return 'engine_error';
 }
 
-/** Whether a start failed because the agent is not on its volume (pruned by somebody, or filled in part). */
-export function agentIsMissing(error: unknown): boolean {
+/** Whether a start failed because sandboxd is not on its volume (pruned by somebody, or filled in part). */
+export function sandboxdIsMissing(error: unknown): boolean {
   const message = errorMessage(error);
   return (OUR_ENTRYPOINT.test(message) || OUR_OVERLAY.test(message)) && /no such file/i.test(message);
 }

@@ -1,8 +1,8 @@
 import type { Clock } from '../../kernel/clock.ts';
-import type { ClientTimes } from '../agent-client.ts';
+import type { ClientTimes } from '../sandboxd-client.ts';
 import type { Egress } from '../egress/egress.ts';
 import type { Wire } from '../wire.ts';
-import type { AgentPaths } from './agent-volume.ts';
+import type { SandboxdPaths } from './sandboxd-volume.ts';
 import type { Log } from '../../kernel/log.ts';
 
 export interface DockerEngineOptions {
@@ -13,8 +13,8 @@ export interface DockerEngineOptions {
   readonly clock: Clock;
   readonly log: Log;
   /** Absent: as built in this repository's `docker/`. */
-  readonly agent?: AgentPaths;
-  /** Absent: the agent's. */
+  readonly sandboxd?: SandboxdPaths;
+  /** Absent: sandboxd's. */
   readonly wire?: Wire;
   /** seccomp profiles by the name that policies use, as JSON. */
   readonly seccompProfiles?: ReadonlyMap<string, string>;

@@ -1,9 +1,9 @@
 import { statfs } from 'node:fs/promises';
 import { Deadline } from '../../kernel/deadline.ts';
-import { errorMessage } from '../../kernel/invariant.ts';
+import { errorMessage } from '../../kernel/errors.ts';
 import type { DaemonInfo, DockerConnection } from './docker-connection.ts';
 
-/** What one registered runtime did when it was asked to start a container whose agent answers. */
+/** What one registered runtime did when it was asked to start a container whose sandboxd answers. */
 export interface RuntimeTrial {
   readonly runtime: string;
   /** Null where it doesn't work here; `problem` says why. */

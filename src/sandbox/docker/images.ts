@@ -1,5 +1,5 @@
 import { Deadline } from '../../kernel/deadline.ts';
-import { errorMessage } from '../../kernel/invariant.ts';
+import { errorMessage } from '../../kernel/errors.ts';
 import { SingleFlight } from '../../kernel/single-flight.ts';
 import type { Image } from '../../policy/schema.ts';
 import type { ImageStore } from '../image-store.ts';

@@ -1,6 +1,6 @@
 import type { SandboxSpec } from '../sandbox.ts';
 
-/** A sandbox of the agent's own image, for trying runtimes: every kind of limit set, as small as can be. */
+/** A sandbox of sandboxd's own image, for trying runtimes: every kind of limit set, as small as can be. */
 export function probeSpec(image: string): SandboxSpec {
   return {
     poolClass: 'runtime-probe',

@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { AuthConfigObject } from 'dockerode';
 import { z } from 'zod';
-import { errorCode, errorMessage } from '../../kernel/invariant.ts';
+import { errorCode, errorMessage } from '../../kernel/errors.ts';
 
 /** Docker Hub's name in what `docker login` writes. */
 const DOCKER_HUB = 'https://index.docker.io/v1/';

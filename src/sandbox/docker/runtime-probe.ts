@@ -1,4 +1,4 @@
-import { errorMessage } from '../../kernel/invariant.ts';
+import { errorMessage } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 
 /** Registered runtimes worth trying, fastest first; the engine's default comes last. */
@@ -8,7 +8,7 @@ export function candidates(registered: readonly string[], engineDefault: string)
 }
 
 /**
- * The first runtime that really starts a container with an agent that answers. crun, for one, is registered on
+ * The first runtime that really starts a container with a sandboxd that answers. crun, for one, is registered on
  * machines where it can't work (both cgroup hierarchies mounted), and a broken runtime may hang instead of failing.
  *
  * @param works Starts and removes a sandbox on the runtime, within a deadline of its own.

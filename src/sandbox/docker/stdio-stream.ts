@@ -38,7 +38,7 @@ export class Demultiplexer {
   }
 }
 
-/** The attached socket as the agent sees it: what is written is its stdin, what is read its stdout. */
+/** The attached socket as sandboxd sees it: what is written is its stdin, what is read its stdout. */
 export class StdioStream extends Duplex {
   readonly #socket: Duplex;
 

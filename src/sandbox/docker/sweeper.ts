@@ -1,6 +1,6 @@
 import { pause, type Clock } from '../../kernel/clock.ts';
 import { Deadline } from '../../kernel/deadline.ts';
-import { errorMessage } from '../../kernel/invariant.ts';
+import { errorMessage } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 
 const FIRST_PAUSE_MS = 100;

@@ -7,7 +7,7 @@ import type { Log } from '../../kernel/log.ts';
 
 import type { EgressReading } from '../../outcome/evidence.ts';
 import { AccessLog, type ProxiedRequest } from './access-log.ts';
-import { Door, type DoorCounts } from './door.ts';
+import { EgressSocket, type EgressSocketCounts } from './egress-socket.ts';
 import { ProxyHealth } from './health.ts';
 import { NameServers } from './name-servers.ts';
 import { rulesKey, type EgressRules } from './rules.ts';
@@ -21,7 +21,7 @@ const LOGGED_MS = 1_000;
 const LOGGED_POLL_MS = 5;
 
 export interface EgressOptions {
-  /** Doors and the proxy's files. The same path on the engine's host. */
+  /** EgressSockets and the proxy's files. The same path on the engine's host. */
   readonly folder: string;
   /** IP addresses; none: those of /etc/resolv.conf. */
   readonly nameServers: readonly string[];
@@ -32,7 +32,7 @@ export interface EgressOptions {
 export interface EgressMark {
   readonly at: number;
   readonly open: number;
-  readonly counts: DoorCounts;
+  readonly counts: EgressSocketCounts;
 }
 
 /** The way out for sandboxes whose policy lists hosts: a door for each, one proxy behind all of them. */
@@ -41,9 +41,9 @@ export class Egress implements AsyncDisposable {
   readonly #health: ProxyHealth;
   readonly #stopped = new AbortController();
   readonly #ports = new Map<string, ProxyPort>();
-  readonly #doors = new Map<string, Door>();
+  readonly #doors = new Map<string, EgressSocket>();
   /** By the port that a door's connection left from. */
-  readonly #owners = new Map<number, Door>();
+  readonly #owners = new Map<number, EgressSocket>();
   readonly #names: NameServers;
   readonly #judging = new Set<Promise<void>>();
   #log: AccessLog | null = null;
@@ -94,9 +94,9 @@ export class Egress implements AsyncDisposable {
   }
 
   /** Makes the door of a sandbox that is about to be made, or that was found again. Its folder outlives us. */
-  async open(name: string, key: string): Promise<Door> {
+  async open(name: string, key: string): Promise<EgressSocket> {
     const folder = join(this.#options.folder, 'doors', name);
-    const door: Door = await Door.open({
+    const door: EgressSocket = await EgressSocket.open({
       folder,
       proxyPort: () => this.#ports.get(key)?.port ?? null,
       onConnected: (port) => this.#owners.set(port, door),
@@ -132,12 +132,12 @@ export class Egress implements AsyncDisposable {
     return this.#health.ready(withinMs);
   }
 
-  mark(door: Door): EgressMark {
+  mark(door: EgressSocket): EgressMark {
     return { at: this.#options.clock.monotonic(), open: door.open, counts: door.counts };
   }
 
   /** What happened at a door since. Asks the proxy where anything did, so that nothing is missed. */
-  async since(door: Door, { at, open, counts: before }: EgressMark): Promise<EgressReading> {
+  async since(door: EgressSocket, { at, open, counts: before }: EgressMark): Promise<EgressReading> {
     const connections = door.counts.connections - before.connections;
     if (connections + open > 0) {
       await this.#health.check();
@@ -153,7 +153,7 @@ export class Egress implements AsyncDisposable {
     };
   }
 
-  async #logged(door: Door): Promise<void> {
+  async #logged(door: EgressSocket): Promise<void> {
     const { clock } = this.#options;
     const until = clock.monotonic() + LOGGED_MS;
     while (door.unlogged > 0 && clock.monotonic() < until) await pause(clock, LOGGED_POLL_MS);
@@ -171,7 +171,7 @@ export class Egress implements AsyncDisposable {
   }
 
   /** Why a listed host was not reached. What does not exist or does not answer is nobody's fault here. */
-  async #judge(door: Door, { host, error }: ProxiedRequest): Promise<void> {
+  async #judge(door: EgressSocket, { host, error }: ProxiedRequest): Promise<void> {
     const said = await this.#names.ask(host);
     if (said === 'nowhere' || (said === 'leads' && error !== 'ERR_DNS_FAIL')) return;
     door.nameFailed();

@@ -1,5 +1,5 @@
 import { Resolver } from 'node:dns/promises';
-import { errorCode } from '../../kernel/invariant.ts';
+import { errorCode } from '../../kernel/errors.ts';
 import { SingleFlight } from '../../kernel/single-flight.ts';
 
 const RESOLVE_MS = 5_000;

@@ -1,8 +1,8 @@
 import type { Deadline } from '../../kernel/deadline.ts';
 import type { EgressReading } from '../../outcome/evidence.ts';
 import type { CallLimits, CallNumber, Work } from '../../protocol/messages.ts';
-import type { Ran, Sandbox, SandboxFault, SandboxHandle } from '../sandbox.ts';
-import type { Door } from './door.ts';
+import type { CallReport, Sandbox, SandboxFault, SandboxHandle } from '../sandbox.ts';
+import type { EgressSocket } from './egress-socket.ts';
 import type { Egress } from './egress.ts';
 
 /** How long a call waits for a proxy that is away; it runs in any case, and says what it found. */
@@ -12,15 +12,15 @@ const READY_MS = 30_000;
 export class NetworkedSandbox implements Sandbox {
   readonly #inner: Sandbox;
   readonly #egress: Egress;
-  readonly #door: Door;
+  readonly #door: EgressSocket;
 
-  constructor(inner: Sandbox, egress: Egress, door: Door) {
+  constructor(inner: Sandbox, egress: Egress, door: EgressSocket) {
     this.#inner = inner;
     this.#egress = egress;
     this.#door = door;
   }
 
-  async run(call: CallNumber, work: Work, limits: CallLimits): Promise<Ran> {
+  async run(call: CallNumber, work: Work, limits: CallLimits): Promise<CallReport> {
     // It may have begun in an earlier life of this controller, whose end shut every door.
     const goesOn = call <= this.#inner.lastCall;
     if (!goesOn) await this.#egress.ready(READY_MS);

@@ -4,7 +4,7 @@ import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { pause, type Clock } from '../../kernel/clock.ts';
-import { errorCode, errorMessage } from '../../kernel/invariant.ts';
+import { errorCode, errorMessage } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import { ConfigurationError } from '../../policy/configuration-error.ts';
 

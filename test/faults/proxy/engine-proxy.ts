@@ -169,9 +169,9 @@ export class EngineProxy implements AsyncDisposable {
       engine.destroy();
     };
     for (const end of [client, engine]) end.on('error', cut);
-    const toAgent = { source: client, sink: engine, toward: 'agent' } as const;
+    const toSandboxd = { source: client, sink: engine, toward: 'sandboxd' } as const;
     const toController = { source: engine, sink: client, toward: 'controller' } as const;
-    for (const way of [toAgent, toController])
+    for (const way of [toSandboxd, toController])
       void pump({ ...asked, ...way, spy: new FrameSpy(way.toward), cut }, this.#rules);
   }
 

@@ -12,7 +12,7 @@ export class FrameSpy {
   readonly #decoder = new FrameDecoder();
   readonly #multiplexed: Demultiplexer | null;
 
-  constructor(toward: 'agent' | 'controller') {
+  constructor(toward: 'sandboxd' | 'controller') {
     this.#multiplexed = toward === 'controller' ? new Demultiplexer() : null;
   }
 

@@ -4,7 +4,7 @@ import type { FrameName, RequestOperation, Rule, StreamOperation } from './rule.
 
 /** A piece of a stream on its way. */
 export interface Piece extends EngineRequest {
-  readonly toward: 'agent' | 'controller';
+  readonly toward: 'sandboxd' | 'controller';
   /** Frames that end in it. */
   readonly frames: readonly FrameName[];
 }

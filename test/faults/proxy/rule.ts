@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { duration } from '../../../src/policy/schema.ts';
 import { ROUTES } from './routes.ts';
 
-/** Frames between controller and agent, by their number on the wire (`docker/agent/README.md`). */
+/** Frames between controller and sandboxd, by their number on the wire (`docker/sandboxd/README.md`). */
 export const FRAMES = {
   resume: 1,
   start: 2,
@@ -76,7 +76,7 @@ export const ruleSchema = z.union(
       /** Only bytes that complete such a frame, of a model's call or of the attachment itself. */
       frame: z.enum(Object.keys(FRAMES) as [FrameName, ...FrameName[]]).optional(),
       /** Absent: `frame` says it, else both. */
-      toward: z.enum(['agent', 'controller']).optional(),
+      toward: z.enum(['sandboxd', 'controller']).optional(),
     }),
   ],
   { error: 'expected a route and exactly one of request or stream' },

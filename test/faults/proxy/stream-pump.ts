@@ -10,7 +10,7 @@ import type { StreamOperation } from './rule.ts';
 const ENDING: ReadonlySet<StreamOperation> = new Set(['half_close', 'cut_before', 'cut_after', 'truncate']);
 
 export interface Direction extends EngineRequest {
-  readonly toward: 'agent' | 'controller';
+  readonly toward: 'sandboxd' | 'controller';
   readonly source: Readable;
   readonly sink: Writable;
   /** Null where no frames are to be told apart. */

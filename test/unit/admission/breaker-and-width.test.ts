@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { StartWidth } from '../../../src/admission/start-width.ts';
+import { ConcurrencyLimit } from '../../../src/admission/concurrency-limit.ts';
 import { SandboxFault } from '../../../src/sandbox/sandbox.ts';
 import { settle } from '../support/manual-clock.ts';
 import { endings, scene } from './scripted-engine.ts';
@@ -10,7 +10,7 @@ const refused = new SandboxFault('engine_error', 'HTTP 500');
 describe('how many starts are in flight', () => {
   /** An engine with so many cores: up to there a start takes 70 ms, beyond, starts wait for each other. */
   function settledWidth(cores: number, initial: number): number {
-    const width = new StartWidth({ initial, max: 64 });
+    const width = new ConcurrencyLimit({ initial, max: 64 });
     width.succeeded(70, false);
     for (let start = 0; start < 2_000; start += 1)
       width.succeeded(70 * Math.max(1, width.width / cores), true);
@@ -28,13 +28,13 @@ describe('how many starts are in flight', () => {
   });
 
   it('does not grow while nobody needs it', () => {
-    const width = new StartWidth({ initial: 4, max: 64 });
+    const width = new ConcurrencyLimit({ initial: 4, max: 64 });
     for (let start = 0; start < 500; start += 1) width.succeeded(70, false);
     expect(width.width).toBe(4);
   });
 
   it('halves once for a volley of faults, not once for each', () => {
-    const width = new StartWidth({ initial: 8, max: 64 });
+    const width = new ConcurrencyLimit({ initial: 8, max: 64 });
     for (let fault = 0; fault < 8; fault += 1) width.failed();
     expect(width.width).toBe(4);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ownCases } from '../../../src/cli/demo/cases.ts';
-import { isBareCd } from '../../../src/cli/demo/plain-run.ts';
+import { ownCases } from '../../demo/cases.ts';
+import { isBareCd } from '../../demo/plain-run.ts';
 
 describe('the set of our own', () => {
   it('has unique names and no trajectory without commands', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { compare, NOT_DETERMINISTIC, sameText } from '../../../src/cli/demo/compare.ts';
-import type { Seen } from '../../../src/cli/demo/seen.ts';
+import { compare, NOT_DETERMINISTIC, sameText } from '../../demo/compare.ts';
+import type { Seen } from '../../demo/seen.ts';
 
 const seen = (stdout: string, exitCode: number | null = 0, stderr = ''): Seen => ({
   stdout,

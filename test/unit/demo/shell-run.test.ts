@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { inParallel } from '../../../src/cli/demo/in-parallel.ts';
-import { percentile } from '../../../src/cli/demo/report.ts';
-import { seenBy } from '../../../src/cli/demo/shell-run.ts';
+import { inParallel } from '../../demo/in-parallel.ts';
+import { percentile } from '../../demo/report.ts';
+import { seenBy } from '../../demo/shell-run.ts';
 
 const result = { exit_code: 0, signal: null, stdout: '', stderr: '', truncated: false, notice: null };
 

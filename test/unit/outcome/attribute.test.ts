@@ -143,7 +143,7 @@ const rows: readonly (readonly [string, Evidence, CauseCode])[] = [
   ['a shell overwritten with garbage is not infra', notStarted(8, 'exec', true, 'shell'), 'tool_unstartable'],
   ['a custom tool that is gone is not infra', notStarted(2, 'exec', true, 'program'), 'tool_unstartable'],
   [
-    'the agent has no room: our acknowledgements are missing',
+    'sandboxd has no room: our acknowledgements are missing',
     notStarted(105, 'exec', true, 'shell'),
     'agent_full',
   ],
@@ -176,7 +176,7 @@ const rows: readonly (readonly [string, Evidence, CauseCode])[] = [
   ['PID 1 fell to the own memory limit', lost({ oomFlag: true }), 'sandbox_broken'],
   ['it died and nobody knows why: kept, not excluded', lost({}), 'sandbox_died'],
   ['silent but running, nothing wrong outside: kept', lost({ container: 'running' }), 'sandbox_died'],
-  ['the agent never answered a start', { kind: 'no_sandbox', fault: 'agent_silent' }, 'start_timeout'],
+  ['sandboxd never answered a start', { kind: 'no_sandbox', fault: 'agent_silent' }, 'start_timeout'],
   ['a missing image', { kind: 'no_sandbox', fault: 'image_missing' }, 'image_missing'],
   ['earlier calls took too long', { kind: 'turn_expired' }, 'turn_wait'],
   ['a cause that stuck', { kind: 'lost_before', cause: 'sandbox_broken' }, 'sandbox_broken'],

@@ -44,7 +44,7 @@ test('a broken file changes nothing, and every mistake is told', () => {
   expect(catalog.defaultTask).toBe(before);
 });
 
-test('another edition of a policy is another pool class, so that no sandbox of the old one is taken for the new', () => {
+test('another generation of a policy is another pool class, so that no sandbox of the old one is taken for the new', () => {
   const first = specOf(catalog.defaultTask).poolClass;
   catalog.take(catalog.read());
   expect(specOf(catalog.defaultTask).poolClass).toBe(first);

@@ -131,7 +131,7 @@ const reports: fc.Arbitrary<Report> = fc.oneof(
 );
 
 describe('messages', () => {
-  it('to the agent come back as they went', () => {
+  it('to sandboxd come back as they went', () => {
     fc.assert(
       fc.property(commands, (command) => {
         expect(decodeCommand(frameOf(encodeCommand(command, instance)))).toEqual(command);
@@ -139,7 +139,7 @@ describe('messages', () => {
     );
   });
 
-  it('from the agent come back as they went', () => {
+  it('from sandboxd come back as they went', () => {
     fc.assert(
       fc.property(reports, (report) => {
         expect(decodeReport(frameOf(encodeReport(report, instance)))).toEqual(report);

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { EventOf } from '../../../src/journal/event.ts';
-import { difference, type Redone } from '../../../src/rollouts/replay-difference.ts';
+import { difference, type RerunResult } from '../../../src/rollouts/replay-difference.ts';
 
 function ended(
   stdout: string,
   more: Partial<{ exit: number; cut: boolean; cause: 'time_limit' }> = {},
-): Redone {
+): RerunResult {
   const stream = (text: string) => ({ bytes: text.length, sha256: text });
   return {
     outcome: { attribution: 'ok', cause: more.cause ?? 'completed', executed: 'yes' },
@@ -22,7 +22,7 @@ function ended(
   };
 }
 
-const compare = (first: Redone, again: Redone): string | null =>
+const compare = (first: RerunResult, again: RerunResult): string | null =>
   difference(first as unknown as EventOf<'call_finished'>, again);
 
 describe('a replayed call', () => {

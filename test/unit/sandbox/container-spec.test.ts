@@ -10,7 +10,7 @@ import type { Policy } from '../../../src/policy/schema.ts';
 
 const CONTEXT = {
   controllerId: 'c',
-  agentLayers: ['/volumes/agent/files', '/volumes/agent/empty'],
+  sandboxdLayers: ['/volumes/sandboxd/files', '/volumes/sandboxd/empty'],
   runtime: 'crun',
   seccomp: null,
   ownUser: 1_048_577,
@@ -23,7 +23,7 @@ function options(changes: Partial<Policy> = {}, context: Partial<ContainerContex
   return containerOptions({ ...spec, policy: { ...spec.policy, ...changes } }, { ...CONTEXT, ...context });
 }
 
-test('nothing of the host, no network, no swap, no capability but the four of the agent', () => {
+test('nothing of the host, no network, no swap, no capability but the four of sandboxd', () => {
   const made = options();
   expect(made).toMatchObject({
     NetworkDisabled: true,
@@ -66,10 +66,10 @@ test('core files are off, open files and file size are bounded hard', () => {
   ]);
 });
 
-test('the command line tells the agent whom to become and what to leave', () => {
+test('the command line tells sandboxd whom to become and what to leave', () => {
   const made = options({ user: { uid: 1000, gid: 100 }, capabilities: ['CHOWN', 'NET_BIND_SERVICE'] });
   expect(made.Entrypoint).toEqual([
-    '/.faultline/agent',
+    '/.faultline/sandboxd',
     '--user',
     '1000:100',
     '--keep-caps',
@@ -87,7 +87,7 @@ test('the command line tells the agent whom to become and what to leave', () => 
   ]);
 });
 
-test('a capability that policy and agent both want is added once', () => {
+test('a capability that policy and sandboxd both want is added once', () => {
   expect(options({ capabilities: ['KILL'] }).HostConfig?.CapAdd).toEqual([
     'SETUID',
     'SETGID',
@@ -129,12 +129,12 @@ test('labels find the controller, the pool and the spec; an image with a health 
   expect(specDigest(probeSpec('other'))).not.toBe(spec);
 });
 
-test('the agent comes on an overlay of its own, which nobody can write and no other sandbox shares', () => {
+test('sandboxd comes on an overlay of its own, which nobody can write and no other sandbox shares', () => {
   const [mount] = options().HostConfig?.Mounts ?? [];
   expect(mount?.VolumeOptions?.DriverConfig.Options).toEqual({
     type: 'overlay',
     device: 'overlay',
-    o: 'ro,lowerdir=/volumes/agent/files:/volumes/agent/empty',
+    o: 'ro,lowerdir=/volumes/sandboxd/files:/volumes/sandboxd/empty',
   });
 });
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { ManualClock } from './manual-clock.ts';
 import { Deadline } from '../../../src/kernel/deadline.ts';
 import {
-  agentIsMissing,
+  sandboxdIsMissing,
   dockerFault,
   isGone,
   startFault,
@@ -15,10 +15,10 @@ import { SandboxFault } from '../../../src/sandbox/sandbox.ts';
 const MERGED =
   '/var/lib/docker/overlay2/e22487c39ab030a3c0fd54425f0c615591c064bf81d5dad4a8d281f04abef3ba/merged';
 const OCI = 'failed to create shim task: OCI runtime create failed: ';
-const NO_AGENT_RUNC = `${OCI}runc create failed: unable to start container process: exec: "/.faultline/agent": stat /.faultline/agent: no such file or directory: unknown`;
+const NO_SANDBOXD_RUNC = `${OCI}runc create failed: unable to start container process: exec: "/.faultline/sandboxd": stat /.faultline/sandboxd: no such file or directory: unknown`;
 const NO_OVERLAY =
   "error while mounting volume '/var/lib/docker/volumes/c052/_data': failed to mount local volume: mount overlay:/var/lib/docker/volumes/c052/_data, flags: 0x1, data: lowerdir=/var/lib/docker/volumes/nope/_data/files:/var/lib/docker/volumes/nope/_data/empty: no such file or directory";
-const NO_AGENT_CRUN = `${OCI}executable file \`/.faultline/agent\` not found in $PATH: No such file or directory: unknown`;
+const NO_SANDBOXD_CRUN = `${OCI}executable file \`/.faultline/sandboxd\` not found in $PATH: No such file or directory: unknown`;
 
 const api = (statusCode: number, message: string) =>
   Object.assign(new Error(`(HTTP code ${String(statusCode)}) server error - ${message} `), {
@@ -42,9 +42,9 @@ const CAPTURED: readonly [FaultCode, Operation, Error][] = [
   ['lost', 'inspect', api(404, 'No such container: nope')],
   ['engine_error', 'attach', api(409, 'container 4ab1 is paused, unpause the container before attach.')],
   // Ours or the operator's, never the image's:
-  ['engine_error', 'start', api(400, NO_AGENT_RUNC)],
-  ['engine_error', 'start', api(400, NO_AGENT_CRUN)],
-  ['engine_error', 'start', api(400, `${OCI}runc create failed: unable to start container process: exec: "/.faultline/agent": permission denied: unknown`)],
+  ['engine_error', 'start', api(400, NO_SANDBOXD_RUNC)],
+  ['engine_error', 'start', api(400, NO_SANDBOXD_CRUN)],
+  ['engine_error', 'start', api(400, `${OCI}runc create failed: unable to start container process: exec: "/.faultline/sandboxd": permission denied: unknown`)],
   ['engine_error', 'start', api(400, `${OCI}open executable: Permission denied: unknown`)],
   ['engine_error', 'create', api(400, 'Unknown runtime specified kata')],
   ['engine_error', 'start', api(404, 'network nosuchnet not found')],
@@ -110,12 +110,15 @@ test('a fault stays what it is', () => {
   expect(dockerFault('start', fault)).toBe(fault);
 });
 
-test('an agent that is not on its volume is told apart from other missing files', () => {
-  expect([NO_AGENT_RUNC, NO_AGENT_CRUN].map((text) => agentIsMissing(api(400, text)))).toEqual([true, true]);
-  expect(agentIsMissing(api(500, NO_OVERLAY))).toBe(true);
+test('a sandboxd that is not on its volume is told apart from other missing files', () => {
+  expect([NO_SANDBOXD_RUNC, NO_SANDBOXD_CRUN].map((text) => sandboxdIsMissing(api(400, text)))).toEqual([
+    true,
+    true,
+  ]);
+  expect(sandboxdIsMissing(api(500, NO_OVERLAY))).toBe(true);
   expect(dockerFault('start', api(500, NO_OVERLAY)).code).toBe('engine_error');
-  expect(agentIsMissing(api(500, 'mkdir /var/lib/docker: no such file or directory'))).toBe(false);
-  expect(agentIsMissing(api(400, 'exec: "/.faultline/agent": permission denied'))).toBe(false);
+  expect(sandboxdIsMissing(api(500, 'mkdir /var/lib/docker: no such file or directory'))).toBe(false);
+  expect(sandboxdIsMissing(api(400, 'exec: "/.faultline/sandboxd": permission denied'))).toBe(false);
 });
 
 test('gone, or being removed by somebody else, is removed; nothing else is', () => {

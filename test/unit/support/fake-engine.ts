@@ -11,7 +11,7 @@ import type {
   EngineInfo, PostMortem, Sandbox, SandboxEngine, SandboxFault, SandboxHandle, SandboxSpec,
 } from '../../../src/sandbox/sandbox.ts'; // prettier-ignore
 
-/** What a command does in the fake: printed text, or anything an agent could report. */
+/** What a command does in the fake: printed text, or anything a sandboxd could report. */
 export type Script = (
   work: Work,
   call: CallNumber,
@@ -33,7 +33,7 @@ const COUNTERS: Counters = {
   rootFreeInodes: 1000,
 };
 
-/** An ending as the agent reports it for a command that printed `text` and exited with 0. */
+/** An ending as sandboxd reports it for a command that printed `text` and exited with 0. */
 export function printed(call: CallNumber, text: string, waitStatus = 0): Ending {
   return {
     type: 'exited',

@@ -19,10 +19,10 @@ import { Recovery } from '../../../src/rollouts/recovery.ts';
 import { Replay } from '../../../src/rollouts/replay.ts';
 import { Sandboxes } from '../../../src/rollouts/sandboxes.ts';
 import { Alarms } from '../../../src/telemetry/alarms.ts';
-import { History } from '../../../src/telemetry/history.ts';
+import { History } from '../../../src/telemetry/recent-activity.ts';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
 import { ToolCalls } from '../../../src/tools/call.ts';
-import { redo } from '../../../src/tools/prepared-call.ts';
+import { rerunCall } from '../../../src/tools/prepared-call.ts';
 import type { Transfers } from '../../../src/tools/transfer.ts';
 import { PageFiles } from '../../../src/web/page-files.ts';
 import { FakeEngine } from './fake-engine.ts';
@@ -80,7 +80,7 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
     cap: liveCap(host),
   });
   const { removals, pool: supply } = admission;
-  const replay = new Replay({ journal, blobs: await Blobs.at(dataDir), redo });
+  const replay = new Replay({ journal, blobs: await Blobs.at(dataDir), rerunCall });
   const recovery = new Recovery({ engine, removals, retries: admission.retries, replay, journal, clock });
   const sandboxes = new Sandboxes({ supply, removals, engine, recovery, journal, clock });
   const metrics = new Metrics();

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { Alarms, alarms, type AlarmName, type AlarmState } from '../../../src/telemetry/alarms.ts';
-import { History } from '../../../src/telemetry/history.ts';
+import { History } from '../../../src/telemetry/recent-activity.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 const NONE = { ok: 0, model: 0, infra: 0, task: 0, client: 0, undetermined: 0 };

@@ -1,0 +1,45 @@
+/* libFuzzer target: hostile bytes on standard input, cut by their own first byte, and hostile shell state. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sandboxd.h"
+
+static void fields_of(const struct frame *frame) {
+  struct span rest = frame->fields, value;
+  uint8_t tag;
+  uint64_t number;
+  while (field_next(&rest, &tag, &value)) field_number(value, &number);
+}
+
+static void decode(const uint8_t *p, size_t n, size_t piece) {
+  struct decoder d = {0};
+  struct frame frame;
+  for (size_t at = 0; at < n; at += piece) {
+    struct span input = {p + at, n - at < piece ? n - at : piece};
+    while (decoder_next(&d, &input, &frame)) fields_of(&frame);
+  }
+  bytes_free(&d.held);
+}
+
+/* The checksum would hide everything behind it from the fuzzer: here it is always right. */
+static void decode_sealed(const uint8_t *p, size_t n) {
+  struct bytes frame = {0};
+  static const uint8_t instance[INSTANCE_BYTES];
+  frame_begin(&frame, instance, START, 1);
+  bytes_append(&frame, p, n);
+  struct bytes sealed = frame_seal(&frame);
+  decode(sealed.p, sealed.n, 1 + n % 97);
+  bytes_free(&sealed);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
+  if (n == 0) return 0;
+  decode(p + 1, n - 1, 1 + p[0]);
+  decode_sealed(p, n);
+  char *text = malloc(n + 1);
+  memcpy(text, p, n);
+  text[n] = 0;
+  environment_free(environment_parse(text));
+  free(text);
+  return 0;
+}

@@ -1,0 +1,201 @@
+/*
+ * The resident interpreter: one Python process under a supervisor of its own. A call hands it the code in a memory
+ * file and fresh pipes by SCM_RIGHTS; it answers "begun" and "done" with the call's nonce. The answers are the
+ * interpreter's, so the model can forge them: they end its own call early and judge nothing.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sandboxd.h"
+
+#define NONCE_BYTES 16
+#define PAYLOAD_MAX (512 * 1024)
+enum { CODE, PAYLOAD, OUT, ERR, PASSED };
+
+static struct {
+  struct child child;
+  int control;
+  bool present; /* started and not known to be dead */
+  bool lost;    /* an earlier one died between calls */
+  bool begun, fresh;
+  struct call *call;
+  uint8_t nonce[NONCE_BYTES];
+  int passed[PASSED];
+} resident = {.control = -1, .child = {.report = -1}, .passed = {-1, -1, -1, -1}};
+
+pid_t interpreter_supervisor(void) { return resident.child.supervisor; }
+
+static void close_passed(void) {
+  for (int i = 0; i < PASSED; i++) {
+    if (resident.passed[i] >= 0) close(resident.passed[i]);
+    resident.passed[i] = -1;
+  }
+}
+
+static void bury(void) {
+  unwatch_close(&resident.control);
+  unwatch_close(&resident.child.report);
+  resident.present = false;
+}
+
+static int launch_resident(void) {
+  int ends[2];
+  static char *argv[] = {"python3", "-u", NULL, NULL};
+  const char *const candidates[] = {settings.python, NULL};
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0) return errno;
+  argv[2] = (char *)settings.driver;
+  struct launch launch = {candidates, argv, settings.environment, settings.directory,
+                          {settings.null_fd, resident.passed[OUT], resident.passed[ERR]}, ends[1]};
+  int error = spawn(&resident.child, &launch);
+  close(ends[1]);
+  if (error) {
+    close(ends[0]);
+    return error;
+  }
+  resident.control = ends[0];
+  resident.present = true;
+  resident.fresh = true;
+  watch(resident.control);
+  return 0;
+}
+
+/* False where the interpreter is gone. A stopped one takes the message and never answers. */
+static bool hand_over(void) {
+  char space[CMSG_SPACE(PASSED * sizeof(int))];
+  struct iovec text = {resident.nonce, NONCE_BYTES};
+  struct msghdr message = {.msg_iov = &text, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};
+  memset(space, 0, sizeof space);
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(PASSED * sizeof(int));
+  memcpy(CMSG_DATA(header), resident.passed, sizeof resident.passed);
+  resident.begun = false;
+  return sendmsg(resident.control, &message, MSG_NOSIGNAL) >= 0 || errno == EAGAIN;
+}
+
+static int start_fresh(struct call *call) {
+  bury();
+  int error = launch_resident();
+  if (error) return error;
+  if (resident.lost) call->fate = FATE_REPLACED;
+  resident.lost = false;
+  return hand_over() ? 0 : EPIPE;
+}
+
+int interpreter_start(struct call *call, const struct request *request) {
+  call->stage = STAGE_EXEC;
+  if (!settings.python || !settings.driver) return ENOENT;
+  if (resident.call) return EBUSY;
+  call->own.start_ticks = ticks_now();
+  resident.passed[OUT] = capture_open(&call->out, request->keep_bytes);
+  resident.passed[ERR] = capture_open(&call->err, request->keep_bytes);
+  resident.passed[CODE] = memory_file(request->text.p, request->text.n);
+  call->memo_fd = memory_file(NULL, 0);
+  resident.passed[PAYLOAD] = call->memo_fd < 0 ? -1 : dup(call->memo_fd);
+  resident.call = call;
+  call->child = &resident.child;
+  call->stage = STAGE_FORK;
+  for (int i = 0; i < PASSED; i++)
+    if (resident.passed[i] < 0) return EMFILE;
+  if (getrandom(resident.nonce, NONCE_BYTES, 0) != NONCE_BYTES) return EIO;
+  interpreter_listen();
+  resident.fresh = false;
+  if (resident.present && !resident.child.ended && hand_over()) return 0;
+  if (resident.present) resident.lost = true;
+  return start_fresh(call);
+}
+
+/* It was dying when it was given the code and never began: the same call goes to a fresh one, once. */
+static bool give_again(struct call *call) {
+  if (resident.begun || resident.fresh || call->reason != KILL_NONE) return false;
+  resident.lost = true;
+  return start_fresh(call) == 0;
+}
+
+static void died(void) {
+  if (!resident.present || !resident.child.ended) return;
+  if (resident.call && give_again(resident.call)) return;
+  if (!resident.call) {
+    resident.lost = true;
+    bury();
+  }
+}
+
+void interpreter_listen(void) {
+  child_listen(&resident.child);
+  died();
+}
+
+void interpreter_reaped(pid_t pid, int status) {
+  if (child_reaped(&resident.child, pid, status)) died();
+}
+
+static void answered(const uint8_t *message, ssize_t n) {
+  struct call *call = resident.call;
+  if (n < 1 + NONCE_BYTES || !call || memcmp(message + 1, resident.nonce, NONCE_BYTES) != 0) {
+    refused_frames++;
+    return;
+  }
+  if (message[0] == 'B') {
+    resident.begun = true;
+    close_passed();
+    return;
+  }
+  if (message[0] != 'D' || call->done || call->child->ended) return;
+  call->done = true;
+  call->raised = n > 1 + NONCE_BYTES && message[1 + NONCE_BYTES] == 1;
+  close_passed();
+  if (call->state == CALL_STARTING) call_started(call);
+  call_main_ended(call);
+}
+
+bool interpreter_ready(int fd) {
+  uint8_t message[64];
+  if (fd == resident.child.report) {
+    call_children_changed();
+    return true;
+  }
+  if (fd != resident.control) return false;
+  ssize_t n = recv(fd, message, sizeof message, MSG_DONTWAIT);
+  if (n > 0) answered(message, n);
+  else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+    /* Closed by the driver or by the model's code: of no use any more, whether it still runs or not. */
+    unwatch_close(&resident.control);
+    if (resident.child.main && !resident.child.ended) kill(resident.child.main, SIGKILL);
+  }
+  return true;
+}
+
+bool interpreter_interrupt(struct call *call) {
+  if (!resident.begun || call->child->ended) return false;
+  kill(call->child->main, SIGINT);
+  return true;
+}
+
+static void read_payload(struct call *call) {
+  struct stat st;
+  if (!call->done || call->memo_fd < 0 || fstat(call->memo_fd, &st) < 0) return;
+  if (st.st_size <= 0 || st.st_size > PAYLOAD_MAX) return;
+  uint8_t *p = malloc((size_t)st.st_size);
+  if (!p) return;
+  ssize_t n = pread(call->memo_fd, p, (size_t)st.st_size, 0);
+  if (n > 0) bytes_append(&call->payload, p, (size_t)n);
+  free(p);
+}
+
+void interpreter_finish(struct call *call) {
+  if (resident.call != call) return;
+  resident.call = NULL;
+  close_passed();
+  read_payload(call);
+  if (resident.present && resident.child.main && !resident.child.ended && call->done) return;
+  if (resident.present || call->reach == REACH_EVERYTHING) call->fate = FATE_LOST;
+  bury();
+}

@@ -1,0 +1,247 @@
+/*
+ * The shell tool. A command runs as `bash -c COMMAND`, to the letter, so that its output and status are those of
+ * `docker exec`. State is carried by a file in memory under INHERITED_FD: bash reads a prelude from it (BASH_ENV),
+ * which sets an EXIT trap, and the trap writes directory and exports back into it. README.md has the residuals.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sandboxd.h"
+
+#define FILE_UNDER "/proc/self/fd/198"
+_Static_assert(INHERITED_FD == 198, "FILE_UNDER names the inherited descriptor");
+#define STATE_MAX (128 * 1024)
+/* MAX_ARG_STRLEN of the kernel. */
+#define ARGUMENT_MAX (128 * 1024 - 64)
+
+static struct {
+  char *directory;
+  char **environment; /* NULL: still that of the image */
+  char *functions;    /* exported ones, as source text */
+} state;
+
+/* dir \n NUL exports NUL functions NUL end. Options are reset first: the command may have set -u, -x or -C. */
+#define SAVE_COMMON "set +exu; command pwd -P; command printf \"\\0\"; command export -p; command printf \"\\0\";"
+#define SAVE_BASH "{ builtin trap - DEBUG ERR RETURN; builtin printf \"\\0\"; " SAVE_COMMON \
+                  " command export -fp; command printf \"\\0end\"; } 2>/dev/null >|" FILE_UNDER
+#define SAVE_SH "{ command printf \"\\0\"; " SAVE_COMMON " command printf end; } 2>/dev/null >|" FILE_UNDER
+
+/* For commands that speak of traps: keeps the model's own EXIT trap first and ours behind it, and shows only theirs. */
+static const char TRAP_FUNCTION[] =
+    "trap() {\n"
+    "  { local -; set +xeu; } 2>/dev/null\n"
+    "  if [ \"$BASHPID\" != \"$$\" ] || [[ $* == *DEBUG* || $* == *RETURN* ]]; then\n"
+    "    builtin trap \"$@\"\n"
+    "  else\n"
+    "  if [ -n \"${__faultline_exit+x}\" ]; then builtin trap -- \"$__faultline_exit\" EXIT; else builtin trap - EXIT; fi\n"
+    "  builtin trap \"$@\" 2>/dev/null\n"
+    "  local status=$? args error\n"
+    "  if [ $status != 0 ]; then\n"
+    "    error=$(builtin trap \"$@\" 2>&1 >/dev/null)\n"
+    "    while [[ $error =~ (.*)" FILE_UNDER ":\\ line\\ [0-9]+:(.*) ]]; do\n"
+    "      error=\"${BASH_REMATCH[1]}bash: line ${BASH_LINENO[0]}:${BASH_REMATCH[2]}\"\n"
+    "    done\n"
+    "    builtin printf '%s\\n' \"$error\" >&2\n"
+    "  fi\n"
+    "  eval \"args=($(builtin trap -p EXIT))\"\n"
+    "  if [ ${#args[@]} -gt 2 ]; then __faultline_exit=${args[2]}; else unset __faultline_exit; fi\n"
+    "  builtin trap -- \"${__faultline_exit-}\"$'\\n''" SAVE_BASH "' EXIT\n"
+    "  builtin return $status\n"
+    "  fi\n"
+    "}\n";
+
+const char *shell_directory(void) { return state.directory ? state.directory : settings.directory; }
+
+static bool is_builtin(const char *word, size_t n) {
+  static const char names[] =
+      " . : [ [[ alias bg bind break builtin caller case cd chdir command compgen complete compopt continue coproc "
+      "declare dirs disown do done echo elif else enable esac eval exec exit export false fc fg fi for function "
+      "getopts hash help history if in jobs kill let local logout mapfile popd printf pushd pwd read readarray "
+      "readonly return select set shift shopt source suspend test then time times trap true type typeset ulimit "
+      "umask unalias unset until wait while ";
+  char key[16];
+  if (n == 0 || n > sizeof key - 3) return false;
+  snprintf(key, sizeof key, " %.*s ", (int)n, word);
+  return strstr(names, key) != NULL;
+}
+
+/*
+ * A single external program with plain words. bash executes it in its own place if no trap is set; it cannot change
+ * the shell's state, so nothing is lost by setting none, and a death by signal looks as it does in `bash -c`.
+ */
+static bool is_plain(const char *command) {
+  size_t word = strcspn(command, " \t");
+  if (word == 0 || strspn(command, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+-") < word)
+    return false;
+  if (is_builtin(command, word)) return false;
+  char quote = 0;
+  for (const char *c = command; *c; c++) {
+    if (quote == '\'') {
+      if (*c == quote) quote = 0;
+    } else if (*c == '`' || (*c == '$' && (c[1] == '(' || c[1] == '{')) || (*c == '\\' && c[1] <= '\n')) {
+      return false;
+    } else if (*c == '\\') {
+      c++;
+    } else if (quote) {
+      if (*c == quote) quote = 0;
+    } else if (*c == '\'' || *c == '"') {
+      quote = *c;
+    } else if (strchr(";&|<>(){}!#\n", *c)) {
+      return false;
+    }
+  }
+  return quote == 0;
+}
+
+/* `set -v` would print the trap's text: such a command goes without, and leaves the state as it was. */
+static bool shows_input(const char *command) {
+  if (strstr(command, "verbose")) return true;
+  for (const char *set = strstr(command, "set -"); set; set = strstr(set + 1, "set -")) {
+    size_t flags = strspn(set + 5, "abcdefghijklmnopqrstuvwxyzBCEHPT");
+    if (memchr(set + 5, 'v', flags)) return true;
+  }
+  return false;
+}
+
+static void text(struct bytes *b, const char *s) { bytes_append(b, s, strlen(s)); }
+
+static void quoted(struct bytes *b, const char *s) {
+  text(b, "'");
+  for (; *s; s++) {
+    if (*s == '\'') text(b, "'\\''");
+    else bytes_append(b, s, 1);
+  }
+  text(b, "'");
+}
+
+static void bash_prelude(struct bytes *b, const char *command, bool plain, char **environment) {
+  const char *own = environment_get(environment, "BASH_ENV");
+  text(b, "unset BASH_ENV\n");
+  if (state.functions) text(b, state.functions);
+  if (!plain) text(b, "trap '" SAVE_BASH "' EXIT\n");
+  if (!plain && strstr(command, "trap")) text(b, TRAP_FUNCTION);
+  if (!own) {
+    /* What `$_` is in the first command of `bash -c`. */
+    text(b, ": bash\n");
+    return;
+  }
+  text(b, "export BASH_ENV=");
+  quoted(b, own);
+  text(b, "\n. \"$BASH_ENV\"\n");
+}
+
+/* A command too long for one argument comes by the file. */
+static void long_command(struct bytes *b, const char *command) {
+  text(b, "__faultline_command=");
+  quoted(b, command);
+  text(b, "\n");
+}
+
+static int start_bash(struct call *call, struct launch *launch, const char *command, uint64_t keep) {
+  bool plain = is_plain(command) || shows_input(command), longer = strlen(command) > ARGUMENT_MAX;
+  bool prelude = !plain || state.functions || longer;
+  char **environment = launch->environment ? (char **)launch->environment : NULL;
+  static char *const env_file[] = {"BASH_ENV=" FILE_UNDER};
+  char *argv[] = {"bash", "-c", longer ? "eval \"$__faultline_command\"" : (char *)command, NULL};
+  struct bytes b = {0};
+  if (prelude) {
+    bash_prelude(&b, command, plain, environment);
+    if (longer) long_command(&b, command);
+    call->memo_fd = memory_file(b.p, b.n);
+    launch->environment = environment_with(environment, env_file, 1);
+  }
+  launch->argv = argv;
+  launch->inherited = call->memo_fd;
+  int error = start_with_pipes(call, launch, keep);
+  if (prelude) free((void *)launch->environment);
+  bytes_free(&b);
+  return error;
+}
+
+/* No start file here, so the trap stands before the command, on the same line to keep line numbers. */
+static int start_sh(struct call *call, struct launch *launch, const char *command, uint64_t keep) {
+  bool plain = is_plain(command) || shows_input(command), longer = strlen(command) > ARGUMENT_MAX;
+  struct bytes line = {0}, b = {0};
+  if (longer) text(&line, ". " FILE_UNDER "; ");
+  if (!plain) text(&line, "trap '" SAVE_SH "' EXIT; ");
+  text(&line, longer ? "eval \"$__faultline_command\"" : command);
+  bytes_append(&line, "", 1);
+  if (longer) long_command(&b, command);
+  if (!plain || longer) call->memo_fd = memory_file(b.p, b.n);
+  char *argv[] = {"sh", "-c", (char *)line.p, NULL};
+  launch->argv = argv;
+  launch->inherited = call->memo_fd;
+  int error = start_with_pipes(call, launch, keep);
+  bytes_free(&line);
+  bytes_free(&b);
+  return error;
+}
+
+int shell_start(struct call *call, const struct request *request) {
+  call->stage = STAGE_EXEC;
+  if (!settings.shell) return ENOENT;
+  const char *const candidates[] = {settings.shell, NULL};
+  struct launch launch = {.candidates = candidates,
+                          .environment = state.environment ? state.environment : settings.environment,
+                          .directory = shell_directory(),
+                          .streams = {settings.null_fd, -1, -1}};
+  char *command = span_string(request->text);
+  int error = settings.shell_is_bash ? start_bash(call, &launch, command, request->keep_bytes)
+                                     : start_sh(call, &launch, command, request->keep_bytes);
+  free(command);
+  return error;
+}
+
+/* Cuts the last NUL-ended part off; what stands before it remains in `text`. */
+static char *last_part(char *text, size_t *n) {
+  size_t at = *n;
+  while (at > 0 && text[at - 1] != 0) at--;
+  if (at == 0) return NULL;
+  *n = at - 1;
+  return text + at;
+}
+
+/* Each shell counts from what the image has, as the first one did. */
+static char **with_level(char **environment) {
+  const char *level = environment_get(settings.environment, "SHLVL");
+  char *entry = NULL;
+  if (!level || asprintf(&entry, "SHLVL=%s", level) < 0) return environment;
+  char **out = environment_with(environment, &entry, 1);
+  free(environment);
+  return out;
+}
+
+static void adopt(char *saved, size_t n) {
+  char *end = last_part(saved, &n);
+  if (!end || strcmp(end, "end") != 0) return;
+  char *functions = settings.shell_is_bash ? last_part(saved, &n) : NULL;
+  char *exports = last_part(saved, &n);
+  char *directory = last_part(saved, &n);
+  size_t length = directory ? strlen(directory) : 0;
+  if (!exports || !directory || length < 2 || directory[0] != '/') return;
+  char **environment = environment_parse(exports);
+  if (!environment) return;
+  directory[length - 1] = 0;
+  free(state.directory);
+  free(state.functions);
+  environment_free(state.environment);
+  state.directory = strdup(directory);
+  state.functions = functions && *functions ? strdup(functions) : NULL;
+  state.environment = with_level(environment);
+}
+
+/* Where the command could not write it (exec, kill, time limit) the file still holds the prelude: no end mark. */
+void shell_finish(struct call *call) {
+  struct stat st;
+  if (call->memo_fd < 0 || fstat(call->memo_fd, &st) < 0 || st.st_size < 8 || st.st_size > STATE_MAX) return;
+  char *saved = malloc((size_t)st.st_size + 1);
+  if (!saved) return;
+  ssize_t n = pread(call->memo_fd, saved, (size_t)st.st_size, 0);
+  saved[n > 0 ? n : 0] = 0;
+  if (n > 0) adopt(saved, (size_t)n);
+  free(saved);
+}

@@ -1,4 +1,0 @@
-# What a controller fills the agent's volume from.
-FROM scratch
-COPY agent interpreter.py /
-ENTRYPOINT ["/agent"]

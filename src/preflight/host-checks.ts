@@ -1,0 +1,133 @@
+import { USUAL_PID_MAX } from './host-facts.ts';
+import type { HostFacts, LiveCap } from '../admission/live-cap.ts';
+
+/** Of the engine, what decides how many sandboxes there can be and how they fare. */
+export interface EngineFacts {
+  readonly version: string;
+  readonly liveRestore: boolean;
+  readonly seccomp: boolean;
+  readonly storageDriver: string;
+  readonly dataRoot: string;
+  readonly dataRootFreeBytes: number | null;
+  readonly dataRootTotalBytes: number | null;
+  readonly cgroupVersion: number;
+  readonly chosenRuntime: string;
+}
+
+/** One thing that was looked at. */
+export interface Check {
+  readonly what: string;
+  readonly found: string;
+  /** Sandboxes that it allows; null where it is no matter of number. */
+  readonly sandboxes: number | null;
+  /** `warn`: works, but not as well as it could. `bad`: will fail. */
+  readonly state: 'ok' | 'warn' | 'bad';
+  /** What to do, as commands where there are any. Null where nothing need be done. */
+  readonly advice: string | null;
+}
+
+const OLDEST_ENGINE = [20, 10] as const;
+/** Below either of these a burst may fill the disk while it runs. */
+const LEAST_FREE_BYTES = 10 * 2 ** 30;
+const LEAST_FREE_SHARE = 0.1;
+const ENOUGH_INOTIFY = 1_024;
+const ENOUGH_DESCRIPTORS = 8_192;
+
+/** What limits sandboxes on this host, and what to change. Pure. */
+export function preflight(host: HostFacts, engine: EngineFacts, cap: LiveCap): readonly Check[] {
+  return [...ofEngine(engine), ...ofHost(host, cap)];
+}
+
+function ofEngine(engine: EngineFacts): readonly Check[] {
+  const { chosenRuntime, cgroupVersion, liveRestore, seccomp } = engine;
+  const check = (what: string, found: string, state: Pick<Check, 'state' | 'advice'>): Check => ({
+    what,
+    found,
+    sandboxes: null,
+    ...state,
+  });
+  const slow = warn(
+    'crun starts a container in 70 % of the time and a quarter of the CPU: apt-get install crun',
+  );
+  const mortal = warn('add "live-restore": true to /etc/docker/daemon.json; systemctl reload docker');
+  const unfiltered = bad('the engine filters no system calls; use one that was built with seccomp');
+  return [
+    engineVersion(engine),
+    check('runtime', chosenRuntime, chosenRuntime.includes('crun') ? fine : slow),
+    check('cgroups', `v${String(cgroupVersion)}`, fine),
+    check(
+      'restart of the daemon',
+      liveRestore ? 'containers live on' : 'containers end',
+      liveRestore ? fine : mortal,
+    ),
+    check('seccomp', seccomp ? 'on' : 'off', seccomp ? fine : unfiltered),
+    disk(engine),
+  ];
+}
+
+function ofHost(host: HostFacts, { by }: LiveCap): readonly Check[] {
+  const { memoryAvailableBytes, pidMax, descriptorLimit } = host;
+  const fewPids = warn('sysctl -w kernel.pid_max=4194304');
+  const fewFiles = warn('ulimit -n 65536 before the start, or LimitNOFILE=65536 in the unit');
+  return [
+    { what: 'memory', found: `${gib(memoryAvailableBytes)} available`, sandboxes: by.memory, ...fine },
+    {
+      what: 'process ids',
+      found: String(pidMax),
+      sandboxes: by.pids,
+      ...(pidMax > USUAL_PID_MAX ? fine : fewPids),
+    },
+    {
+      what: 'open files of this process',
+      found: String(descriptorLimit),
+      sandboxes: by.descriptors,
+      ...(descriptorLimit >= ENOUGH_DESCRIPTORS ? fine : fewFiles),
+    },
+    inotify(host),
+  ];
+}
+
+const fine = { state: 'ok', advice: null } as const;
+const warn = (advice: string) => ({ state: 'warn', advice }) as const;
+const bad = (advice: string) => ({ state: 'bad', advice }) as const;
+
+function engineVersion({ version }: EngineFacts): Check {
+  const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
+  const old = major < OLDEST_ENGINE[0] || (major === OLDEST_ENGINE[0] && minor < OLDEST_ENGINE[1]);
+  const state = old
+    ? bad(`Docker ${OLDEST_ENGINE.join('.')} or later: https://docs.docker.com/engine/install`)
+    : fine;
+  return { what: 'engine', found: version, sandboxes: null, ...state };
+}
+
+function disk({
+  storageDriver,
+  dataRoot,
+  dataRootFreeBytes: free,
+  dataRootTotalBytes: total,
+}: EngineFacts): Check {
+  const what = 'disk of the engine';
+  if (free === null || total === null)
+    return { what, found: `${dataRoot} (${storageDriver}), not on this machine`, sandboxes: null, ...fine };
+  const short = free < LEAST_FREE_BYTES || free < total * LEAST_FREE_SHARE;
+  const found = `${gib(free)} free, ${storageDriver}`;
+  const advice = 'docker system df; docker image prune; or a larger "data-root" in /etc/docker/daemon.json';
+  return { what, found, sandboxes: null, ...(short ? warn(advice) : fine) };
+}
+
+/** A rollout that follows a file or watches a folder takes one; the kernel counts them for all containers of a user. */
+function inotify({ inotifyInstances: instances }: HostFacts): Check {
+  const what = 'inotify instances of all sandboxes';
+  if (instances === null) return { what, found: 'unknown', sandboxes: null, ...fine };
+  const advice = 'sysctl -w fs.inotify.max_user_instances=8192 (only rollouts that watch files need one)';
+  return {
+    what,
+    found: String(instances),
+    sandboxes: instances,
+    ...(instances >= ENOUGH_INOTIFY ? fine : warn(advice)),
+  };
+}
+
+function gib(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+}

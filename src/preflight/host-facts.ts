@@ -1,0 +1,39 @@
+import { readFile } from 'node:fs/promises';
+import { freemem } from 'node:os';
+import type { HostFacts } from '../admission/live-cap.ts';
+
+/** What kernels come with, unless the machine is large. */
+export const USUAL_PID_MAX = 32_768;
+const USUAL_DESCRIPTORS = 1_024;
+
+/**
+ * Reads the limits of the machine this process runs on, which is the engine's where the engine is local. With a
+ * remote engine the cap must be configured.
+ */
+export async function readHostFacts(): Promise<HostFacts> {
+  const [memory, pidMax, limits, inotify] = await Promise.all(
+    [
+      '/proc/meminfo',
+      '/proc/sys/kernel/pid_max',
+      '/proc/self/limits',
+      '/proc/sys/fs/inotify/max_user_instances',
+    ].map((file) => textOf(file)),
+  );
+  const availableKiB = numberIn(/^MemAvailable:\s+(\d+)/m, memory);
+  return {
+    memoryAvailableBytes: availableKiB === null ? freemem() : availableKiB * 1_024,
+    pidMax: numberIn(/^(\d+)/, pidMax) ?? USUAL_PID_MAX,
+    descriptorLimit: numberIn(/^Max open files\s+(\d+)/m, limits) ?? USUAL_DESCRIPTORS,
+    inotifyInstances: numberIn(/^(\d+)/, inotify),
+  };
+}
+
+/** Null where there is no such file, as on anything but Linux. */
+async function textOf(file: string): Promise<string | null> {
+  return await readFile(file, 'utf8').catch(() => null);
+}
+
+function numberIn(pattern: RegExp, text: string | null | undefined): number | null {
+  const match = pattern.exec(text ?? '');
+  return match === null ? null : Number(match[1]);
+}

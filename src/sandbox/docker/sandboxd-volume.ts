@@ -1,0 +1,187 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { buffer } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { pack } from 'tar-stream';
+import type { Deadline } from '../../kernel/deadline.ts';
+import { SANDBOXD_FOLDER, LABELS } from './container-spec.ts';
+import { SandboxFault } from '../sandbox.ts';
+import type { DockerConnection } from './docker-connection.ts';
+import { isGone, isNotFound } from './docker-errors.ts';
+
+/** Where the two files of sandboxd are on the controller's disk. */
+export interface SandboxdPaths {
+  readonly sandboxd: string;
+  readonly interpreter: string;
+}
+
+export const BUILT_SANDBOXD: SandboxdPaths = {
+  sandboxd: inRepository('docker/sandboxd/build/sandboxd'),
+  interpreter: inRepository('docker/interpreter/interpreter.py'),
+};
+
+/** The same from `src/sandbox/docker` and from `dist/sandbox/docker`. */
+function inRepository(path: string): string {
+  return fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+}
+
+interface SandboxdFile {
+  readonly name: string;
+  readonly mode: number;
+  readonly bytes: Buffer;
+}
+
+/** The folder with the files, and an empty one: an overlay that can't be written needs two layers. */
+const FILES = 'files';
+const EMPTY = 'empty';
+
+/**
+ * The volume that brings sandboxd into any image, named by the digest of what is on it. No sandbox sees it itself:
+ * each gets an overlay of its folders (`layers`), so that no two share an inode.
+ *
+ * It is filled through a container that is made, never started, and removed: that needs an image, so sandboxd's
+ * own (`docker/setup` builds it; where it is missing, such as on a remote engine, it is imported from the files).
+ */
+export class SandboxdVolume {
+  readonly name: string;
+  readonly image: string;
+  readonly #connection: DockerConnection;
+  readonly #controllerId: string;
+  readonly #files: readonly SandboxdFile[];
+  #layers: readonly string[] = [];
+
+  private constructor(connection: DockerConnection, controllerId: string, files: readonly SandboxdFile[]) {
+    const digest = createHash('sha256');
+    for (const file of files) digest.update(file.bytes);
+    const version = digest.digest('hex').slice(0, 16);
+    this.#connection = connection;
+    this.#controllerId = controllerId;
+    this.#files = files;
+    this.name = `faultline-sandboxd-${version}`;
+    this.image = `faultline-sandboxd:${version}`;
+  }
+
+  /** @throws Error of `node:fs` where sandboxd isn't built. */
+  static async load(
+    connection: DockerConnection,
+    controllerId: string,
+    paths: SandboxdPaths,
+  ): Promise<SandboxdVolume> {
+    const [sandboxd, interpreter] = await Promise.all([
+      readFile(paths.sandboxd),
+      readFile(paths.interpreter),
+    ]);
+    return new SandboxdVolume(connection, controllerId, [
+      { name: 'sandboxd', mode: 0o555, bytes: sandboxd },
+      { name: 'interpreter.py', mode: 0o444, bytes: interpreter },
+    ]);
+  }
+
+  /** Overlay layers, uppermost first, as paths of the engine's host; known once `fill` has succeeded. */
+  get layers(): readonly string[] {
+    return this.#layers;
+  }
+
+  /** Makes the volume whole; cheap where it is. @throws SandboxFault `engine_down`, `engine_error`. */
+  async fill(deadline: Deadline): Promise<void> {
+    const name = `faultline-${this.#controllerId}-fill-${randomBytes(6).toString('hex')}`;
+    const { docker } = this.#connection;
+    const container = docker.getContainer(name);
+    try {
+      await this.#create(name, deadline);
+      await this.#locate(deadline);
+      if (await this.#isWhole(name, deadline)) return;
+      const archive = await this.#tar(`${FILES}/`);
+      await this.#connection.ask(
+        'prepare',
+        deadline,
+        container.putArchive(archive, { path: SANDBOXD_FOLDER }),
+      );
+    } finally {
+      await this.#connection
+        .ask('remove', deadline, container.remove({ force: true }))
+        .catch((error: unknown) => {
+          if (!isGone(error)) throw error;
+        });
+    }
+  }
+
+  async #locate(deadline: Deadline): Promise<void> {
+    const request = this.#connection.docker.getVolume(this.name).inspect();
+    const { Mountpoint: mountpoint } = await this.#connection.ask('inspect', deadline, request);
+    this.#layers = [`${mountpoint}/${FILES}`, `${mountpoint}/${EMPTY}`];
+  }
+
+  async #create(name: string, deadline: Deadline): Promise<void> {
+    const create = () =>
+      this.#connection.ask('create', deadline, this.#connection.docker.createContainer(this.#filler(name)));
+    try {
+      await create();
+    } catch (error) {
+      if (!(error instanceof SandboxFault) || error.code !== 'image_missing') throw error;
+      await this.#connection.ask('prepare', deadline, this.#importImage());
+      await create();
+    }
+  }
+
+  #filler(name: string) {
+    return {
+      name,
+      Image: this.image,
+      Entrypoint: ['/sandboxd'],
+      NetworkDisabled: true,
+      Labels: { [LABELS.controller]: this.#controllerId },
+      HostConfig: {
+        Mounts: [
+          {
+            Type: 'volume' as const,
+            Source: this.name,
+            Target: SANDBOXD_FOLDER,
+            VolumeOptions: { NoCopy: true, Labels: {}, DriverConfig: { Name: 'local', Options: {} } },
+          },
+        ],
+      },
+    };
+  }
+
+  async #importImage(): Promise<void> {
+    const [repo = '', tag = ''] = this.image.split(':');
+    await this.#connection.importImage(await this.#tar(''), repo, tag);
+  }
+
+  /** A size that differs means that an earlier fill was cut off; equal names mean equal contents otherwise. */
+  async #isWhole(name: string, deadline: Deadline): Promise<boolean> {
+    const container = this.#connection.docker.getContainer(name);
+    for (const file of this.#files) {
+      const request: Promise<unknown> = container.infoArchive({
+        path: `${SANDBOXD_FOLDER}/${FILES}/${file.name}`,
+      });
+      const size = await deadline.race(request.then(archivedSize)).catch((error: unknown) => {
+        if (isNotFound(error)) return null;
+        throw error;
+      });
+      if (size !== file.bytes.length) return false;
+    }
+    return true;
+  }
+
+  /** @param folder Where the files go, with a slash at its end; beside it the empty folder. */
+  async #tar(folder: '' | `${string}/`): Promise<Buffer> {
+    const archive = pack();
+    if (folder !== '') archive.entry({ name: EMPTY, type: 'directory', mode: 0o555, mtime: new Date(0) });
+    for (const { name, mode, bytes } of this.#files)
+      archive.entry({ name: folder + name, mode, mtime: new Date(0) }, bytes);
+    archive.finalize();
+    return buffer(archive);
+  }
+}
+
+/** The response has no body, but until it is read to its end it keeps its connection, and that the process. */
+function archivedSize(response: unknown): number | null {
+  const { headers } = (response as IncomingMessage).resume();
+  const stat = headers['x-docker-container-path-stat'];
+  if (typeof stat !== 'string') return null;
+  const parsed = JSON.parse(Buffer.from(stat, 'base64').toString()) as { size?: number };
+  return parsed.size ?? null;
+}

@@ -1,0 +1,53 @@
+import type { Clock } from '../kernel/clock.ts';
+
+/** How long a place is kept for a requester that has gone: it may be repeating the call. */
+const KEEP_MS = 60_000;
+
+/** Who waits for answers of one thing, such as a rollout. Tells when nobody has for a minute. */
+export class Waiters<Key> implements Disposable {
+  readonly #clock: Clock;
+  readonly #onDeserted: (key: Key) => void;
+  readonly #present = new Map<Key, number>();
+  readonly #alarms = new Map<Key, () => void>();
+  #closed = false;
+
+  constructor(clock: Clock, onDeserted: (key: Key) => void) {
+    this.#clock = clock;
+    this.#onDeserted = onDeserted;
+  }
+
+  /** A requester has come. What is returned says that it has gone; saying it twice is harmless. */
+  enter(key: Key): () => void {
+    this.#alarms.get(key)?.();
+    this.#alarms.delete(key);
+    this.#present.set(key, (this.#present.get(key) ?? 0) + 1);
+    let here = true;
+    return () => {
+      if (!here) return;
+      here = false;
+      this.#left(key);
+    };
+  }
+
+  /** Tells nobody any more; what is left of a minute must not keep the process. */
+  [Symbol.dispose](): void {
+    this.#closed = true;
+    for (const cancel of this.#alarms.values()) cancel();
+    this.#alarms.clear();
+  }
+
+  #left(key: Key): void {
+    const others = (this.#present.get(key) ?? 1) - 1;
+    if (others > 0) {
+      this.#present.set(key, others);
+      return;
+    }
+    this.#present.delete(key);
+    if (this.#closed) return;
+    const cancel = this.#clock.alarm(KEEP_MS, () => {
+      this.#alarms.delete(key);
+      this.#onDeserted(key);
+    });
+    this.#alarms.set(key, cancel);
+  }
+}

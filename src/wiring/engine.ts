@@ -1,0 +1,76 @@
+import { join } from 'node:path';
+import { readHostFacts } from '../preflight/host-facts.ts';
+import { liveCap, type LiveCap } from '../admission/live-cap.ts';
+import { preflight } from '../preflight/host-checks.ts';
+import type { Config } from '../config.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Log } from '../kernel/log.ts';
+import type { Catalog } from '../policy/schema.ts';
+import { seccompProfiles } from '../policy/seccomp.ts';
+import { TaskImages } from '../preflight/task-images.ts';
+import { BUILT_SANDBOXD } from '../sandbox/docker/sandboxd-volume.ts';
+import { DockerEngine } from '../sandbox/docker/docker-engine.ts';
+import { Egress } from '../sandbox/egress/egress.ts';
+import { egressOf } from '../sandbox/egress/rules.ts';
+
+interface EngineParts {
+  readonly catalog: Catalog;
+  readonly controllerId: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The engine with what its sandboxes need beside it, and how many of them this host takes. */
+export interface OpenEngine extends AsyncDisposable {
+  readonly engine: DockerEngine;
+  readonly cap: LiveCap;
+  readonly taskImages: TaskImages;
+  /** Takes over what the policies say. @throws ConfigurationError where there is no egress proxy. */
+  follow(catalog: Catalog): Promise<void>;
+}
+
+export async function openEngine(config: Config, parts: EngineParts): Promise<OpenEngine> {
+  const { catalog, controllerId, clock, log } = parts;
+  // Ended in the opposite order; all that is open, too, where a later one can't be had.
+  await using opened = new AsyncDisposableStack();
+  const profiles = new Map<string, string>();
+  // A part of the id is enough on one host, and the paths of sockets must be short.
+  const folder = join(config.egressDir, controllerId.slice(0, 8));
+  const egress = opened.use(new Egress({ folder, nameServers: config.egressDns, clock, log }));
+  const follow = async ({ policies, tasks }: Catalog): Promise<void> => {
+    for (const [name, profile] of seccompProfiles(config.policiesDir, policies.values()))
+      profiles.set(name, profile);
+    const lists = [...tasks.values()].map(({ policy }) => egressOf(policy)).filter((list) => list !== null);
+    await egress.allow(lists);
+  };
+  await follow(catalog);
+  const connecting = DockerEngine.connect({
+    dockerHost: config.dockerHost ?? undefined,
+    controllerId,
+    clock,
+    log,
+    sandboxd: BUILT_SANDBOXD,
+    seccompProfiles: profiles,
+    egress,
+  });
+  const engine = opened.use(await connecting);
+  const taskImages = new TaskImages({ catalog, images: engine.images, clock, log });
+  const cap = await measureHost(engine, config.mostLive, log);
+  const all = opened.move();
+  const end = async (): Promise<void> => {
+    taskImages.close();
+    await all.disposeAsync();
+    await taskImages.idle();
+  };
+  return { engine, cap, taskImages, follow, [Symbol.asyncDispose]: end };
+}
+
+/** How many sandboxes this host takes; what could be better about it goes into the log. */
+async function measureHost(engine: DockerEngine, mostLive: number | null, log: Log): Promise<LiveCap> {
+  const host = await readHostFacts();
+  const cap = liveCap(host, mostLive);
+  log.info({ ...cap }, 'sandboxes that may live at once');
+  for (const { what, found, state, advice } of preflight(host, await engine.survey(), cap))
+    if (state !== 'ok') log.warn({ what, found, advice }, 'preflight');
+  return cap;
+}
