@@ -1,4 +1,5 @@
 import { errorMessage } from '../kernel/errors.ts';
+import type { SandboxHandle } from '../kernel/sandbox-handle.ts';
 import type { Cause, CauseCode, Outcome } from '../outcome/causes.ts';
 import type { Evidence } from '../outcome/evidence.ts';
 import type { ToolResult } from '../outcome/result.ts';
@@ -7,17 +8,6 @@ import type { ToolResult } from '../outcome/result.ts';
  * What the journal records: one JSON object per line. A reader must pass over fields it doesn't know, and a
  * writer never changes what a field means; a new meaning is a new field.
  */
-
-/** A container in the words of the engine that runs it. */
-export interface SandboxHandle {
-  readonly engine: string;
-  readonly id: string;
-  /** Secret-free name of this one sandbox, also on its labels. */
-  readonly instance: string | null;
-  readonly poolClass: string;
-  /** User and group of the model's commands, where the policy gives each sandbox its own. */
-  readonly ownUser?: number;
-}
 
 /** Length and SHA-256 (hex) of a call's whole output streams, dropped bytes included; counted by sandboxd. */
 export interface StreamDigests {
@@ -68,8 +58,6 @@ interface EventFields {
     readonly output: string;
     readonly result: ToolResult | null;
     readonly durationMs: number;
-    /** Part of the duration spent waiting for a sandbox or for earlier calls. */
-    readonly queuedMs?: number;
     /** How many sandboxes it took, where it was more than one. */
     readonly attempts?: number;
     /** Of the whole streams, for comparison with a replay. Absent where no tool ran. */
@@ -110,7 +98,6 @@ interface EventFields {
   };
   /** Its sandbox can't go on; the first cause sticks. */
   rollout_lost: { readonly rollout: string; readonly cause: CauseCode; readonly evidence: Evidence };
-  sandbox_removed: { readonly handle: SandboxHandle };
   rollout_ended: {
     readonly rollout: string;
     readonly how: 'deleted' | 'graded' | 'idle' | 'life' | 'stopped';
@@ -152,7 +139,7 @@ export type NewEvent = { [Type in EventType]: { readonly type: Type } & EventFie
 type FieldKind =
   'text' | 'number' | 'object' | 'list' | 'any' | 'text or null' | 'number or null' | 'object or null';
 
-type Optional = 'item' | 'queuedMs' | 'attempts' | 'streams' | 'place';
+type Optional = 'item' | 'attempts' | 'streams' | 'place';
 
 /** Of each event the fields it can't be without. */
 const required = {
@@ -195,7 +182,6 @@ const required = {
     detail: 'text or null',
   },
   rollout_lost: { rollout: 'text', cause: 'text', evidence: 'object' },
-  sandbox_removed: { handle: 'object' },
   rollout_ended: { rollout: 'text', how: 'text', verdict: 'text', reasons: 'list', counts: 'object' },
   graded: {
     rollout: 'text',

@@ -1,13 +1,7 @@
 import { unreachable } from '../kernel/errors.ts';
 import { causes, type CauseCode, type Outcome } from './causes.ts';
-import type {
-  CounterReading,
-  EndedRecord,
-  Evidence,
-  FaultCode,
-  NotStartedRecord,
-  PostMortemRecord,
-} from './evidence.ts';
+import type { Counters } from '../protocol/messages.ts';
+import type { EndedRecord, Evidence, FaultCode, NotStartedRecord, PostMortem } from './evidence.ts';
 
 /**
  * Evidence to outcome: pure, total, and judged once.
@@ -81,7 +75,7 @@ function starvedCause({ sandboxesUsed }: EndedRecord): CauseCode {
   return (sandboxesUsed ?? 0) >= SANDBOXES_HAD ? 'time_limit' : 'cpu_starved';
 }
 
-function delta(record: EndedRecord, counter: keyof CounterReading): number {
+function delta(record: EndedRecord, counter: keyof Counters): number {
   const { before, after } = record;
   return before[counter] < 0 || after[counter] < 0 ? 0 : after[counter] - before[counter];
 }
@@ -89,7 +83,7 @@ function delta(record: EndedRecord, counter: keyof CounterReading): number {
 /** The kernel kills at the limit minus what it could not reclaim in one batch; 64 pages is its charge batch. */
 const LIMIT_SLACK_BYTES = 64 * 4096;
 
-function memoryCause(after: CounterReading): CauseCode {
+function memoryCause(after: Counters): CauseCode {
   if (after.memoryPeakBytes < 0 || after.memoryLimitBytes < 0) return 'memory_limit';
   return after.memoryPeakBytes + LIMIT_SLACK_BYTES >= after.memoryLimitBytes ? 'memory_limit' : 'host_memory';
 }
@@ -123,7 +117,7 @@ function startCause(fault: FaultCode): CauseCode {
 }
 
 /** Infra needs positive evidence from outside; a gap in our own evidence is `blind`; the rest stays undetermined. */
-function lossCause(seen: PostMortemRecord): CauseCode {
+function lossCause(seen: PostMortem): CauseCode {
   if (seen.foreignKill) return 'sandbox_killed';
   if (seen.foreignPause) return 'sandbox_paused';
   if (seen.engineDisturbed) return seen.container === 'unknown' ? 'blind' : 'engine_restarted';

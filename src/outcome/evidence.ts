@@ -1,18 +1,11 @@
 /**
- * What is known about how a call ended, gathered from channels that no process of the model can write: the
- * sandboxd's own records, cgroup counters, the engine's answers, our own records. Text that a command printed is
+ * What is known about how a call ended, gathered from channels that no process of the model can write:
+ * sandboxd's own reports, cgroup counters, the engine's answers, our own records. Text that a command printed is
  * never part of it.
  */
 
+import type { Ending, StartFailure } from '../protocol/messages.ts';
 import type { CauseCode } from './causes.ts';
-
-/** Counters before and after a call; -1 where the host has no such source. Only differences are judged. */
-export interface CounterReading {
-  readonly oomKills: number;
-  readonly memoryPeakBytes: number;
-  readonly memoryLimitBytes: number;
-  readonly pidsLimitHits: number;
-}
 
 /** What a tool needs in the sandbox; decides whose fault it is when that is missing. */
 export type Need = 'shell' | 'python' | 'program' | 'files';
@@ -26,40 +19,35 @@ export interface EgressReading {
   readonly disturbed: boolean;
 }
 
-/** sandboxd's record of a call that ran. */
-export interface EndedRecord {
-  readonly waitStatus: number;
-  readonly killReason: 'none' | 'timeout' | 'output' | 'cancelled' | 'starved';
-  readonly killReach: 'none' | 'tree' | 'everything';
-  readonly interpreter: 'kept' | 'lost' | 'replaced';
-  /** Milliseconds of a limit that was reached in which the command was ready to run and others had the processors. */
-  readonly starvedMs: number;
-  /** Of a starved call: what all sandboxes together had of this host's processors, 0 to 1. Absent: not known. */
+/** The part of sandboxd's report on a call that ran that no process of the sandbox writes, and what is known beside it. */
+export interface EndedRecord extends Pick<
+  Ending,
+  'waitStatus' | 'killReason' | 'killReach' | 'interpreter' | 'starvedMs' | 'before' | 'after'
+> {
+  /** Of a starved call: the share of this host's processors that all sandboxes had together, 0 to 1. Absent: unknown. */
   readonly sandboxesUsed?: number;
-  /** Somebody outside froze the sandbox meanwhile: the engine's events say so. */
+  /** The engine's events show that somebody outside froze the sandbox during the call. */
   readonly paused?: boolean;
   /** Of a sandbox that may reach hosts. */
   readonly egress?: EgressReading;
-  readonly before: CounterReading;
-  readonly after: CounterReading;
 }
 
-/** sandboxd's record of a call that could not be started. */
-export interface NotStartedRecord {
-  readonly errno: number;
-  readonly stage: 'fork' | 'exec';
-  readonly killReach: 'none' | 'tree' | 'everything';
-  readonly before: CounterReading;
-}
+/** The part of sandboxd's report on a call that could not be started. */
+export type NotStartedRecord = Pick<StartFailure, 'errno' | 'stage' | 'killReach' | 'before'>;
 
-/** What engine and host say about a sandbox that stopped answering. */
-export interface PostMortemRecord {
+/** What the engine and the host say about a sandbox that stopped answering. All of it from outside the sandbox. */
+export interface PostMortem {
+  /** `unknown`: the engine could not be asked, or does not say. */
   readonly container: 'running' | 'exited' | 'gone' | 'unknown';
+  /** From the engine's events within the sandbox's life: it was killed, and not by this controller. */
   readonly foreignKill: boolean;
+  /** The engine froze it. This controller never asks for that. */
   readonly foreignPause: boolean;
+  /** The engine's OOMKilled flag. Sticky, and misleading for children; meaningful for PID 1 only. */
   readonly oomFlag: boolean;
-  /** Who was killed by whom could not be asked. */
+  /** The engine answers, but could not be asked who killed whom. */
   readonly evidenceGap: boolean;
+  /** The engine or its daemon was restarted or unreachable during the sandbox's last call. */
   readonly engineDisturbed: boolean;
 }
 
@@ -98,7 +86,7 @@ export type Evidence =
       readonly kind: 'sandbox_lost';
       readonly fault: FaultCode;
       readonly executed: Executed;
-      readonly postMortem: PostMortemRecord;
+      readonly postMortem: PostMortem;
     }
   /** The controller was restarted and the sandbox of a call without a recorded ending is gone. */
   | { readonly kind: 'controller_restarted' }

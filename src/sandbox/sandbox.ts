@@ -1,7 +1,11 @@
 import type { Deadline } from '../kernel/deadline.ts';
-import type { EgressReading, Executed, FaultCode } from '../outcome/evidence.ts';
-import type { CallLimits, CallNumber, Counters, Ending, StartFailure, Work } from '../protocol/messages.ts';
+import type { SandboxHandle } from '../kernel/sandbox-handle.ts';
+import type { EgressReading, Executed, FaultCode, PostMortem } from '../outcome/evidence.ts';
+import type { CallLimits, CallNumber, Ending, StartFailure, Work } from '../protocol/messages.ts';
 import type { Image, Policy } from '../policy/schema.ts';
+
+/** Parts of this contract that lower layers need too. */
+export type { PostMortem, SandboxHandle };
 
 /** What a sandbox is made from. Two equal specs may share a warm pool. */
 export interface SandboxSpec {
@@ -10,18 +14,6 @@ export interface SandboxSpec {
   /** For labels, metrics and the pool: which kind of sandbox this is. Derived from image and policy. */
   readonly poolClass: string;
   /** For policies whose user is `own`: the one of a sandbox that this one repeats. Absent: one that nobody else has. */
-  readonly ownUser?: number;
-}
-
-/** Enough to find a sandbox again after a restart of the controller. Journaled; holds no secret. */
-export interface SandboxHandle {
-  readonly engine: string;
-  /** The engine's own id, such as a container id. */
-  readonly id: string;
-  /** sandboxd's instance; a different one behind the same id knows nothing of earlier calls. Null until ready. */
-  readonly instance: string | null;
-  readonly poolClass: string;
-  /** User and group of the model's commands, where the policy says `own`: outputs show it. */
   readonly ownUser?: number;
 }
 
@@ -39,25 +31,6 @@ export type CallReport = (Ending | StartFailure) & {
 export interface Offers {
   readonly shell: string | null;
   readonly python: string | null;
-}
-
-/** What the engine and the host can say about a sandbox that no longer answers. All from outside the sandbox. */
-export interface PostMortem {
-  /** `unknown`: the engine could not be asked, or does not say. */
-  readonly container: 'running' | 'exited' | 'gone' | 'unknown';
-  readonly exitCode: number | null;
-  /** From the engine's events within the sandbox's life; a kill that we did not order is somebody else's. */
-  readonly foreignKill: boolean;
-  /** The engine froze it; we never ask for that. */
-  readonly foreignPause: boolean;
-  /** The engine's OOMKilled flag. Sticky and misleading for children; meaningful for PID 1 only. */
-  readonly oomFlag: boolean;
-  /** Counters read on the host after the end, where the host is reachable and the cgroup is still there. */
-  readonly hostCounters: Counters | null;
-  /** The engine could not be asked who was killed by whom, though it otherwise can. */
-  readonly evidenceGap: boolean;
-  /** The engine or its daemon was restarted or unreachable during the sandbox's last call. */
-  readonly engineDisturbed: boolean;
 }
 
 /**
@@ -99,9 +72,6 @@ export interface Sandbox {
   /** Lets go of the attachment without touching the container. */
   detach(): void;
 }
-
-/** Lower numbers are the engine's own, for its readiness check. The caller counts from here. */
-export const FIRST_CALL: CallNumber = 16;
 
 /** One backend that makes sandboxes. A second engine repeats the file names of `docker/`. */
 export interface SandboxEngine {

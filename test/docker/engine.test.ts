@@ -4,7 +4,7 @@ import { Deadline } from '../../src/kernel/deadline.ts';
 import type { Ending, StartFailure, Work } from '../../src/protocol/messages.ts';
 import { DockerEngine } from '../../src/sandbox/docker/docker-engine.ts';
 import { probeSpec } from '../../src/sandbox/docker/probe-spec.ts';
-import { FIRST_CALL, SandboxFault, type Sandbox, type SandboxSpec } from '../../src/sandbox/sandbox.ts';
+import { SandboxFault, type Sandbox, type SandboxSpec } from '../../src/sandbox/sandbox.ts';
 import { docker } from './support/docker.ts';
 
 const LIMITS = { timeoutMs: 10_000, keepBytes: 65_536, outputBytes: 1 << 20 };
@@ -39,7 +39,8 @@ async function start(spec: SandboxSpec) {
   };
 }
 
-let lastCall = FIRST_CALL;
+/** Above the numbers that the engine's own readiness check uses. */
+let lastCall = 16;
 async function run(sandbox: Sandbox, work: Work): Promise<Ending | StartFailure> {
   lastCall += 1;
   const ending = await sandbox.run(lastCall, work, LIMITS);
@@ -181,7 +182,7 @@ test("an operator's docker kill in the middle of a command is a loss with a fore
   expect(fault.executed).not.toBe('no');
   expect(await made.sandbox.lost).toMatchObject({ code: 'lost' });
   expect(await engine.postMortem(made.sandbox.handle, soon())).toMatchObject({
-    container: 'exited', exitCode: 137, foreignKill: true, oomFlag: false, evidenceGap: false, engineDisturbed: false,
+    container: 'exited', foreignKill: true, oomFlag: false, evidenceGap: false, engineDisturbed: false,
   }); // prettier-ignore
 });
 
@@ -191,12 +192,10 @@ test("an operator's docker restart is another instance, not a second start", asy
   expect(await made.sandbox.lost).toMatchObject({ code: 'lost' });
 });
 
-test('a live sandbox examined: running, counters of the host, nobody killed it', async () => {
+test('a live sandbox examined: running, nobody killed it', async () => {
   await using made = await start(specOf('faultline/busybox'));
   const seen = await engine.postMortem(made.sandbox.handle, soon());
-  expect(seen).toMatchObject({ container: 'running', exitCode: null, foreignKill: false, oomFlag: false });
-  if (seen.hostCounters !== null)
-    expect(seen.hostCounters).toMatchObject({ oomKills: 0, memoryLimitBytes: 256 * 2 ** 20 });
+  expect(seen).toMatchObject({ container: 'running', foreignKill: false, oomFlag: false });
 });
 
 test.each(['faultline/no-such-image', 'Not A Reference'])(

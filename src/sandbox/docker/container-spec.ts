@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { ContainerCreateOptions } from 'dockerode';
 import type { Policy } from '../../policy/schema.ts';
 import { SOCKET } from '../egress/egress-socket.ts';
@@ -16,7 +15,6 @@ const WORK_FOLDER = '/work';
 export const LABELS = {
   controller: 'faultline.controller',
   poolClass: 'faultline.pool-class',
-  spec: 'faultline.spec',
   /** Key of the rules behind the sandbox's door, where it has one. */
   egress: 'faultline.egress',
 } as const;
@@ -207,15 +205,6 @@ function labels(spec: SandboxSpec, context: ContainerContext): Record<string, st
   return {
     [LABELS.controller]: context.controllerId,
     [LABELS.poolClass]: spec.poolClass,
-    [LABELS.spec]: specDigest(spec),
     ...(context.door === null ? {} : { [LABELS.egress]: context.door.key }),
   };
-}
-
-/** Tells whether a sandbox that was found again was made from the same image and policy. */
-export function specDigest(spec: SandboxSpec): string {
-  return createHash('sha256')
-    .update(JSON.stringify([spec.image, spec.policy]))
-    .digest('hex')
-    .slice(0, 16);
 }

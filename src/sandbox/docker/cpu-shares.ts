@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { pause, type Clock } from '../../kernel/clock.ts';
 import { errorCode, errorMessage } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
-import { groupsV2, groupV1 } from './host-counters.ts';
+import { groupsV2, groupV1 } from './cgroup-paths.ts';
 
 const LOOK_MS = 500;
 /** Of processor time: more is no short call. */

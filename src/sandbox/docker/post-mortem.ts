@@ -3,11 +3,9 @@ import type { PostMortem } from '../sandbox.ts';
 import type { DockerConnection } from './docker-connection.ts';
 import { isNotFound } from './docker-errors.ts';
 import { lines, parseEvent, type ContainerEvent, type EventWatch } from './event-watch.ts';
-import { hostCounters } from './host-counters.ts';
 
 interface Found {
   readonly container: PostMortem['container'];
-  readonly exitCode: number | null;
   readonly oomFlag: boolean;
   /** Seconds since 1970 on the engine's clock; null where it isn't known. */
   readonly created: number | null;
@@ -31,11 +29,9 @@ export async function examine(
   const killed = seen.some(({ action, signal }) => action === 'kill' && isDeadly(signal));
   return {
     container: found.container,
-    exitCode: found.exitCode,
     foreignKill: killed && !context.removedByUs,
     foreignPause: seen.some(({ action }) => action === 'pause'),
     oomFlag: found.oomFlag,
-    hostCounters: connection.local ? await context.deadline.race(hostCounters(id)).catch(() => null) : null,
     evidenceGap: asked === null,
     engineDisturbed: found.container === 'unknown' || connection.disturbedSince(context.since),
   };
@@ -48,13 +44,12 @@ async function inspect(connection: DockerConnection, id: string, deadline: Deadl
     );
     return {
       container: state.Running ? 'running' : 'exited',
-      exitCode: state.Running ? null : state.ExitCode,
       oomFlag: state.OOMKilled,
       created: Math.floor(Date.parse(created) / 1000),
     };
   } catch (error) {
     const container = isNotFound(error) ? 'gone' : 'unknown';
-    return { container, exitCode: null, oomFlag: false, created: null };
+    return { container, oomFlag: false, created: null };
   }
 }
 

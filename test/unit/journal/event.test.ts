@@ -16,6 +16,22 @@ test('an event comes back with fields that a newer version added', () => {
   expect(parseEvent(JSON.stringify(newer))).toEqual(newer);
 });
 
+test('a loss as 0.1.0 recorded it comes back, with what is not collected any more', () => {
+  const postMortem = {
+    container: 'exited',
+    exitCode: 137,
+    foreignKill: true,
+    foreignPause: false,
+    oomFlag: false,
+    hostCounters: null,
+    evidenceGap: false,
+    engineDisturbed: false,
+  };
+  const evidence = { kind: 'sandbox_lost', fault: 'lost', executed: 'unknown', postMortem };
+  const lost = { at, type: 'rollout_lost', rollout: 'r1', cause: 'sandbox_killed', evidence };
+  expect(parseEvent(JSON.stringify(lost))).toEqual(lost);
+});
+
 describe('lines that are no events', () => {
   test.each([
     ['', 'not JSON'],

@@ -1,19 +1,23 @@
 import { describe, expect, it } from 'vitest';
 import { attribute } from '../../../src/outcome/attribute.ts';
 import { causes, type CauseCode } from '../../../src/outcome/causes.ts';
-import type {
-  CounterReading,
-  EndedRecord,
-  Evidence,
-  PostMortemRecord,
-} from '../../../src/outcome/evidence.ts';
+import type { EndedRecord, Evidence, PostMortem } from '../../../src/outcome/evidence.ts';
+import type { Counters } from '../../../src/protocol/messages.ts';
 
 const MiB = 2 ** 20;
-const calm: CounterReading = {
+const calm: Counters = {
   oomKills: 0,
+  memoryUsageBytes: 10 * MiB,
   memoryPeakBytes: 10 * MiB,
   memoryLimitBytes: 512 * MiB,
+  pidsCurrent: 1,
+  pidsLimit: 256,
   pidsLimitHits: 0,
+  cpuUsageUs: 0,
+  cpuThrottledUs: 0,
+  cpuThrottledPeriods: 0,
+  rootFreeBytes: -1,
+  rootFreeInodes: -1,
 };
 
 const ended = (change: Partial<EndedRecord>): Evidence => ({
@@ -43,7 +47,7 @@ const notStarted = (
   record: { errno, stage, killReach: 'none', before: calm },
 });
 
-const lost = (change: Partial<PostMortemRecord>): Evidence => ({
+const lost = (change: Partial<PostMortem>): Evidence => ({
   kind: 'sandbox_lost',
   fault: 'lost',
   executed: 'unknown',

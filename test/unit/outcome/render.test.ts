@@ -1,8 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import { attribute } from '../../../src/outcome/attribute.ts';
 import { causes, type CauseCode, type Outcome } from '../../../src/outcome/causes.ts';
+import type { Counters } from '../../../src/protocol/messages.ts';
 import { noticeOf, waitResult, type ToolResult } from '../../../src/outcome/result.ts';
 import { render, UNAVAILABLE_TEXT } from '../../../src/outcome/render.ts';
+
+const ZEROS: Counters = {
+  oomKills: 0,
+  memoryUsageBytes: 0,
+  memoryPeakBytes: 0,
+  memoryLimitBytes: 1,
+  pidsCurrent: 0,
+  pidsLimit: 0,
+  pidsLimitHits: 0,
+  cpuUsageUs: 0,
+  cpuThrottledUs: 0,
+  cpuThrottledPeriods: 0,
+  rootFreeBytes: 0,
+  rootFreeInodes: 0,
+};
 
 const result = (change: Partial<ToolResult>): ToolResult => ({
   exit_code: 0,
@@ -58,8 +74,8 @@ describe('render', () => {
         starvedMs: 0,
         killReach: 'tree',
         interpreter: 'kept',
-        before: { oomKills: 0, memoryPeakBytes: 0, memoryLimitBytes: 1, pidsLimitHits: 0 },
-        after: { oomKills: 0, memoryPeakBytes: 0, memoryLimitBytes: 1, pidsLimitHits: 0 },
+        before: ZEROS,
+        after: ZEROS,
       },
     });
     expect(noticeOf(outcome, { timeoutMs: 60_000, memoryBytes: 1, processes: 1 })).toBe(

@@ -113,11 +113,9 @@ export class FakeEngine implements SandboxEngine {
   postMortem(): Promise<PostMortem> {
     return Promise.resolve({
       container: 'exited',
-      exitCode: 137,
       foreignKill: true,
       foreignPause: false,
       oomFlag: false,
-      hostCounters: null,
       evidenceGap: false,
       engineDisturbed: false,
     });
