@@ -3,14 +3,15 @@ import { buildApp } from './app.ts';
 import { readConfig, type Config } from './config.ts';
 import { serverToken, type ServerToken } from './http/token.ts';
 import { ConfigurationError } from './policy/configuration-error.ts';
-import { keepLimits, resume, stop, watchTraining, wire, type Controller } from './wiring/controller.ts';
+import { wireController, type Controller } from './wiring/controller.ts';
+import { keepLimits, resume, stop, watchTraining } from './wiring/life-cycle.ts';
 
 /** Starts the server and returns once it has stopped. */
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const log = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: false }));
   const token = serverToken(config.token, config.dataDir);
-  const controller = await wire(config, log);
+  const controller = await wireController(config, log);
   const app = await buildApp({ ...controller, token: token.token });
   const stopping = new AbortController();
   const signalled = nextSignal();
@@ -29,13 +30,13 @@ async function main(): Promise<void> {
   stopping.abort();
   const closed = app.close();
   await stop(controller, config.onStop);
-  // Answers are on their way; what is left are connections that clients keep for later.
+  // The last replies are being written. Idle connections, which clients keep open for later, would delay the close.
   app.server.closeIdleConnections();
   await closed;
   await limits;
 }
 
-/** Mistakes in the files are told and change nothing. */
+/** A mistake in the configuration is logged and changes nothing. */
 async function reloadOnSignal({ reload }: Controller, log: pino.Logger): Promise<void> {
   try {
     await reload();

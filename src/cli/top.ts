@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import type { z } from 'zod';
-import { statusSchema } from '../http/wire.ts';
+import { statusSchema } from '../http/schemas.ts';
 import { pause, systemClock } from '../kernel/clock.ts';
 import { printJson, withData, type DataOptions } from './options.ts';
 import { percent, table } from './terminal.ts';

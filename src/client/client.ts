@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import type {
   poolViewSchema, rolloutListSchema, rolloutStateSchema, rolloutSummarySchema, taskListSchema, verdictListSchema,
-} from '../http/wire.ts'; // prettier-ignore
+} from '../http/schemas.ts'; // prettier-ignore
 import { Rollout } from './rollout.ts';
 import { Transport, type TransportOptions } from './transport.ts';
 

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { nativeAnswerSchema } from '../http/wire.ts';
+import type { nativeAnswerSchema } from '../http/schemas.ts';
 
 type Cause = z.output<typeof nativeAnswerSchema>['outcome']['cause'];
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import type {
   nativeAnswerSchema, rolloutViewSchema, trajectorySchema, uploadedSchema, verdictSchema, verdictWithEvidenceSchema,
-} from '../http/wire.ts'; // prettier-ignore
+} from '../http/schemas.ts'; // prettier-ignore
 import type { Transport } from './transport.ts';
 
 export type ToolAnswer = z.output<typeof nativeAnswerSchema>;

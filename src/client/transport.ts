@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
-import type { errorSchema, nativeAnswerSchema } from '../http/wire.ts';
+import type { errorSchema, nativeAnswerSchema } from '../http/schemas.ts';
 import { ClientError, InfraError, TaskError, type FaultlineError } from './errors.ts';
 
 export interface TransportOptions {

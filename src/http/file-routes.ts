@@ -3,7 +3,7 @@ import { HttpError, type HttpErrorCode } from './errors.ts';
 import type { TransferProblem } from '../tools/transfer.ts';
 import type { App, HttpParts } from './parts.ts';
 import { openingOf } from './request-ids.ts';
-import { errorSchema, filePathSchema, rolloutParamsSchema, uploadedSchema } from './wire.ts';
+import { errorSchema, filePathSchema, rolloutParamsSchema, uploadedSchema } from './schemas.ts';
 
 export const UPLOAD_BYTES = 100 * 2 ** 20;
 

@@ -8,7 +8,7 @@ import { HttpError } from './errors.ts';
 import { UPLOAD_BYTES } from './file-routes.ts';
 import type { App, HttpParts } from './parts.ts';
 import { headerValue, openingOf, requestIdHeader, rolloutHeader } from './request-ids.ts';
-import { rolloutParamsSchema, taskQuerySchema } from './wire.ts';
+import { rolloutParamsSchema, taskQuerySchema } from './schemas.ts';
 
 const sweRexParams = rolloutParamsSchema.extend({ verb: z.string() });
 

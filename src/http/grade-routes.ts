@@ -1,7 +1,7 @@
 import { HttpError } from './errors.ts';
 import type { App, HttpParts } from './parts.ts';
 import { openingOf, rolloutHeader } from './request-ids.ts';
-import { errorSchema, gradeAnswerSchema, gradeRequestSchema } from './wire.ts';
+import { errorSchema, gradeAnswerSchema, gradeRequestSchema } from './schemas.ts';
 
 const response = {
   200: gradeAnswerSchema.describe("The grader's own answer, as it came."),

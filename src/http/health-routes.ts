@@ -2,7 +2,7 @@ import { Deadline } from '../kernel/deadline.ts';
 import { errorMessage } from '../kernel/errors.ts';
 import { SingleFlight } from '../kernel/single-flight.ts';
 import type { App, HttpParts } from './parts.ts';
-import { healthSchema, readinessSchema } from './wire.ts';
+import { healthSchema, readinessSchema } from './schemas.ts';
 
 /** A probe gives up sooner than the usual probers do. */
 const PROBE_MS = 2_000;

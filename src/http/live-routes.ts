@@ -4,8 +4,8 @@ import { alarms } from '../telemetry/alarms.ts';
 import type { FinishedCall, Sample } from '../telemetry/recent-activity.ts';
 import type { App, HttpParts } from './parts.ts';
 import { statusOf } from './status-routes.ts';
-import type { finishedCallSchema, liveHistorySchema, liveNewsSchema } from './live-wire.ts';
-import { errorSchema } from './wire.ts';
+import type { finishedCallSchema, liveHistorySchema, liveNewsSchema } from './page-schemas.ts';
+import { errorSchema } from './schemas.ts';
 
 /** A reader that leaves so much unread is sent away; it may come again. */
 const MOST_UNREAD_BYTES = 2 ** 20;
@@ -45,15 +45,15 @@ function stream(raw: ServerResponse, parts: HttpParts): void {
     raw.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
     if (raw.writableLength > MOST_UNREAD_BYTES) raw.destroy();
   };
-  const { history } = parts;
+  const { activity } = parts;
   send('history', {
-    samples: [...history.samples],
-    calls: history.calls.map(callView),
+    samples: [...activity.samples],
+    calls: activity.calls.map(finishedCallView),
   } satisfies LiveHistory);
-  let told = history.calls.at(-1);
-  const leave = history.follow((sample) => {
-    const calls = newer(history.calls, told);
-    told = history.calls.at(-1);
+  let told = activity.calls.at(-1);
+  const leave = activity.follow((sample) => {
+    const calls = newer(activity.calls, told);
+    told = activity.calls.at(-1);
     news(sample, calls, parts).then(
       (data) => {
         send('news', data);
@@ -76,7 +76,7 @@ async function news(
 ): Promise<z.output<typeof liveNewsSchema>> {
   return {
     sample,
-    calls: calls.map(callView),
+    calls: calls.map(finishedCallView),
     status: await statusOf(parts),
     alarms: parts.alarms.states().map((alarm) => ({ ...alarm, sentence: alarms[alarm.name] })),
   };
@@ -87,6 +87,6 @@ function newer(calls: readonly FinishedCall[], told: FinishedCall | undefined): 
   return told === undefined ? calls : calls.slice(calls.lastIndexOf(told) + 1);
 }
 
-function callView({ durationMs, ...call }: FinishedCall): z.output<typeof finishedCallSchema> {
+function finishedCallView({ durationMs, ...call }: FinishedCall): z.output<typeof finishedCallSchema> {
   return { ...call, duration_ms: Math.round(durationMs) };
 }

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { rolloutId } from '../kernel/ids.ts';
+import type { McpSession } from '../mcp/endpoint.ts';
 import { clientGone } from './client-gone.ts';
 import { HttpError } from './errors.ts';
-import type { App, HttpParts, McpSession } from './parts.ts';
+import type { App, HttpParts } from './parts.ts';
 import { headerId, headerValue, openingOf, rolloutHeader } from './request-ids.ts';
-import { taskQuerySchema } from './wire.ts';
+import { taskQuerySchema } from './schemas.ts';
 
 const SESSION = 'mcp-session-id';
 /** Of rollouts that an MCP session made for itself: with the session they end. */

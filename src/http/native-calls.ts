@@ -12,7 +12,7 @@ import {
   nativeCallSchema,
   rolloutParamsSchema,
   taskQuerySchema,
-} from './wire.ts';
+} from './schemas.ts';
 
 const response = {
   200: nativeAnswerSchema,

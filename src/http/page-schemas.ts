@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { attribution, cause, count, milliseconds, statusSchema } from './wire.ts';
+import { attribution, cause, count, milliseconds, statusSchema } from './schemas.ts';
 
 /** The forms of what only the page asks for: the live view and reports. Beside `wire.ts`, and used in the same way. */
 

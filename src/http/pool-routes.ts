@@ -2,7 +2,7 @@ import type { PoolView } from '../admission/warm-pool.ts';
 import { specOf } from '../rollouts/sandboxes.ts';
 import { HttpError } from './errors.ts';
 import type { App, HttpParts } from './parts.ts';
-import { errorSchema, poolViewSchema, prewarmSchema } from './wire.ts';
+import { errorSchema, poolViewSchema, prewarmSchema } from './schemas.ts';
 
 /** The warm pool, for trainers that know when their next burst comes. */
 export function poolRoutes(app: App, { catalog, admission }: HttpParts): void {

@@ -2,8 +2,8 @@ import type { FastifyReply } from 'fastify';
 import { clientGone } from './client-gone.ts';
 import { HttpError } from './errors.ts';
 import type { App, HttpParts } from './parts.ts';
-import { reportQuerySchema, reportSchema } from './live-wire.ts';
-import { errorSchema, rolloutParamsSchema } from './wire.ts';
+import { reportQuerySchema, reportSchema } from './page-schemas.ts';
+import { errorSchema, rolloutParamsSchema } from './schemas.ts';
 
 const tags = ['reports'];
 const response = { 200: reportSchema, '4xx': errorSchema, '5xx': errorSchema };

@@ -10,7 +10,7 @@ import { callView, rolloutSummary, rolloutView, verdictView } from './views.ts';
 import {
   callParamsSchema, errorSchema, nativeAnswerSchema, openRolloutSchema, rolloutListQuerySchema, rolloutListSchema,
   rolloutParamsSchema, rolloutSummarySchema, rolloutViewSchema, verdictSchema,
-} from './wire.ts'; // prettier-ignore
+} from './schemas.ts'; // prettier-ignore
 
 const tags = ['rollouts'];
 const failures = { '4xx': errorSchema, '5xx': errorSchema };

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { Burst } from '../admission/burst-log.ts';
 import { rolloutsByState } from '../telemetry/metrics.ts';
 import type { App, HttpParts } from './parts.ts';
-import { errorSchema, statusSchema, type burstSchema } from './wire.ts';
+import { errorSchema, statusSchema, type burstSchema } from './schemas.ts';
 
 type Status = z.output<typeof statusSchema>;
 

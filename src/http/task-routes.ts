@@ -4,7 +4,7 @@ import { toolbox } from '../tools/toolbox.ts';
 import { HttpError } from './errors.ts';
 import type { App, HttpParts } from './parts.ts';
 import { definitionFormats, definitionsSchema, toolDefinitions } from './tool-definitions.ts';
-import { errorSchema, taskListSchema, type taskViewSchema } from './wire.ts';
+import { errorSchema, taskListSchema, type taskViewSchema } from './schemas.ts';
 
 const tags = ['tasks'];
 const definitionsQuery = z.object({

@@ -7,7 +7,7 @@ import { HttpError, retryAfter, sendError } from './errors.ts';
 import type { App, HttpParts } from './parts.ts';
 import { noteRefusedCall } from './refused-calls.ts';
 import { headerValue, idempotencyHeader, openingOf, rolloutHeader } from './request-ids.ts';
-import { errorSchema, taskQuerySchema, toolAnswerSchema, toolCallSchema } from './wire.ts';
+import { errorSchema, taskQuerySchema, toolAnswerSchema, toolCallSchema } from './schemas.ts';
 
 type ToolCall = z.output<typeof toolCallSchema>;
 

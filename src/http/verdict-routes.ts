@@ -9,7 +9,7 @@ import { verdictView } from './views.ts';
 import {
   errorSchema, rolloutParamsSchema, trajectorySchema, verdictListSchema, verdictsRequestSchema,
   verdictWithEvidenceSchema,
-} from './wire.ts'; // prettier-ignore
+} from './schemas.ts'; // prettier-ignore
 
 const tags = ['verdicts'];
 const failures = { '4xx': errorSchema, '5xx': errorSchema };
@@ -99,13 +99,13 @@ async function trajectoryView(
     rollout_id: rollout.id,
     verdict,
     reasons,
-    calls: calls.map(callView),
+    calls: calls.map(trajectoryCallView),
     pending,
     summary: summaryOf(calls),
   };
 }
 
-function callView({
+function trajectoryCallView({
   callId,
   durationMs,
   tool,

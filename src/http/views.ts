@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { QueuePlace } from '../admission/sandbox-supply.ts';
 import type { CallRecord, Rollout } from '../rollouts/rollout.ts';
-import type { callViewSchema, rolloutSummarySchema, rolloutViewSchema, verdictSchema } from './wire.ts';
+import type { callViewSchema, rolloutSummarySchema, rolloutViewSchema, verdictSchema } from './schemas.ts';
 
 export function rolloutSummary(rollout: Rollout): z.output<typeof rolloutSummarySchema> {
   const { id, state, task } = rollout;

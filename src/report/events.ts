@@ -25,7 +25,6 @@ const FIELDS = {
   output: 'VARCHAR',
   result: 'STRUCT(exit_code INTEGER)',
   durationMs: 'DOUBLE',
-  queuedMs: 'DOUBLE',
   attempts: 'INTEGER',
   step: 'VARCHAR',
   code: 'VARCHAR',
@@ -63,7 +62,7 @@ export function eventsIn(files: readonly string[], depth: Depth): string {
   return `SELECT "at", type, rollout, call, task, image, policy, coalesce(item_row, row) AS row, job, tool,
       outcome.attribution AS attribution, outcome.cause AS call_cause, outcome.executed AS executed, status,
       result.exit_code AS exit_code, strlen(output) AS output_bytes, ${familyOf('words')} AS family,
-      durationMs AS duration_ms, queuedMs AS queued_ms, attempts, step AS phase, code, message, cause AS lost_cause, how,
+      durationMs AS duration_ms, attempts, step AS phase, code, message, cause AS lost_cause, how,
       verdict, reasons, ending, score, tries, parse_filename(filename) AS file, ${BULKY[depth]}
     FROM (SELECT *, ${commandWords(COMMAND)} AS words
       FROM (SELECT *, ${ITEM_ROW} AS item_row, arguments->>'$' AS given FROM ${lines}))

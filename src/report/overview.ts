@@ -91,7 +91,6 @@ function phases(ledger: Ledger, calls: string): Promise<Overview['phases'][numbe
   return ledger.rows(`SELECT * FROM (
       SELECT 'first call of a rollout' AS phase, ${figures('duration_ms')}
         FROM (SELECT * FROM ${calls} QUALIFY row_number() OVER (PARTITION BY rollout ORDER BY ended_at) = 1)
-      UNION ALL SELECT 'waiting for sandbox or turn', ${figures('queued_ms')} FROM ${calls} WHERE queued_ms IS NOT NULL
       UNION ALL SELECT 'tool ' || tool, ${figures('duration_ms')} FROM ${calls} WHERE cause IS DISTINCT FROM 'unknown_tool' AND tool IS NOT NULL GROUP BY tool)
     WHERE calls > 0 ORDER BY p95_ms DESC LIMIT 10`);
 }

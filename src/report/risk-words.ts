@@ -1,5 +1,5 @@
 import type { Dimension } from './exposures.ts';
-import type { Finding, Rate, Risk } from './risk.ts';
+import type { RiskFinding, Rate, Risk } from './risk.ts';
 import type { Trend } from './statistics.ts';
 
 /** The risk report in plain sentences: what, how sure, what to do. */
@@ -23,7 +23,7 @@ const WHAT: Readonly<Record<Dimension, (level: string) => string>> = {
   time: (level) => `The time "${level}" of a step`,
 };
 
-function sentence(finding: Finding): string {
+function sentence(finding: RiskFinding): string {
   const { dimension, level, rate, rest, ratio, interval, adjustedP, examples } = finding;
   return (
     `${WHAT[dimension](level)} fails for infrastructure's reasons in ${share(rate)} of calls, the rest in ${share(rest)}. ` +
@@ -34,7 +34,7 @@ function sentence(finding: Finding): string {
 }
 
 /** Falling is what a fault teaches; rising may be a coincidence or a model that found a way out. */
-function usage({ usage: use }: Finding): string {
+function usage({ usage: use }: RiskFinding): string {
   if (use === null || Math.abs(use.trend.correlation) < 0.5) return '';
   const moves = `from ${percent(use.early)} of calls to ${percent(use.late)}`;
   if (use.trend.correlation < 0)

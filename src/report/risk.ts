@@ -15,7 +15,7 @@ export interface Rate extends Interval {
 }
 
 /** A behaviour that infrastructure fails more often than the rest. */
-export interface Finding extends Comparison {
+export interface RiskFinding extends Comparison {
   /** Corrected for all levels looked at in that round (Bonferroni). */
   readonly adjustedP: number;
   readonly rate: Rate;
@@ -39,7 +39,7 @@ export interface Risk {
   readonly calls: number;
   readonly failures: number;
   readonly compared: number;
-  readonly findings: readonly Finding[];
+  readonly findings: readonly RiskFinding[];
   /** Everything that was compared, before any finding was put aside. */
   readonly levels: readonly Comparison[];
   readonly steps: readonly StepRate[];
@@ -89,7 +89,7 @@ export async function risk(ledger: Ledger, scope: Scope): Promise<Risk> {
 }
 
 async function search(ledger: Ledger): Promise<Pick<Risk, 'findings' | 'levels' | 'compared'>> {
-  const findings: Finding[] = [];
+  const findings: RiskFinding[] = [];
   let levels: readonly Comparison[] | null = null;
   let compared = 0;
   while (findings.length < MOST_FINDINGS) {
@@ -108,7 +108,12 @@ async function search(ledger: Ledger): Promise<Pick<Risk, 'findings' | 'levels' 
 const isLevel = ({ dimension, level }: { dimension: Dimension; level: string }): string =>
   `${dimension} IS NOT DISTINCT FROM ${quote(level)}`;
 
-async function detail(ledger: Ledger, best: Comparison, compared: number, dropped: string): Promise<Finding> {
+async function detail(
+  ledger: Ledger,
+  best: Comparison,
+  compared: number,
+  dropped: string,
+): Promise<RiskFinding> {
   const is = isLevel(best);
   const from = `FROM exposures WHERE NOT (${dropped})`;
   const [counts] = await ledger.rows<{
@@ -136,7 +141,7 @@ async function detail(ledger: Ledger, best: Comparison, compared: number, droppe
   };
 }
 
-function usageOf(shares: readonly number[]): Finding['usage'] {
+function usageOf(shares: readonly number[]): RiskFinding['usage'] {
   const along = trend(shares);
   if (along === null) return null;
   const fifth = Math.ceil(shares.length / 5);

@@ -2,8 +2,8 @@ import { ATTRIBUTIONS, causes } from '../outcome/causes.ts';
 import type { Depth } from './events.ts';
 import { quote } from './quote.ts';
 
-/** Rollouts of one job that open with smaller gaps than this are one burst: the platform's training step. */
-const BURST_GAP_S = 60;
+/** Rollouts of one job that open with smaller gaps than this belong to one training step of the platform. */
+const STEP_GAP_S = 60;
 
 const EXCLUDING = Object.entries(causes)
   .filter(([, cause]) => cause.excludes)
@@ -19,7 +19,7 @@ const steps = `
   SELECT *, min(opened_at) OVER (PARTITION BY job, step) AS step_began_at
   FROM (SELECT * EXCLUDE (begins), sum(begins) OVER (PARTITION BY job ORDER BY opened_at, rollout)::INTEGER AS step
   FROM (SELECT *, CASE WHEN opened_at - lag(opened_at) OVER (PARTITION BY job ORDER BY opened_at, rollout)
-    <= INTERVAL ${String(BURST_GAP_S)} SECOND THEN 0 ELSE 1 END AS begins FROM opened))`;
+    <= INTERVAL ${String(STEP_GAP_S)} SECOND THEN 0 ELSE 1 END AS begins FROM opened))`;
 
 /** Only `whole` events have these; to gather them costs, and nothing but NULL would come of it. */
 const BULKY: Record<Depth, string> = {
@@ -32,7 +32,7 @@ const pairs = (depth: Depth): string => `
   SELECT rollout, call, any_value(tool) AS tool, any_value(family) AS family, ${BULKY[depth]},
     max("at") FILTER (type = 'call_finished') AS ended_at, any_value(attribution) AS attribution,
     any_value(call_cause) AS cause, any_value(executed) AS executed, any_value(evidence_kind) AS evidence_kind,
-    any_value(status) AS status, max(duration_ms) AS duration_ms, max(queued_ms) AS queued_ms, max(attempts) AS attempts,
+    any_value(status) AS status, max(duration_ms) AS duration_ms, max(attempts) AS attempts,
     any_value(exit_code) AS exit_code, max(output_bytes) AS output_bytes
   FROM events WHERE type IN ('call_intended', 'call_finished') GROUP BY rollout, call`;
 
@@ -42,7 +42,7 @@ const calls = `
     p.ended_at, p.ended_at - to_milliseconds(p.duration_ms) AS began_at,
     (epoch_ms(p.ended_at) - p.duration_ms - epoch_ms(s.step_began_at)) / 1000 AS since_step_s,
     p.tool, p.family, p.attribution, p.cause, p.executed,
-    p.cause IN (${EXCLUDING}) AS excludes, p.evidence_kind, p.status, p.duration_ms, p.queued_ms,
+    p.cause IN (${EXCLUDING}) AS excludes, p.evidence_kind, p.status, p.duration_ms,
     coalesce(p.attempts, 1) AS attempts, p.exit_code, p.output_bytes, (p.output_bytes + 3) // 4 AS tokens,
     p.given AS arguments, p.output, p.evidence
   FROM pairs p LEFT JOIN steps s ON s.rollout = p.rollout`;
@@ -82,6 +82,7 @@ const gradings = `
     e.score, e.tries, e.duration_ms
   FROM events e LEFT JOIN steps s USING (rollout) WHERE e.type = 'graded'`;
 
+/** One row per training step. The view's name is public. */
 const bursts = `
   SELECT job, step, min(opened_at) AS began_at, max(opened_at) AS last_opened_at, count(*) AS rollouts,
     count(*) FILTER (verdict = 'exclude') AS excluded, sum(calls) AS calls, sum(infra_calls) AS infra_calls

@@ -39,8 +39,8 @@ export interface PastRollout {
 type EventOf<Type extends JournalEvent['type']> = Extract<JournalEvent, { type: Type }>;
 
 /** Folds the journal into the rollouts it tells of, oldest first. */
-export class History {
-  readonly rollouts = new Map<string, PastRollout>();
+export class PastRollouts {
+  readonly byId = new Map<string, PastRollout>();
 
   add(event: JournalEvent, position: Position): void {
     const at = Date.parse(event.at);
@@ -83,7 +83,7 @@ export class History {
 
   #opened(event: EventOf<'rollout_opened'>, at: number): void {
     const { rollout: id, task, job } = event;
-    this.rollouts.set(id, {
+    this.byId.set(id, {
       id,
       task,
       job,
@@ -102,7 +102,7 @@ export class History {
   }
 
   #with(id: string, change: (rollout: PastRollout) => unknown): void {
-    const rollout = this.rollouts.get(id);
+    const rollout = this.byId.get(id);
     if (rollout !== undefined) change(rollout);
   }
 }

@@ -25,7 +25,8 @@ export type RerunCall = (
   number: number,
 ) => Promise<RerunResult>;
 
-interface PastCall extends CallRecord {
+/** A call that reached the lost sandbox and whose ending the model was shown. */
+interface ReplayableCall extends CallRecord {
   readonly number: number;
   readonly intent: Position;
   readonly position: Position;
@@ -66,7 +67,7 @@ export class Replay {
     await putFile({ rollout, sandbox, path, content: await this.#blobs.open(sha256) });
   }
 
-  async #call(rollout: Rollout, sandbox: Sandbox, record: PastCall): Promise<void> {
+  async #call(rollout: Rollout, sandbox: Sandbox, record: ReplayableCall): Promise<void> {
     const intended = await this.#read(record.intent, 'call_intended');
     const first = await this.#read(record.position, 'call_finished');
     const number = rollout.nextNumber();
@@ -90,8 +91,7 @@ export class Replay {
   }
 }
 
-/** Calls that reached the lost sandbox and whose ending the model was shown. */
-function ranThere(record: CallRecord): record is PastCall {
+function ranThere(record: CallRecord): record is ReplayableCall {
   const { outcome, number, intent, position } = record;
   if (outcome === null || number === null || intent === null || position === null) return false;
   return causes[outcome.cause].status === 200;

@@ -6,7 +6,7 @@ import { callId, jobId, rolloutId } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Catalog } from '../policy/schema.ts';
 import { SandboxFault, type Sandbox, type SandboxEngine, type SandboxHandle } from '../sandbox/sandbox.ts';
-import { History, type PastRollout } from './past-rollouts.ts';
+import { PastRollouts, type PastRollout } from './past-rollouts.ts';
 import type { Rollouts } from './registry.ts';
 import { Rollout, type CallRecord } from './rollout.ts';
 import type { Sandboxes } from './sandboxes.ts';
@@ -39,20 +39,20 @@ export interface RestoreParts {
  * their labels. A claimed sandbox that still answers is adopted; every other one of ours is removed.
  */
 export async function restore(parts: RestoreParts): Promise<InterruptedCall[]> {
-  const history = new History();
-  for await (const { event, position } of parts.journal.events()) history.add(event, position);
+  const past = new PastRollouts();
+  for await (const { event, position } of parts.journal.events()) past.add(event, position);
   const found = await parts.engine.list(Deadline.after(parts.clock, 'engine_request', LISTING_MS));
   const byId = new Map(found.map((handle) => [handle.id, handle]));
   const interrupted: InterruptedCall[] = [];
   const taskless: PastRollout[] = [];
-  const adoptions = [...history.rollouts.values()].map(async (past) => {
-    const rollout = revive(parts, past);
+  const adoptions = [...past.byId.values()].map(async (told) => {
+    const rollout = revive(parts, told);
     if (rollout === null) {
-      taskless.push(past);
+      taskless.push(told);
       return;
     }
-    const calls = reviveCalls(rollout, past);
-    await adopt(parts, rollout, past, byId);
+    const calls = reviveCalls(rollout, told);
+    await adopt(parts, rollout, told, byId);
     interrupted.push(...calls);
   });
   await Promise.all(adoptions);
@@ -60,7 +60,7 @@ export async function restore(parts: RestoreParts): Promise<InterruptedCall[]> {
   for (const handle of byId.values()) void parts.removals.add(handle);
   parts.log.info(
     {
-      rollouts: history.rollouts.size,
+      rollouts: past.byId.size,
       sandboxes: found.length,
       unclaimed: byId.size,
       interrupted: interrupted.length,

@@ -32,7 +32,7 @@ export interface FinishedCall {
 }
 
 /** The last half hour, second by second, in memory: for charts. The journal has the rest. */
-export class History {
+export class RecentActivity {
   readonly #clock: Clock;
   readonly #gauges: () => Gauges;
   readonly #samples: Sample[] = [];

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { systemClock, type Clock } from '../kernel/clock.ts';
+import type { Clock } from '../kernel/clock.ts';
 import { fitByBytes, type Fitted, type FitRequest } from './fit-bytes.ts';
 import { headWithin, tailWithin } from '../outcome/text.ts';
 
@@ -116,11 +116,4 @@ function toRequest(text: string, totalBytes: number, budgetTokens: number): FitR
   const endBytes = budgetTokens * END_BYTES_PER_TOKEN;
   if (totalBytes <= 2 * endBytes) return { head: text, tail: null, totalBytes, budgetTokens };
   return { head: headWithin(text, endBytes), tail: tailWithin(text, endBytes), totalBytes, budgetTokens };
-}
-
-const shared = new TokenBudget({ clock: systemClock });
-
-/** `TokenBudget.fitToBudget` of the one budget that a process needs. Its thread doesn't keep the process alive. */
-export function fitToBudget(text: string, budgetTokens: number): Promise<Fitted> {
-  return shared.fitToBudget(text, budgetTokens);
 }

@@ -7,7 +7,7 @@ import { attribute } from '../outcome/attribute.ts';
 import { causes, type Outcome } from '../outcome/causes.ts';
 import type { Evidence } from '../outcome/evidence.ts';
 import { render } from '../outcome/render.ts';
-import { fitToBudget } from '../tokens/token-budget.ts';
+import type { TokenBudget } from '../tokens/token-budget.ts';
 import type { Rollouts } from '../rollouts/registry.ts';
 import type { CallRecord, Rollout } from '../rollouts/rollout.ts';
 import { NotRecovered } from '../rollouts/recovery.ts';
@@ -26,6 +26,7 @@ export interface CallParts {
   readonly sandboxes: Sandboxes;
   readonly journal: Journal;
   readonly clock: Clock;
+  readonly tokens: Pick<TokenBudget, 'fitToBudget'>;
   /** Told of every finished call, for metrics and the event line. */
   readonly onFinished: (rollout: Rollout, record: CallRecord) => void;
 }
@@ -244,10 +245,10 @@ export class ToolCalls implements Disposable {
     finding: Finding,
     durationMs: number,
   ): Promise<CallAnswer> {
-    const { journal, clock } = this.#parts;
+    const { journal, clock, tokens } = this.#parts;
     const result = resultOf(rollout.task.policy, outcome, finding);
     const reply = render(outcome, result);
-    const { text: output } = await fitToBudget(reply.output, answerTokens(rollout.task, finding));
+    const { text: output } = await tokens.fitToBudget(reply.output, answerTokens(rollout.task, finding));
     const position: Position = await journal.append(
       {
         type: 'call_finished',

@@ -3,40 +3,35 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { adaptersOf } from '../adapters/adapters.ts';
 import type { AdapterParts } from '../adapters/foreign-verb.ts';
-import { admissionSources, openAdmission, type Admission } from '../admission/admission.ts';
-import type { BurstLog } from '../admission/burst-log.ts';
+import { openAdmission, type Admission } from '../admission/admission.ts';
 import type { Config } from '../config.ts';
-import { openEngine, type OpenEngine } from './engine.ts';
 import { GraderGate, type GateParts } from '../grading/gate.ts';
 import { GraderClient } from '../grading/grader-client.ts';
 import { Blobs } from '../journal/blobs.ts';
 import { FileJournal } from '../journal/file-journal.ts';
-import { systemClock, type Clock } from '../kernel/clock.ts';
+import { systemClock } from '../kernel/clock.ts';
 import { errorCode } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import { McpEndpoint } from '../mcp/endpoint.ts';
 import { LiveCatalog } from '../policy/live-catalog.ts';
 import type { Catalog } from '../policy/schema.ts';
 import { ReportProcess } from '../report/report-process.ts';
-import { watchRisk } from '../report/risk-watch.ts';
-import { reap } from '../rollouts/reaper.ts';
 import { Recovery } from '../rollouts/recovery.ts';
 import { Rollouts } from '../rollouts/registry.ts';
 import { Replay } from '../rollouts/replay.ts';
-import { restore } from '../rollouts/restore.ts';
 import { Sandboxes, specOf } from '../rollouts/sandboxes.ts';
-import { Alarms } from '../telemetry/alarms.ts';
-import { History } from '../telemetry/recent-activity.ts';
-import { Metrics } from '../telemetry/metrics.ts';
-import { ToolCalls, type CallParts } from '../tools/call.ts';
+import { TokenBudget } from '../tokens/token-budget.ts';
+import { ToolCalls } from '../tools/call.ts';
 import { rerunCall } from '../tools/prepared-call.ts';
 import { FileTransfer } from '../tools/transfer.ts';
 import { PageFiles } from '../web/page-files.ts';
+import { openEngine, type OpenEngine } from './engine.ts';
+import { observeCalls, wireTelemetry } from './telemetry.ts';
 
-export type Controller = Awaited<ReturnType<typeof wire>>;
+export type Controller = Awaited<ReturnType<typeof wireController>>;
 
-/** Builds the controller from its parts: the only file that names concrete classes. Nothing runs yet. */
-export async function wire(config: Config, log: Log) {
+/** Builds the controller from its parts. Nothing runs yet: `life-cycle.ts` starts and stops it. */
+export async function wireController(config: Config, log: Log) {
   const clock = systemClock;
   const catalog = new LiveCatalog(config);
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
@@ -53,13 +48,9 @@ export async function wire(config: Config, log: Log) {
   const sandboxes = new Sandboxes({ supply, removals, engine, recovery, journal, clock });
   const rollouts = new Rollouts({ catalog, journal, clock });
   const telemetry = wireTelemetry({ rollouts, admission, journal, clock });
-  const calls = new ToolCalls({
-    rollouts,
-    sandboxes,
-    journal,
-    clock,
-    onFinished: report({ ...telemetry, bursts: admission.bursts, log }),
-  });
+  const tokens = new TokenBudget({ clock });
+  const onFinished = observeCalls({ ...telemetry, bursts: admission.bursts, log });
+  const calls = new ToolCalls({ rollouts, sandboxes, journal, clock, tokens, onFinished });
   const transfer = new FileTransfer({ rollouts, sandboxes, journal, blobs, clock });
   return {
     catalog,
@@ -73,12 +64,13 @@ export async function wire(config: Config, log: Log) {
     removals,
     rollouts,
     sandboxes,
+    tokens,
     calls,
     transfer,
     gate: wireGate(config.grader, { rollouts, sandboxes, calls, journal, clock }),
-    ...waysIn({ catalog, rollouts, sandboxes, calls, transfer }),
+    ...wireAdapters({ catalog, rollouts, sandboxes, calls, transfer }),
     ...telemetry,
-    ...ui(config),
+    ...wireUi(config),
     log,
   };
 }
@@ -90,7 +82,7 @@ interface Reloaded {
   readonly log: Log;
 }
 
-/** Takes over what the files hold now, for rollouts that open from now on. @throws ConfigurationError */
+/** Reads the configuration files again, for rollouts that open from now on. @throws ConfigurationError */
 async function reload({ catalog, opened, admission, log }: Reloaded): Promise<void> {
   const next = catalog.read();
   await opened.follow(next);
@@ -100,13 +92,13 @@ async function reload({ catalog, opened, admission, log }: Reloaded): Promise<vo
   log.info({ tasks: catalog.tasks.size, images: catalog.images.size }, 'configuration reloaded');
 }
 
-/** The protocols of others, over the same calls as our own. */
-function waysIn(parts: AdapterParts & { catalog: Catalog; rollouts: Rollouts }) {
+/** MCP and the protocols of other projects: they make the same calls as the platform's own form. */
+function wireAdapters(parts: AdapterParts & { catalog: Catalog; rollouts: Rollouts }) {
   return { mcp: new McpEndpoint({ ...parts, version: VERSION }), adapters: adaptersOf(parts) };
 }
 
-/** What people look at. */
-const ui = ({ dataDir }: Config) => ({ reports: new ReportProcess(dataDir), page: new PageFiles() });
+/** The reports and the web page. */
+const wireUi = ({ dataDir }: Config) => ({ reports: new ReportProcess(dataDir), page: new PageFiles() });
 
 function wireGate(
   grader: Config['grader'],
@@ -117,127 +109,9 @@ function wireGate(
   return new GraderGate({ ...parts, ...grader, grader: client });
 }
 
-function wireTelemetry(parts: {
-  rollouts: Rollouts;
-  admission: Admission;
-  journal: FileJournal;
-  clock: Clock;
-}) {
-  const sources = admissionSources(parts.admission);
-  const gauges = () => {
-    const { live, warm } = sources.sandboxes();
-    return { ...sources.starts(), live, warm };
-  };
-  const history = new History({ clock: parts.clock, gauges });
-  const alarms = new Alarms({
-    engineAnswers: () => parts.admission.breaker.state === 'closed',
-    callsWithin: (seconds) => history.callsWithin(seconds),
-  });
-  const metrics = new Metrics();
-  metrics.watchProcess();
-  metrics.watch({
-    rollouts: () => parts.rollouts.all(),
-    ...sources,
-    journalSkippedLines: () => parts.journal.skippedLines,
-    alarms: () => alarms.states(),
-  });
-  return { metrics, history, alarms };
-}
-
-interface Observers {
-  readonly metrics: Metrics;
-  readonly history: History;
-  readonly bursts: BurstLog;
-  readonly log: Log;
-}
-
-/** One event line and one count per finished call. */
-function report({ metrics, history, bursts, log }: Observers): CallParts['onFinished'] {
-  return (rollout, { callId, tool, outcome, status, durationMs }) => {
-    if (outcome === null || durationMs === null)
-      throw new Error(`call ${callId} finished without an outcome`);
-    metrics.callFinished({ tool, outcome, durationMs });
-    const { attribution, cause } = outcome;
-    if (status !== null)
-      history.callFinished({
-        rollout: rollout.id,
-        call: callId,
-        tool,
-        attribution,
-        cause,
-        status,
-        durationMs,
-      });
-    if (rollout.calls.keys().next().value === callId) bursts.firstAnswer(durationMs, status !== 503);
-    const ms = Math.round(durationMs);
-    log.info({ rollout: rollout.id, call: callId, tool, attribution, cause, status, ms }, 'call');
-  };
-}
-
-/** Restores what an earlier life left and continues its calls. To be done before the first request is taken. */
-export async function resume(controller: Controller): Promise<void> {
-  const { journal, controllerId, calls, catalog, admission, log } = controller;
-  await journal.append(
-    { type: 'controller_started', controller: controllerId, version: VERSION, pid: process.pid },
-    { durable: true },
-  );
-  for (const { rollout, record, arguments: given } of await restore(controller))
-    calls.begin(rollout, record, given).catch((error: unknown) => {
-      log.error({ rollout: rollout.id, call: record.callId, error }, 'interrupted call not continued');
-    });
-  admission.pool.open([...catalog.tasks.values()].map(specOf));
-  controller.opened.taskImages.look();
-  controller.history.open();
-}
-
-/** Keeps the rollouts' limits until aborted. */
-export function keepLimits(controller: Controller, signal: AbortSignal): Promise<void> {
-  return reap(controller, signal);
-}
-
-/** Judges from time to time whether training is in danger, until aborted. */
-export function watchTraining(
-  { reports, clock, log, history, alarms }: Controller,
-  signal: AbortSignal,
-): Promise<void> {
-  return watchRisk(
-    {
-      reports,
-      clock,
-      log,
-      callsFinished: () => history.finished,
-      onJudged: (judgement) => {
-        alarms.riskJudged(judgement);
-      },
-    },
-    signal,
-  );
-}
-
-/**
- * The orderly end: running calls finish (no new ones come, the server is closed), then every sandbox is removed,
- * or left for the next start to adopt.
- */
-export async function stop(controller: Controller, onStop: Config['onStop']): Promise<void> {
-  const { calls, rollouts, sandboxes, admission, removals, journal, controllerId, opened } = controller;
-  admission.starts.close();
-  admission.pool.close();
-  admission.bursts.close();
-  controller.history.close();
-  if (onStop === 'remove') {
-    await Promise.all([...rollouts.all()].map((rollout) => sandboxes.end(rollout, 'stopped')));
-    await calls.idle();
-  }
-  await removals.idle();
-  calls[Symbol.dispose]();
-  await journal.append({ type: 'controller_stopped', controller: controllerId }, { durable: true });
-  await opened[Symbol.asyncDispose]();
-  await journal[Symbol.asyncDispose]();
-}
-
 export const VERSION = '0.1.0';
 
-/** The id on this controller's containers, kept with its data, so that a restart finds its own and nobody else's. */
+/** The id on the labels of this controller's containers. Kept in the data folder, so that a restart finds them again. */
 async function keptId(dataDir: string): Promise<string> {
   const file = join(dataDir, 'controller-id');
   try {

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
-import { readHostFacts } from '../preflight/host-facts.ts';
 import { liveCap, type LiveCap } from '../admission/live-cap.ts';
-import { preflight } from '../preflight/host-checks.ts';
 import type { Config } from '../config.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Catalog } from '../policy/schema.ts';
 import { seccompProfiles } from '../policy/seccomp.ts';
+import { preflight } from '../preflight/host-checks.ts';
+import { readHostFacts } from '../preflight/host-facts.ts';
 import { TaskImages } from '../preflight/task-images.ts';
 import { BUILT_SANDBOXD } from '../sandbox/docker/sandboxd-volume.ts';
 import { DockerEngine } from '../sandbox/docker/docker-engine.ts';
@@ -20,18 +20,18 @@ interface EngineParts {
   readonly log: Log;
 }
 
-/** The engine with what its sandboxes need beside it, and how many of them this host takes. */
+/** The engine, the egress proxy that its sandboxes use, and how many sandboxes this host takes. */
 export interface OpenEngine extends AsyncDisposable {
   readonly engine: DockerEngine;
   readonly cap: LiveCap;
   readonly taskImages: TaskImages;
-  /** Takes over what the policies say. @throws ConfigurationError where there is no egress proxy. */
+  /** Takes over the sandbox policies of a catalog. @throws ConfigurationError where there is no egress proxy. */
   follow(catalog: Catalog): Promise<void>;
 }
 
 export async function openEngine(config: Config, parts: EngineParts): Promise<OpenEngine> {
   const { catalog, controllerId, clock, log } = parts;
-  // Ended in the opposite order; all that is open, too, where a later one can't be had.
+  // Closed in the opposite order, also where a later part can't be opened.
   await using opened = new AsyncDisposableStack();
   const profiles = new Map<string, string>();
   // A part of the id is enough on one host, and the paths of sockets must be short.
@@ -65,7 +65,7 @@ export async function openEngine(config: Config, parts: EngineParts): Promise<Op
   return { engine, cap, taskImages, follow, [Symbol.asyncDispose]: end };
 }
 
-/** How many sandboxes this host takes; what could be better about it goes into the log. */
+/** How many sandboxes this host takes. What limits them without need goes into the log. */
 async function measureHost(engine: DockerEngine, mostLive: number | null, log: Log): Promise<LiveCap> {
   const host = await readHostFacts();
   const cap = liveCap(host, mostLive);

@@ -14,6 +14,7 @@ import { Rollouts } from '../../src/rollouts/registry.ts';
 import { Replay } from '../../src/rollouts/replay.ts';
 import { Sandboxes } from '../../src/rollouts/sandboxes.ts';
 import { DockerEngine } from '../../src/sandbox/docker/docker-engine.ts';
+import { TokenBudget } from '../../src/tokens/token-budget.ts';
 import { ToolCalls } from '../../src/tools/call.ts';
 import { rerunCall } from '../../src/tools/prepared-call.ts';
 import type { Configuration, Way } from './call-ways.ts';
@@ -73,11 +74,13 @@ export class Walk implements Way {
     const recovery = new Recovery({ engine, removals, retries, replay, journal, clock });
     const rollouts = new Rollouts({ catalog, journal, clock });
     const sandboxes = new Sandboxes({ supply: pool, removals, engine, recovery, journal, clock });
-    const calls = new ToolCalls({ rollouts, sandboxes, journal, clock, onFinished: () => undefined });
+    const tokens = new TokenBudget({ clock });
+    const calls = new ToolCalls({ rollouts, sandboxes, journal, clock, tokens, onFinished: () => undefined });
     const end = async (): Promise<void> => {
       for (const rollout of rollouts.all()) await sandboxes.end(rollout, 'deleted');
       await removals.idle();
       calls[Symbol.dispose]();
+      await tokens[Symbol.asyncDispose]();
       await engine[Symbol.asyncDispose]();
       await journal[Symbol.asyncDispose]();
     };

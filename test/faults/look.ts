@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { rolloutViewSchema } from '../../src/http/wire.ts';
+import type { rolloutViewSchema } from '../../src/http/schemas.ts';
 import type { CauseCode } from '../../src/outcome/causes.ts';
 import { judge, type Expectation, type Judgement } from './judge.ts';
 import type { Member, SentCall } from './member.ts';

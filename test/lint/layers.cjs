@@ -12,8 +12,8 @@ const layers = [
   ['wiring'],
 ];
 
-/** The forms of requests and replies, for whoever speaks to a running server rather than being part of it. */
-const WIRE = '^src/http/(live-)?wire\\.ts$';
+/** The schemas of requests and replies, for folders that talk to a running server and are no part of it. */
+const SCHEMAS = '^src/http/(page-)?schemas\\.ts$';
 const speaksToServer = new Set(['cli', 'web']);
 
 /** Everything a folder must not reach: its neighbours, and what lies above. */
@@ -29,7 +29,7 @@ const rules = layers.flatMap((folders, level) =>
       from: { path: `^src/${folder}/` },
       to: {
         path: `^src/(${[...forbidden].join('|')})/|^src/[^/]+\\.ts$`,
-        ...(speaksToServer.has(folder) && { pathNot: WIRE }),
+        ...(speaksToServer.has(folder) && { pathNot: SCHEMAS }),
       },
     };
   }),
@@ -52,10 +52,10 @@ module.exports = {
     vendor('p-queue', '^src/admission/'),
     vendor('@modelcontextprotocol', '^src/mcp/'),
     {
-      name: 'client-knows-the-wire-only',
+      name: 'client-knows-the-schemas-only',
       severity: 'error',
       from: { path: '^src/client/' },
-      to: { path: '^src/(?!client/|http/wire\\.ts)' },
+      to: { path: '^src/(?!client/|http/schemas\\.ts)' },
     },
   ],
   options: {

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { taskListSchema } from '../../http/wire.ts';
+import type { taskListSchema } from '../../http/schemas.ts';
 import { getJson } from './api.ts';
 import { el, put } from './dom.ts';
 

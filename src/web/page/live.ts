@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import type { liveHistorySchema, liveNewsSchema } from '../../http/live-wire.ts';
+import type { liveHistorySchema, liveNewsSchema } from '../../http/page-schemas.ts';
 import { request } from './api.ts';
 
-type History = z.output<typeof liveHistorySchema>;
+type LiveHistory = z.output<typeof liveHistorySchema>;
 type News = z.output<typeof liveNewsSchema>;
 export type Sample = News['sample'];
 export type LiveCall = News['calls'][number];
@@ -54,7 +54,7 @@ export class Live {
         timer = window.setTimeout(() => {
           silence.abort();
         }, SILENCE_MS);
-        if (event === 'history') this.#start(JSON.parse(data) as History);
+        if (event === 'history') this.#start(JSON.parse(data) as LiveHistory);
         if (event === 'news') this.#add(JSON.parse(data) as News);
       }
     } finally {
@@ -62,7 +62,7 @@ export class Live {
     }
   }
 
-  #start({ samples, calls }: History): void {
+  #start({ samples, calls }: LiveHistory): void {
     this.samples = samples;
     this.calls = calls;
   }

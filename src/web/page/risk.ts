@@ -1,7 +1,7 @@
 import type { ChartOptions } from 'chart.js';
 import type { Comparison } from '../../report/comparison.ts';
 import type { SpokenRisk } from '../../report/report-process.ts';
-import type { Finding, StepRate } from '../../report/risk.ts';
+import type { RiskFinding, StepRate } from '../../report/risk.ts';
 import { axis, colour, Plot, quiet, tint } from './charts.ts';
 import { el, panel, rolloutLink, table } from './dom.ts';
 import { count, figure, percent } from './format.ts';
@@ -169,8 +169,8 @@ function worst({ worstSteps }: SpokenRisk): HTMLElement {
   );
 }
 
-function findings(all: readonly Finding[]): HTMLElement {
-  return table<Finding>(
+function findings(all: readonly RiskFinding[]): HTMLElement {
+  return table<RiskFinding>(
     [
       { title: 'by', cell: ({ dimension }) => dimension },
       { title: 'level', cell: ({ level }) => el('b', {}, level) },

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { rolloutListSchema } from '../../http/wire.ts';
+import type { rolloutListSchema } from '../../http/schemas.ts';
 import { getJson } from './api.ts';
 import { el, put, rolloutLink, table } from './dom.ts';
 import { filterForm, queryOf } from './filters.ts';

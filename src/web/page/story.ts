@@ -153,8 +153,7 @@ const clockOf = (at: unknown): string => (at === null ? '' : clock(ms(at)));
 
 function took(call: Row): string {
   if (call['duration_ms'] === null) return '';
-  const queued = Number(call['queued_ms'] ?? 0);
-  return `${span(Number(call['duration_ms']))}${queued >= 1 ? `, ${span(queued)} of it waiting` : ''}`;
+  return span(Number(call['duration_ms']));
 }
 
 /** The command or the code alone where that is what the arguments are about. */

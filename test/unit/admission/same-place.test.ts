@@ -6,6 +6,7 @@ import { loadCatalog } from '../../../src/policy/load.ts';
 import { Rollouts } from '../../../src/rollouts/registry.ts';
 import { Sandboxes } from '../../../src/rollouts/sandboxes.ts';
 import { SandboxFault } from '../../../src/sandbox/sandbox.ts';
+import { TokenBudget } from '../../../src/tokens/token-budget.ts';
 import { ToolCalls } from '../../../src/tools/call.ts';
 import { type CallAnswer } from '../../../src/tools/call-answer.ts';
 import { settle } from '../support/manual-clock.ts';
@@ -52,7 +53,8 @@ function controller(): Controller {
     journal,
     clock,
   });
-  const calls = new ToolCalls({ rollouts, sandboxes, journal, clock, onFinished: () => undefined });
+  const tokens = new TokenBudget({ clock });
+  const calls = new ToolCalls({ rollouts, sandboxes, journal, clock, tokens, onFinished: () => undefined });
   const call: Controller['call'] = (rollout, id, gone) =>
     calls.call({
       opening: { id: rolloutId(rollout), job: jobId('job') },

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { screen } from '../../../src/cli/top.ts';
 import { authorized, testServer } from '../support/http-server.ts';
-import { statusSchema } from '../../../src/http/wire.ts';
+import { statusSchema } from '../../../src/http/schemas.ts';
 
 it('shows what the server says of itself, and calls per second between two looks', async () => {
   await using server = await testServer();

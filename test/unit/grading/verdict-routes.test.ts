@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { trajectorySchema, verdictWithEvidenceSchema } from '../../../src/http/wire.ts';
+import { trajectorySchema, verdictWithEvidenceSchema } from '../../../src/http/schemas.ts';
 import { SandboxFault } from '../../../src/sandbox/sandbox.ts';
 import { authorized, testServer, type TestServer } from '../support/http-server.ts';
 

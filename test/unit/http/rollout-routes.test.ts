@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { z } from 'zod';
-import { nativeAnswerSchema, rolloutViewSchema, verdictSchema } from '../../../src/http/wire.ts';
+import { nativeAnswerSchema, rolloutViewSchema, verdictSchema } from '../../../src/http/schemas.ts';
 import { SandboxFault } from '../../../src/sandbox/sandbox.ts';
 import { authorized, testServer, type TestServer } from '../support/http-server.ts';
 

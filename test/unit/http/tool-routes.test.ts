@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { toolAnswerSchema } from '../../../src/http/wire.ts';
+import { toolAnswerSchema } from '../../../src/http/schemas.ts';
 import { authorized, testServer, type TestServer } from '../support/http-server.ts';
 
 let server: TestServer;

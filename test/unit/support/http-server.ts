@@ -19,8 +19,9 @@ import { Recovery } from '../../../src/rollouts/recovery.ts';
 import { Replay } from '../../../src/rollouts/replay.ts';
 import { Sandboxes } from '../../../src/rollouts/sandboxes.ts';
 import { Alarms } from '../../../src/telemetry/alarms.ts';
-import { History } from '../../../src/telemetry/recent-activity.ts';
+import { RecentActivity } from '../../../src/telemetry/recent-activity.ts';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
+import { TokenBudget } from '../../../src/tokens/token-budget.ts';
 import { ToolCalls } from '../../../src/tools/call.ts';
 import { rerunCall } from '../../../src/tools/prepared-call.ts';
 import type { Transfers } from '../../../src/tools/transfer.ts';
@@ -84,10 +85,13 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
   const recovery = new Recovery({ engine, removals, retries: admission.retries, replay, journal, clock });
   const sandboxes = new Sandboxes({ supply, removals, engine, recovery, journal, clock });
   const metrics = new Metrics();
-  const history = new History({ clock, gauges: () => ({ waiting: 0, starting: 0, live: 0, warm: 0 }) });
+  const activity = new RecentActivity({
+    clock,
+    gauges: () => ({ waiting: 0, starting: 0, live: 0, warm: 0 }),
+  });
   const alarms = new Alarms({
     engineAnswers: () => admission.breaker.state === 'closed',
-    callsWithin: (seconds) => history.callsWithin(seconds),
+    callsWithin: (seconds) => activity.callsWithin(seconds),
   });
   metrics.watch({
     rollouts: () => rollouts.all(),
@@ -95,11 +99,13 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
     journalSkippedLines: () => journal.skippedLines,
     alarms: () => alarms.states(),
   });
+  const tokens = new TokenBudget({ clock });
   const calls = new ToolCalls({
     rollouts,
     sandboxes,
     journal,
     clock,
+    tokens,
     onFinished: (_rollout, record) => {
       metrics.callFinished(record);
     },
@@ -121,7 +127,7 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
     journal,
     clock,
     metrics,
-    history,
+    activity,
     alarms,
     reports: new ReportProcess(dataDir),
     page: new PageFiles(),
@@ -130,6 +136,7 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
   const dispose = async (): Promise<void> => {
     await app.close();
     await calls.idle();
+    await tokens[Symbol.asyncDispose]();
     await journal[Symbol.asyncDispose]();
     rmSync(dataDir, { recursive: true });
   };

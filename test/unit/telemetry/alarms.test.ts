@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { Alarms, alarms, type AlarmName, type AlarmState } from '../../../src/telemetry/alarms.ts';
-import { History } from '../../../src/telemetry/recent-activity.ts';
+import { RecentActivity } from '../../../src/telemetry/recent-activity.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 const NONE = { ok: 0, model: 0, infra: 0, task: 0, client: 0, undetermined: 0 };
@@ -70,9 +70,12 @@ test('what the report on risk says: unknown before it and after one that failed'
   ]);
 });
 
-test('history: calls fall into their second, old seconds fall out of the window, followers are told until they leave', async () => {
+test('recent activity: calls fall into their second, old seconds fall out of the window, followers are told until they leave', async () => {
   const clock = new ManualClock();
-  const history = new History({ clock, gauges: () => ({ waiting: 1, starting: 0, live: 2, warm: 0 }) });
+  const activity = new RecentActivity({
+    clock,
+    gauges: () => ({ waiting: 1, starting: 0, live: 2, warm: 0 }),
+  });
   const infra = {
     rollout: 'r',
     call: 'c',
@@ -83,19 +86,21 @@ test('history: calls fall into their second, old seconds fall out of the window,
     durationMs: 1,
   } as const;
   const seen: number[] = [];
-  const leave = history.follow((sample) => seen.push(sample.infra));
-  history.open();
-  history.callFinished(infra);
+  const leave = activity.follow((sample) => seen.push(sample.infra));
+  activity.open();
+  activity.callFinished(infra);
   await clock.advance(1_000);
   await clock.advance(1_000);
   leave();
   await clock.advance(1_000);
-  history.close();
+  activity.close();
   expect(seen).toEqual([1, 0]);
-  expect(history.samples.map(({ live, waiting }) => [live, waiting])).toEqual([
+  expect(activity.samples.map(({ live, waiting }) => [live, waiting])).toEqual([
     [2, 1],
     [2, 1],
     [2, 1],
   ]);
-  expect([history.callsWithin(3).infra, history.callsWithin(2).infra, history.finished]).toEqual([1, 0, 1]);
+  expect([activity.callsWithin(3).infra, activity.callsWithin(2).infra, activity.finished]).toEqual([
+    1, 0, 1,
+  ]);
 });

@@ -143,8 +143,10 @@ describe('the worker', () => {
 
   test('does not keep a process alive that is otherwise done', () => {
     const url = new URL('../../../src/tokens/token-budget.ts', import.meta.url).href;
-    const script = `const { fitToBudget } = await import(${JSON.stringify(url)});
-      const { omittedBytes } = await fitToBudget('word '.repeat(1000), 100);
+    const clock = new URL('../../../src/kernel/clock.ts', import.meta.url).href;
+    const script = `const { TokenBudget } = await import(${JSON.stringify(url)});
+      const { systemClock: clock } = await import(${JSON.stringify(clock)});
+      const { omittedBytes } = await new TokenBudget({ clock }).fitToBudget('word '.repeat(1000), 100);
       console.log(omittedBytes > 0);`;
     const done = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
       encoding: 'utf8',

@@ -1,0 +1,70 @@
+import { admissionSources, type Admission } from '../admission/admission.ts';
+import type { BurstLog } from '../admission/burst-log.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Log } from '../kernel/log.ts';
+import type { Rollouts } from '../rollouts/registry.ts';
+import { Alarms } from '../telemetry/alarms.ts';
+import { Metrics } from '../telemetry/metrics.ts';
+import { RecentActivity } from '../telemetry/recent-activity.ts';
+import type { CallParts } from '../tools/call.ts';
+
+interface TelemetryParts {
+  readonly rollouts: Rollouts;
+  readonly admission: Admission;
+  readonly journal: Journal;
+  readonly clock: Clock;
+}
+
+/** Metrics, recent activity and alarms, connected to the parts that they read. */
+export function wireTelemetry({ rollouts, admission, journal, clock }: TelemetryParts) {
+  const sources = admissionSources(admission);
+  const gauges = () => {
+    const { live, warm } = sources.sandboxes();
+    return { ...sources.starts(), live, warm };
+  };
+  const activity = new RecentActivity({ clock, gauges });
+  const alarms = new Alarms({
+    engineAnswers: () => admission.breaker.state === 'closed',
+    callsWithin: (seconds) => activity.callsWithin(seconds),
+  });
+  const metrics = new Metrics();
+  metrics.watchProcess();
+  metrics.watch({
+    rollouts: () => rollouts.all(),
+    ...sources,
+    journalSkippedLines: () => journal.skippedLines,
+    alarms: () => alarms.states(),
+  });
+  return { metrics, activity, alarms };
+}
+
+interface Observers {
+  readonly metrics: Metrics;
+  readonly activity: RecentActivity;
+  readonly bursts: BurstLog;
+  readonly log: Log;
+}
+
+/** Tells all observers of a finished call: metrics, recent activity, the burst log, and one line in the log. */
+export function observeCalls({ metrics, activity, bursts, log }: Observers): CallParts['onFinished'] {
+  return (rollout, { callId, tool, outcome, status, durationMs }) => {
+    if (outcome === null || durationMs === null)
+      throw new Error(`call ${callId} finished without an outcome`);
+    metrics.callFinished({ tool, outcome, durationMs });
+    const { attribution, cause } = outcome;
+    if (status !== null)
+      activity.callFinished({
+        rollout: rollout.id,
+        call: callId,
+        tool,
+        attribution,
+        cause,
+        status,
+        durationMs,
+      });
+    if (rollout.calls.keys().next().value === callId) bursts.firstAnswer(durationMs, status !== 503);
+    const ms = Math.round(durationMs);
+    log.info({ rollout: rollout.id, call: callId, tool, attribution, cause, status, ms }, 'call');
+  };
+}
