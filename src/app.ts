@@ -24,16 +24,16 @@ import { verdictRoutes } from './http/verdict-routes.ts';
 const BODY_BYTES = 2 ** 20;
 /** Ids of 256 UTF-16 units, percent-encoded. */
 const PARAMETER_LENGTH = 256 * 9;
-/** Longer than load balancers keep an idle connection, so that it is they who close it. */
+/** Longer than load balancers keep an idle connection, so that the load balancer closes it first. */
 const KEEP_ALIVE_MS = 75_000;
-/** A connection may be silent for as long as a request is held, and a margin. */
+/** A connection may be silent for as long as a request is held, plus a margin. */
 const SILENCE_MS = 660_000;
-/** For a request to arrive as a whole, uploads included. */
+/** Within this a request must have arrived as a whole, uploads included. */
 const ARRIVAL_MS = 600_000;
 
 /**
- * The HTTP application: plugins and routes, ready to listen or to be injected into. It takes no part in what it
- * serves: a client that goes away ends nothing, and closing the application leaves the parts as they are.
+ * The HTTP application: plugins and routes, ready to listen, or to take injected requests in tests. It doesn't own its
+ * parts: a client that disconnects ends no call, and closing the application closes no part.
  */
 export async function buildApp(parts: HttpParts): Promise<App> {
   const fail = errorHandler(parts);
@@ -81,7 +81,7 @@ export async function buildApp(parts: HttpParts): Promise<App> {
   return app;
 }
 
-/** No logger: requests that end as they should leave no line here, and the error handler has the log. */
+/** Without Fastify's logger: successful requests leave no log line, and the error handler has a log of its own. */
 function newApp(fail: ReturnType<typeof errorHandler>): App {
   const app = fastify({
     bodyLimit: BODY_BYTES,

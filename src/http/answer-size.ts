@@ -1,21 +1,21 @@
 import type { ToolResult } from '../outcome/result.ts';
 import { betweenCharacters, omissionMarker } from '../outcome/text.ts';
 
-/** The platform takes answers of at most 1 MB. The smaller reading of "MB" is safe under both. */
+/** The platform accepts answers of at most 1 MB: the smaller of the two meanings of "MB". */
 export const ANSWER_BYTES = 1_000_000;
-/** Everything in an answer that is not tool output: field names, numbers, ids (256 UTF-16 units, up to 6 bytes each). */
+/** For everything in an answer but tool output: field names, numbers, ids (256 UTF-16 units, up to 6 bytes each). */
 const ENVELOPE_BYTES = 8 * 1024;
 const MARKER_BYTES = 64;
-/** A UTF-16 unit is at most this long in JSON, as `\u0000`. */
+/** Longest JSON form of one UTF-16 unit, as in `\u0000`. */
 const UNIT_MAX_BYTES = 6;
 const QUOTES_BYTES = 2;
 
-/** The text, or its beginning and end, such that an answer with it stays below the limit. Cut, never refused. */
+/** The text, or its beginning and end, so that the answer stays below the limit. */
 export function fitOutput(text: string): string {
   return fitJson(text, ANSWER_BYTES - ENVELOPE_BYTES);
 }
 
-/** The same for an answer that holds the output and both streams: each gets a third. */
+/** The same for an answer that holds the output and both streams. Each gets a third of the limit. */
 export function fitResult(
   output: string,
   result: ToolResult | null,
@@ -29,7 +29,7 @@ export function fitResult(
   return { output: cutOutput, result: whole ? result : { ...result, stdout, stderr, truncated: true } };
 }
 
-/** A text whose JSON form has at most `bytes` bytes: itself, or head and tail around a line that counts the rest. */
+/** A text whose JSON form has at most `bytes` bytes: the text itself, or its head and tail around the omission marker. */
 export function fitJson(text: string, bytes: number): string {
   if (text.length * UNIT_MAX_BYTES + QUOTES_BYTES <= bytes) return text;
   if (Buffer.byteLength(JSON.stringify(text)) <= bytes) return text;
@@ -41,7 +41,7 @@ export function fitJson(text: string, bytes: number): string {
   return `${head}\n${omissionMarker(missing)}\n${tail}`;
 }
 
-/** How many units from `start` on, in `direction`, have a JSON form within `bytes`. */
+/** How many UTF-16 units from `start` on, in `direction`, have a JSON form of at most `bytes` bytes. */
 function unitsWithin(text: string, bytes: number, start: number, direction: 1 | -1): number {
   let used = 0;
   let count = 0;
@@ -55,7 +55,7 @@ function unitsWithin(text: string, bytes: number, start: number, direction: 1 | 
 
 const SHORT_ESCAPES = new Set(['\b', '\t', '\n', '\f', '\r', '"', '\\'].map((text) => text.charCodeAt(0)));
 
-/** Never too low; half of a surrogate pair counts as one that stands alone and is escaped. */
+/** An upper bound: each half of a surrogate pair counts as one that stands alone, which JSON escapes. */
 function jsonBytes(unit: number): number {
   if (SHORT_ESCAPES.has(unit)) return 2;
   if (unit < 0x20 || (unit & 0xf800) === 0xd800) return UNIT_MAX_BYTES;

@@ -6,14 +6,14 @@ import { HttpError } from './errors.ts';
 const BEARER = /^bearer +(\S+) *$/i;
 const BASIC = /^basic +(\S+) *$/i;
 
-/** Where a request carries its token. */
+/** Reads the token of a request; undefined where there is none. */
 export type TokenPlace = (headers: IncomingHttpHeaders) => string | undefined;
 
 export const bearer: TokenPlace = ({ authorization = '' }) => BEARER.exec(authorization)?.[1];
 
 /**
- * Also where clients of other projects put it: `X-API-Key`, and the password of a URL such as
- * `http://any:TOKEN@host/run_code`, the only place that one without a field for a token leaves.
+ * Also accepts `X-API-Key`, and the password of a URL such as `http://any:TOKEN@host/run_code`, for clients of other
+ * projects that can't send a bearer token.
  */
 export const anywhere: TokenPlace = (headers) => {
   const apiKey = headers['x-api-key'];
@@ -25,7 +25,7 @@ function password({ authorization = '' }: IncomingHttpHeaders): string | undefin
   return pair.includes(':') ? pair.slice(pair.indexOf(':') + 1) : undefined;
 }
 
-/** Lets only requests with the token through. Digests are compared, so neither length nor content shows in the time. */
+/** Refuses requests without the token. Compares digests, so that the time depends on neither length nor content. */
 export function requireToken(token: string, place: TokenPlace = bearer): onRequestHookHandler {
   const expected = digest(token);
   return (request, _reply, done) => {

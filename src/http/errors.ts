@@ -12,43 +12,52 @@ import { ConflictingRepeat, type CallAnswer } from '../tools/call-answer.ts';
 
 interface HttpErrorRow {
   readonly status: number;
-  /** What the reply says where nothing more particular is known. A model may read it. */
+  /** The message where the error has no detail of its own. A model may read it. */
   readonly sentence: string;
 }
 
-/** Every reply that is not what was asked for. The README of this folder lists the same rows; a test compares them. */
+/** Every error reply. The README of this folder has the same table; a test compares them. */
 export const httpErrors = {
-  bad_json: { status: 400, sentence: 'The body is not JSON.' },
-  bad_request: { status: 400, sentence: 'The request does not have the form that the route takes.' },
-  unknown_task: { status: 400, sentence: 'There is no such task.' },
+  bad_json: { status: 400, sentence: 'The request body is not valid JSON.' },
+  bad_request: { status: 400, sentence: 'The request does not match the schema of this route.' },
+  unknown_task: { status: 400, sentence: 'No task of this name is configured.' },
   unauthorized: { status: 401, sentence: 'The bearer token is missing or wrong.' },
-  unknown_route: { status: 404, sentence: 'There is no such route.' },
-  unknown_rollout: { status: 404, sentence: 'There is no such rollout.' },
-  unknown_call: { status: 404, sentence: 'The rollout has no such call.' },
+  unknown_route: { status: 404, sentence: 'There is no route with this method and path.' },
+  unknown_rollout: { status: 404, sentence: 'There is no rollout with this id.' },
+  unknown_call: { status: 404, sentence: 'The rollout has no call with this id.' },
   file_refused: { status: 404, sentence: 'The file could not be read or written.' },
-  call_running: { status: 409, sentence: 'The call has no answer yet.' },
+  call_running: { status: 409, sentence: 'The call has not finished yet.' },
   rollout_ended: { status: 410, sentence: ENDED_TEXT },
-  too_large: { status: 413, sentence: 'The body is larger than the route takes.' },
+  too_large: { status: 413, sentence: 'The request body is larger than this route accepts.' },
   bad_media_type: { status: 415, sentence: 'The Content-Type header is malformed.' },
   conflicting_repeat: { status: 422, sentence: CONFLICT_TEXT },
-  bad_configuration: { status: 422, sentence: 'The configuration has mistakes; the one in force stays.' },
-  internal: { status: 500, sentence: 'The server failed.' },
+  bad_configuration: {
+    status: 422,
+    sentence: 'The configuration files have mistakes. The configuration in force is unchanged.',
+  },
+  internal: {
+    status: 500,
+    sentence: 'Internal error. The server log has the details under the id in the x-request-id header.',
+  },
   no_grader: { status: 501, sentence: 'No grader is configured: set FAULTLINE_GRADER_URL.' },
-  grader_failed: { status: 502, sentence: 'The grader gave no score.' },
+  grader_failed: { status: 502, sentence: 'The grader did not return a score.' },
   unavailable: { status: 503, sentence: UNAVAILABLE_TEXT },
-  withheld: { status: 503, sentence: 'The rollout is not to be graded.' },
+  withheld: {
+    status: 503,
+    sentence: 'The rollout is not graded. GET /v1/rollouts/<id>/verdict gives the reasons.',
+  },
   grader_timeout: { status: 504, sentence: 'The grader did not answer in time.' },
 } as const satisfies Record<string, HttpErrorRow>;
 
 export type HttpErrorCode = keyof typeof httpErrors;
 
-/** The body of every such reply. */
+/** The body of every error reply. */
 export interface ErrorReply {
   readonly error: HttpErrorCode;
   readonly message: string;
 }
 
-/** Thrown by route code for a fault of the request; the error handler turns it into the reply. */
+/** Thrown by route code where the request can't be served; the error handler makes the reply. */
 export class HttpError extends Error {
   override readonly name = 'HttpError';
   readonly code: HttpErrorCode;
@@ -59,7 +68,7 @@ export class HttpError extends Error {
   }
 }
 
-/** Fastify's own errors that a request can cause. What isn't listed is a bug of ours. */
+/** Fastify's own errors that a request can cause. An error that isn't listed is a bug of this server. */
 const frameworkCodes: Readonly<Record<string, HttpErrorCode>> = {
   FST_ERR_BAD_URL: 'bad_request',
   FST_ERR_MAX_PARAM_LENGTH: 'bad_request',
@@ -69,7 +78,7 @@ const frameworkCodes: Readonly<Record<string, HttpErrorCode>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'bad_media_type',
 };
 
-/** Any thrown value as a coded error. */
+/** The coded error of any thrown value. */
 export function codedError(error: unknown): HttpError {
   if (error instanceof HttpError) return error;
   if (error instanceof ConfigurationError) return new HttpError('bad_configuration', error.message);
@@ -81,22 +90,22 @@ export function codedError(error: unknown): HttpError {
   return new HttpError((code !== undefined ? frameworkCodes[code] : undefined) ?? 'internal');
 }
 
-/** Machinery that failed and may work again: below the file routes, or the journal under any route. */
+/** A failure of the sandbox, the engine or the journal. It may pass, so the client may retry. */
 function isOutage(error: unknown): boolean {
   return error instanceof SandboxFault || error instanceof DeadlineExceeded || error instanceof JournalError;
 }
 
-/** `body.trace_id: is empty`, one for each field that is wrong. */
+/** Such as `body.trace_id: is empty`, one for each field that is wrong. */
 function fieldProblems(error: FastifyError): string {
   const context = error.validationContext ?? 'request';
   const problems = (error.validation ?? []).map(({ instancePath, message }) => {
     const field = [context, ...instancePath.split('/').filter((part) => part !== '')].join('.');
-    return `${field}: ${message ?? 'is wrong'}`;
+    return `${field}: ${message ?? 'is not valid'}`;
   });
   return problems.join('; ');
 }
 
-/** The one place where a thrown value becomes a reply. A bug is logged here, once; a fault of the request is counted. */
+/** The only place where a thrown value becomes a reply. Logs bugs and outages once; counts every error by its code. */
 export function errorHandler(parts: { readonly log: Log; readonly metrics: Metrics }) {
   return (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
     const coded = codedError(error);
@@ -108,7 +117,7 @@ export function errorHandler(parts: { readonly log: Log; readonly metrics: Metri
   };
 }
 
-/** Sends a coded error with the headers that belong to its status. */
+/** Sends an error reply with the headers of its status. */
 export function sendError(reply: FastifyReply, code: HttpErrorCode, message?: string): void {
   const { status, sentence } = httpErrors[code];
   if (status === 401) reply.header('www-authenticate', 'Bearer');
@@ -118,7 +127,7 @@ export function sendError(reply: FastifyReply, code: HttpErrorCode, message?: st
   void reply.code(status).type('application/json; charset=utf-8').send(JSON.stringify(body));
 }
 
-/** The header of a 503 answer, from the start queue's speed where that is what it waits for. */
+/** Sets `Retry-After` of a 503 answer: computed from the start queue where the call waits for a start, else a constant. */
 export function retryAfter(reply: FastifyReply, { status, retryAfterMs }: CallAnswer): void {
   if (status !== 503) return;
   reply.header(

@@ -10,7 +10,7 @@ export const UPLOAD_BYTES = 100 * 2 ** 20;
 const common = { tags: ['files'], params: rolloutParamsSchema, querystring: filePathSchema };
 const failures = { '4xx': errorSchema, '5xx': errorSchema };
 
-/** Files in and out of a rollout's sandbox, as raw bytes. Needs a scope of its own: bodies are streams here. */
+/** Writes and reads files of a rollout's sandbox, as raw bytes. Needs a Fastify scope of its own: bodies are streams here. */
 export function fileRoutes(app: App, parts: HttpParts): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, payload, done) => {
@@ -26,7 +26,7 @@ function uploadRoute(app: App, { transfer }: HttpParts): void {
     {
       schema: {
         ...common,
-        summary: 'Write a file; opens the rollout where it is new',
+        summary: 'Write a file; opens the rollout if it is new',
         response: { 200: uploadedSchema, ...failures },
       },
     },
@@ -39,7 +39,7 @@ function uploadRoute(app: App, { transfer }: HttpParts): void {
         if ('problem' in uploaded) throw refused(uploaded);
         return await reply.code(200).send({ path: query.path, ...uploaded });
       } finally {
-        source.resume(); // What nobody read is read away, or the client would wait for ever to send it.
+        source.resume(); // Discards the unread rest; otherwise the client would wait for ever to send it.
       }
     },
   );
@@ -48,7 +48,7 @@ function uploadRoute(app: App, { transfer }: HttpParts): void {
 /** The chunks of a body. @throws HttpError `too_large` at the first byte past the limit. */
 async function* upTo(limit: number, body: Readable): AsyncGenerator<Uint8Array> {
   let bytes = 0;
-  // The stream is left open at the limit: to destroy it would break the connection before the reply.
+  // Destroying the stream at the limit would close the connection before the reply is sent.
   for await (const chunk of body.iterator({ destroyOnReturn: false })) {
     bytes += (chunk as Uint8Array).length;
     if (bytes > limit) throw new HttpError('too_large');

@@ -12,9 +12,9 @@ import { rolloutParamsSchema, taskQuerySchema } from './schemas.ts';
 
 const sweRexParams = rolloutParamsSchema.extend({ verb: z.string() });
 
-/** Other projects' endpoints, in their forms. Needs a scope of its own: some bodies are multipart forms here. */
+/** The endpoints of other projects. Needs a Fastify scope of its own: some bodies are multipart forms here. */
 export async function foreignRoutes(app: App, { adapters }: HttpParts): Promise<void> {
-  // A field is its text, a file its bytes; past the limit it is a 413.
+  // Fields arrive as text, files as bytes. A file above the limit is a 413.
   await app.register(multipart, { attachFieldsToBody: 'keyValues', limits: { fileSize: UPLOAD_BYTES } });
   const options = { bodyLimit: UPLOAD_BYTES, schema: { hide: true, querystring: taskQuerySchema } };
 

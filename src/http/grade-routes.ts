@@ -4,19 +4,19 @@ import { openingOf, rolloutHeader } from './request-ids.ts';
 import { errorSchema, gradeAnswerSchema, gradeRequestSchema } from './schemas.ts';
 
 const response = {
-  200: gradeAnswerSchema.describe("The grader's own answer, as it came."),
+  200: gradeAnswerSchema.describe("The grader's own answer, unchanged."),
   '4xx': errorSchema,
   '5xx': errorSchema.describe('502, 504: the grader failed. 503: the rollout is excluded or not finished.'),
 };
 
-/** What the platform calls instead of the customer's grader. */
+/** The platform calls this route instead of the customer's grader. */
 export function gradeRoutes(app: App, { gate }: HttpParts): void {
   app.post(
     '/grade',
     {
       schema: {
         tags: ['verdicts'],
-        summary: 'Grade a rollout, if it may be graded',
+        summary: 'Grade a rollout, unless its verdict forbids it',
         body: gradeRequestSchema,
         response,
       },
@@ -25,7 +25,7 @@ export function gradeRoutes(app: App, { gate }: HttpParts): void {
       if (gate === null) throw new HttpError('no_grader');
       const id = body.trace_id ?? rolloutHeader(headers);
       if (id === undefined)
-        throw new HttpError('bad_request', 'body.trace_id: missing, and there is no X-Rollout-Id header');
+        throw new HttpError('bad_request', 'body.trace_id: missing, and so is the header X-Rollout-Id');
       const { job } = openingOf(id, headers, {});
       const answer = await gate.grade({ id, job: job ?? null, body });
       if (answer.kind === 'withheld') throw new HttpError('withheld');
@@ -36,7 +36,7 @@ export function gradeRoutes(app: App, { gate }: HttpParts): void {
   );
 }
 
-/** The grader's bytes, past the serializer: parsing and writing again could change a number. */
+/** The grader's bytes, without the serializer: parsing and serializing again could change a number. */
 function raw(body: string): never {
   return Buffer.from(body) as never;
 }

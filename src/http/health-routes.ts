@@ -4,17 +4,17 @@ import { SingleFlight } from '../kernel/single-flight.ts';
 import type { App, HttpParts } from './parts.ts';
 import { healthSchema, readinessSchema } from './schemas.ts';
 
-/** A probe gives up sooner than the usual probers do. */
+/** Shorter than the time-outs of common probers. */
 const PROBE_MS = 2_000;
 
 const tags = ['operations'];
 
-/** For load balancers and monitoring; without a token, because they have none. */
+/** For load balancers and monitoring. They need no token. */
 export function healthRoutes(app: App, parts: HttpParts): void {
   const probes = new SingleFlight<'ready', string[]>();
   app.get(
     '/healthz',
-    { schema: { tags, summary: 'The process is alive', response: { 200: healthSchema } } },
+    { schema: { tags, summary: 'Whether the process is alive', response: { 200: healthSchema } } },
     (_request, reply) => {
       void reply.code(200).send({ status: 'ok' });
     },
@@ -24,7 +24,7 @@ export function healthRoutes(app: App, parts: HttpParts): void {
     {
       schema: {
         tags,
-        summary: 'Engine and journal work',
+        summary: 'Whether the engine and the journal work',
         response: { 200: readinessSchema, 503: readinessSchema },
       },
     },
@@ -35,7 +35,7 @@ export function healthRoutes(app: App, parts: HttpParts): void {
   );
   app.get(
     '/metrics',
-    { schema: { tags, summary: 'Metrics in the form of Prometheus' } },
+    { schema: { tags, summary: 'Metrics in the text format of Prometheus' } },
     async (_request, reply) => {
       const text = await parts.metrics.text();
       return reply.type(parts.metrics.contentType).send(text);

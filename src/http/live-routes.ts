@@ -7,10 +7,10 @@ import { statusOf } from './status-routes.ts';
 import type { finishedCallSchema, liveHistorySchema, liveNewsSchema } from './page-schemas.ts';
 import { errorSchema } from './schemas.ts';
 
-/** A reader that leaves so much unread is sent away; it may come again. */
+/** A reader with more unread bytes than this is disconnected; it may connect again. */
 const MOST_UNREAD_BYTES = 2 ** 20;
 
-/** What happens now, second by second, as server-sent events: `history` once, then `news`. */
+/** The live view, second by second, as server-sent events: `history` once, then `news` every second. */
 export function liveRoutes(app: App, parts: HttpParts): void {
   const open = new Set<ServerResponse>();
   app.addHook('preClose', (done) => {
@@ -22,7 +22,7 @@ export function liveRoutes(app: App, parts: HttpParts): void {
     {
       schema: {
         tags: ['operations'],
-        summary: 'What happens now, as server-sent events (text/event-stream)',
+        summary: 'The live view, as server-sent events (text/event-stream)',
         response: { '4xx': errorSchema },
       },
     },
@@ -50,10 +50,10 @@ function stream(raw: ServerResponse, parts: HttpParts): void {
     samples: [...activity.samples],
     calls: activity.calls.map(finishedCallView),
   } satisfies LiveHistory);
-  let told = activity.calls.at(-1);
+  let sent = activity.calls.at(-1);
   const leave = activity.follow((sample) => {
-    const calls = newer(activity.calls, told);
-    told = activity.calls.at(-1);
+    const calls = newer(activity.calls, sent);
+    sent = activity.calls.at(-1);
     news(sample, calls, parts).then(
       (data) => {
         send('news', data);
@@ -82,9 +82,9 @@ async function news(
   };
 }
 
-/** The calls after the last one that was told; all that are kept where it isn't among them any more. */
-function newer(calls: readonly FinishedCall[], told: FinishedCall | undefined): readonly FinishedCall[] {
-  return told === undefined ? calls : calls.slice(calls.lastIndexOf(told) + 1);
+/** The calls after the last one that was sent; all calls that are kept where that one is not among them any more. */
+function newer(calls: readonly FinishedCall[], sent: FinishedCall | undefined): readonly FinishedCall[] {
+  return sent === undefined ? calls : calls.slice(calls.lastIndexOf(sent) + 1);
 }
 
 function finishedCallView({ durationMs, ...call }: FinishedCall): z.output<typeof finishedCallSchema> {

@@ -9,19 +9,20 @@ import { headerId, headerValue, openingOf, rolloutHeader } from './request-ids.t
 import { taskQuerySchema } from './schemas.ts';
 
 const SESSION = 'mcp-session-id';
-/** Of rollouts that an MCP session made for itself: with the session they end. */
+/** Prefix of rollouts that were made for one MCP session and end with it. */
 const OWN_ROLLOUT = 'mcp-';
 
 /**
- * MCP over streamable HTTP. A session's id tells its rollout, so nothing is kept here between requests, and a restart
- * loses no session.
+ * MCP over streamable HTTP. The session id contains the rollout id, so nothing is kept between requests and sessions
+ * survive a restart.
  */
 export function mcpRoutes(app: App, { mcp, rollouts, sandboxes }: HttpParts): void {
   const schema = { hide: true, querystring: taskQuerySchema };
   app.post('/mcp', { schema }, async ({ headers, query, body, raw }, reply) => {
     const session = sessionOf(headers) ?? newSession(headers, body);
     const id = rolloutHeader(headers) ?? session?.rollout;
-    if (id === undefined) throw new HttpError('bad_request', `headers: neither ${SESSION} nor x-rollout-id`);
+    if (id === undefined)
+      throw new HttpError('bad_request', `headers: ${SESSION} or x-rollout-id is required`);
     const opening = openingOf(id, headers, { task: query.task });
     const gone = clientGone(reply);
     reply.hijack();
@@ -35,7 +36,7 @@ export function mcpRoutes(app: App, { mcp, rollouts, sandboxes }: HttpParts): vo
     if (rollout !== undefined) await sandboxes.end(rollout, 'deleted');
     return reply.code(200).send();
   });
-  // A client asks for a stream of messages that answer none of its own. There are none.
+  // A client asks for a stream of the server's own messages. This server sends none.
   app.get('/mcp', { schema }, (_request, reply) => {
     void reply.code(405).header('allow', 'POST, DELETE').send();
   });
@@ -46,13 +47,13 @@ const sessionText = ({ rollout, key }: McpSession): string => `${key}.${headerVa
 function sessionOf(headers: IncomingHttpHeaders): McpSession | null {
   const parse = (text: string): McpSession => {
     const [, key, rollout] = /^([^.]+)\.(.+)$/.exec(text) ?? [];
-    if (key === undefined || rollout === undefined) throw new Error('is no session of this server');
+    if (key === undefined || rollout === undefined) throw new Error('is not a session id of this server');
     return { key, rollout: rolloutId(decodeURIComponent(rollout)) };
   };
   return headerId(headers, SESSION, parse) ?? null;
 }
 
-/** What `initialize` begins: in the rollout that the header names, else in one of its own. */
+/** The session that an `initialize` message begins: in the rollout that the header names, else in a new one. */
 function newSession(headers: IncomingHttpHeaders, body: unknown): McpSession | null {
   const begins =
     typeof body === 'object' && body !== null && 'method' in body && body.method === 'initialize';

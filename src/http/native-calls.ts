@@ -18,20 +18,20 @@ const response = {
   200: nativeAnswerSchema,
   410: nativeAnswerSchema.describe('The rollout has ended.'),
   503: nativeAnswerSchema.describe(
-    "Not the model's doing; the outcome says whose. Repeat with the same call id.",
+    "The failure is not the model's; `outcome` has the attribution. Retry with the same call id.",
   ),
   '4xx': errorSchema,
   '5xx': errorSchema,
 };
 
-/** Tool calls for trainers: the same walk and the same statuses as the platform's form, and the judgement with them. */
+/** Tool calls for trainers: the same steps and statuses as in the platform's form; the answer contains the outcome too. */
 export function nativeCallRoutes(app: App, parts: HttpParts): void {
   app.post(
     '/rollouts/:rollout/calls',
     {
       schema: {
         tags: ['rollouts'],
-        summary: 'Call a tool; opens the rollout where it is new',
+        summary: 'Call a tool; opens the rollout if it is new',
         params: rolloutParamsSchema,
         querystring: taskQuerySchema,
         body: nativeCallSchema,

@@ -2,7 +2,7 @@ import swagger from '@fastify/swagger';
 import { jsonSchemaTransform } from 'fastify-type-provider-zod';
 import type { App } from './parts.ts';
 
-/** Has the document made from the routes' schemas. Register before the routes. */
+/** Generates the OpenAPI document from the routes' schemas. Must be registered before the routes. */
 export async function describeRoutes(app: App): Promise<void> {
   await app.register(swagger, {
     openapi: {

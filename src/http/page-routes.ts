@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HttpError } from './errors.ts';
 import type { App, HttpParts } from './parts.ts';
 
-/** The web page. No token: there is nothing in it but the program; what it shows it asks for with a token. */
+/** The web page. Needs no token: it holds only the program, which sends a token with its own requests. */
 export function pageRoutes(app: App, { page }: Pick<HttpParts, 'page'>): void {
   const send = async (path: string, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const file = await page.get(path);

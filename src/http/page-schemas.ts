@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { attribution, cause, count, milliseconds, statusSchema } from './schemas.ts';
 
-/** The forms of what only the page asks for: the live view and reports. Beside `wire.ts`, and used in the same way. */
+/** Schemas of the requests that only the web page makes: the live view and the reports. */
 
 const gauge = z.int().min(0);
 const sampleSchema = z.object({
@@ -30,17 +30,17 @@ export const finishedCallSchema = z.object({
 export const alarmSchema = z.object({
   name: z.string(),
   state: z.enum(['raised', 'quiet', 'unknown']),
-  sentence: z.string().describe('When it is raised.'),
+  sentence: z.string().describe('What it means when it is raised.'),
   detail: z.string(),
 });
 
-/** The first event of the live view: the last half hour by the second, and the last calls. */
+/** The first event of the live view: a sample for each second of the last half hour, and the last calls. */
 export const liveHistorySchema = z.object({
   samples: z.array(sampleSchema),
   calls: z.array(finishedCallSchema),
 });
 
-/** Every second's event. */
+/** The event of each further second. */
 export const liveNewsSchema = z.object({
   sample: sampleSchema,
   calls: z.array(finishedCallSchema),
@@ -52,14 +52,14 @@ const moment = z
   .string()
   .refine(
     (text) => /^\d+[mhd]$/.test(text) || !Number.isNaN(Date.parse(text)),
-    'expected a time, or a span such as 2h',
+    'expected a date and time, or a span such as 2h',
   )
   .optional();
 
-/** The forms of reports are those of `src/report`, as `faultline … --json` prints them. */
+/** Reports have the types of `src/report`, as `faultline … --json` prints them. */
 export const reportSchema = z.looseObject({});
 
-/** Which part of the journal; what is absent isn't asked for. */
+/** Which part of the journal is reported; an absent field selects everything. */
 export const reportQuerySchema = z.object({
   since: moment,
   until: moment,

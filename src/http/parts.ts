@@ -19,7 +19,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { ToolCalls } from '../tools/call.ts';
 import type { Transfers } from '../tools/transfer.ts';
 
-/** An application whose route schemas are zod's. */
+/** A Fastify application whose route schemas are zod schemas. */
 export type App = FastifyInstance<
   RawServerDefault,
   IncomingMessage,
@@ -31,7 +31,7 @@ export type App = FastifyInstance<
 /** The files of the web page. */
 export interface Page {
   readonly contentSecurityPolicy: string;
-  /** By the path of its URL. Null where there is no such file. */
+  /** The file at this URL path; null where there is none. */
   get(path: string): Promise<{
     readonly type: string;
     readonly bytes: Buffer;
@@ -40,11 +40,11 @@ export interface Page {
   } | null>;
 }
 
-/** What the routes call. */
+/** The parts that the routes use. */
 export interface HttpParts {
   readonly token: string;
   readonly catalog: Catalog;
-  /** Puts the configuration in force that the files hold now. @throws ConfigurationError; then nothing has changed. */
+  /** Reads the configuration files again and puts them in force. @throws ConfigurationError; then nothing has changed. */
   readonly reload: () => Promise<void>;
   readonly rollouts: Rollouts;
   readonly sandboxes: Sandboxes;

@@ -4,8 +4,8 @@ import { codedError, httpErrors } from './errors.ts';
 import type { HttpParts } from './parts.ts';
 
 /**
- * Route hook: a call that the caller got wrong, and that names a rollout we know, excludes it. The model saw an error
- * that wasn't its own.
+ * Route hook: a malformed call that names a known rollout excludes that rollout, because the model saw an error that
+ * the client caused.
  */
 export function noteRefusedCall({ rollouts, calls }: Pick<HttpParts, 'rollouts' | 'calls'>) {
   return async (request: FastifyRequest, _reply: FastifyReply, error: unknown): Promise<void> => {
@@ -16,7 +16,7 @@ export function noteRefusedCall({ rollouts, calls }: Pick<HttpParts, 'rollouts' 
   };
 }
 
-/** As the request gives it, wherever it stands; nothing about the request need be well-formed. */
+/** The rollout id of the path, the body or the header. The request may be malformed, so nothing is validated. */
 function namedRollout({ params, body, headers }: FastifyRequest): unknown {
   const inPath = (params as { rollout?: unknown } | undefined)?.rollout;
   const inBody = (body as { trace_id?: unknown } | null | undefined)?.trace_id;

@@ -8,27 +8,41 @@ import { errorSchema, rolloutParamsSchema } from './schemas.ts';
 const tags = ['reports'];
 const response = { 200: reportSchema, '4xx': errorSchema, '5xx': errorSchema };
 
-/** What `faultline report` and `faultline rollout` print with `--json`, for the page. Made one at a time, in seconds. */
+/** For the page: the output of `faultline report` and `faultline rollout` with `--json`. Made one at a time; each takes seconds. */
 export function reportRoutes(app: App, { reports }: Pick<HttpParts, 'reports'>): void {
   const querystring = reportQuerySchema;
   app.get(
     '/reports/overview',
-    { schema: { tags, summary: 'What happened, from the journal', querystring, response } },
+    { schema: { tags, summary: 'Overview of rollouts and calls, from the journal', querystring, response } },
     ({ query }, reply) => answer(reply, (gone) => reports.overview(query, gone)),
   );
   app.get(
     '/reports/risk',
-    { schema: { tags, summary: 'Whether infrastructure fails some behaviours more', querystring, response } },
+    {
+      schema: {
+        tags,
+        summary: 'Whether infrastructure fails some behaviours more than others',
+        querystring,
+        response,
+      },
+    },
     ({ query }, reply) => answer(reply, (gone) => reports.risk(query, gone)),
   );
   app.get(
     '/reports/diagnostics',
-    { schema: { tags, summary: 'Scores against tool calls', querystring, response } },
+    { schema: { tags, summary: 'Scores compared with tool calls', querystring, response } },
     ({ query }, reply) => answer(reply, (gone) => reports.diagnostics(query, gone)),
   );
   app.get(
     '/rollouts/:rollout/story',
-    { schema: { tags, summary: 'A rollout as the journal tells it', params: rolloutParamsSchema, response } },
+    {
+      schema: {
+        tags,
+        summary: 'All events of a rollout, from the journal',
+        params: rolloutParamsSchema,
+        response,
+      },
+    },
     ({ params }, reply) =>
       answer(reply, async (gone) => {
         const story = await reports.story(params.rollout, gone);
@@ -38,7 +52,7 @@ export function reportRoutes(app: App, { reports }: Pick<HttpParts, 'reports'>):
   );
 }
 
-/** A report that nobody waits for any more is ended. */
+/** A report is stopped when its client disconnects. */
 async function answer(reply: FastifyReply, make: (gone: AbortSignal) => Promise<object>): Promise<void> {
   const gone = clientGone(reply);
   try {

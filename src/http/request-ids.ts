@@ -12,7 +12,7 @@ import { errorMessage } from '../kernel/errors.ts';
 import type { Opening } from '../rollouts/registry.ts';
 import { HttpError } from './errors.ts';
 
-/** An id or the like from a header, or undefined where there is none. An empty header is none. */
+/** A parsed header; undefined where it is missing or empty. @throws HttpError that names the header. */
 export function headerId<Id>(
   headers: IncomingHttpHeaders,
   name: string,
@@ -33,25 +33,25 @@ export const rolloutHeader = (headers: IncomingHttpHeaders): RolloutId | undefin
 export const idempotencyHeader = (headers: IncomingHttpHeaders): CallId | undefined =>
   headerId(headers, 'idempotency-key', callId);
 
-/** What clients of other projects call their idempotency key. */
+/** The idempotency key of other projects' clients. */
 export const requestIdHeader = (headers: IncomingHttpHeaders): CallId | undefined =>
   headerId(headers, 'x-request-id', callId);
 
-/** How a request opens its rollout, should it be the first of it. */
+/** How the rollout is opened if this request is its first. */
 export function openingOf(
   id: RolloutId,
   headers: IncomingHttpHeaders,
-  wish: { readonly task?: TaskName | undefined; readonly item?: unknown },
+  given: { readonly task?: TaskName | undefined; readonly item?: unknown },
 ): Opening {
-  const task = wish.task ?? headerId(headers, 'x-task', taskName);
+  const task = given.task ?? headerId(headers, 'x-task', taskName);
   const job = headerId(headers, 'x-job-id', jobId);
-  const item = wish.item ?? undefined; // A null stands for a field that isn't there.
+  const item = given.item ?? undefined; // A null counts as absent.
   return { id, ...(task && { task }), ...(job && { job }), ...(item !== undefined && { item }) };
 }
 
 const HEADER_TEXT = /^[\x21-\x7e]+$/;
 
-/** An id as a header may carry it: percent-encoded where it has characters that a header can't have. */
+/** An id as a header value: percent-encoded where it has characters that a header can't contain. */
 export function headerValue(id: string): string {
   return HEADER_TEXT.test(id) ? id : encodeURIComponent(id);
 }

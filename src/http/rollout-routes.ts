@@ -15,7 +15,7 @@ import {
 const tags = ['rollouts'];
 const failures = { '4xx': errorSchema, '5xx': errorSchema };
 
-/** Rollouts for trainers that speak to us directly, and for people. */
+/** Rollouts: open, list, read, end. */
 export function rolloutRoutes(app: App, parts: HttpParts): void {
   const { rollouts } = parts;
   const known = (id: RolloutId): Rollout => {
@@ -45,7 +45,10 @@ export function rolloutRoutes(app: App, parts: HttpParts): void {
 }
 
 function openRoute(app: App, { rollouts }: HttpParts): void {
-  const response = { 200: rolloutSummarySchema.describe('It was there already.'), 201: rolloutSummarySchema };
+  const response = {
+    200: rolloutSummarySchema.describe('The rollout was open already.'),
+    201: rolloutSummarySchema,
+  };
   app.post(
     '/rollouts',
     {

@@ -3,8 +3,8 @@ import { callId, idProblem, rolloutId, taskName } from '../kernel/ids.ts';
 import { ATTRIBUTIONS, causes, type CauseCode } from '../outcome/causes.ts';
 
 /**
- * The forms of requests and replies, for the routes, the typed client and the OpenAPI document. Replies are not
- * validated on their way out; TypeScript holds the routes to these forms, and a test holds the bytes to them.
+ * Schemas of requests and replies, for the routes, the typed client and the OpenAPI document. Replies are not validated
+ * when they are sent: TypeScript checks the routes against the schemas, and a test checks the bytes.
  */
 
 /** An id in a request; `parse` brands it. */
@@ -23,11 +23,11 @@ const callField = id(callId, 'Id of the call; with the rollout id it is the idem
 
 const argumentsField = z
   .union([z.string(), z.record(z.string(), z.unknown())], { error: 'expected a JSON string or an object' })
-  .describe('The arguments of the tool, as a JSON string or as an object.');
+  .describe('Arguments of the tool, as a JSON string or as an object.');
 
-const itemField = z.unknown().describe('The dataset row; its fields may choose the task.');
+const itemField = z.unknown().describe('Dataset row. Its fields may select the task.');
 
-/** A null stands for a field that isn't there: some senders write every field. */
+/** A null counts as absent: some clients send every field. */
 export const toolCallSchema = z.looseObject({
   type: z.literal('function_call').nullish(),
   id: z.string().max(256).nullish(),
@@ -48,12 +48,15 @@ export const toolAnswerSchema = z.object({
 export const errorSchema = z.object({ error: z.string(), message: z.string() });
 
 export const taskQuerySchema = z.object({
-  task: id(taskName, 'Task of a rollout that this request opens.').optional(),
+  task: id(taskName, 'Task of the rollout, if this request opens it.').optional(),
 });
 
 export const openRolloutSchema = z.strictObject({
   rollout_id: rolloutField.optional(),
-  task: id(taskName, "The task's name; without it the item decides, else the default.").optional(),
+  task: id(
+    taskName,
+    'Name of the task; without it the rules select by `item`, else the default task.',
+  ).optional(),
   item: itemField.optional(),
 });
 
@@ -89,7 +92,7 @@ const counts = z.object({
   pending: count,
   ok: count,
   model: count,
-  recovered: count.describe('Hit by infrastructure and answered all the same, after a replay.'),
+  recovered: count.describe('Hit by an infrastructure failure, and answered after a replay.'),
   infra: count,
   task: count,
   client: count,
@@ -103,11 +106,11 @@ export const verdictSchema = z.object({
   recovered: z
     .literal('replay')
     .nullable()
-    .describe('Whether its sandbox was lost to infrastructure and rebuilt by running its calls again.'),
+    .describe('Whether the sandbox was lost to infrastructure and rebuilt by running its calls again.'),
   counts,
 });
 
-/** What excluded a rollout, with what it was judged from. */
+/** A verdict with the evidence of the calls that exclude the rollout. */
 export const verdictWithEvidenceSchema = verdictSchema.extend({
   evidence: z.array(z.object({ call_id: z.string(), cause, evidence: z.unknown() })),
 });
@@ -118,9 +121,7 @@ export const verdictsRequestSchema = z.strictObject({
 });
 export const verdictListSchema = z.object({
   verdicts: z.array(verdictSchema),
-  unknown: z
-    .array(z.string())
-    .describe('Ids that made no tool call here, so that nothing of ours took part.'),
+  unknown: z.array(z.string()).describe('Ids of rollouts without a tool call on this server.'),
 });
 
 export const trajectorySchema = z.object({
@@ -133,16 +134,16 @@ export const trajectorySchema = z.object({
       tool: z.string(),
       arguments: z
         .unknown()
-        .describe('As the model gave them; null for a call that never reached a sandbox.'),
+        .describe('As the model sent them; null for a call that never reached a sandbox.'),
       output: z.string().describe('What the model saw.'),
       status: z.int(),
       attribution,
       cause,
       duration_ms: z.number(),
-      tokens: z.int().describe('Of the output, estimated as a quarter of its bytes.'),
+      tokens: z.int().describe('Tokens of the output, estimated as a quarter of its bytes.'),
     }),
   ),
-  pending: count.describe('Calls that have no answer yet; they are not in the list.'),
+  pending: count.describe('Calls that have not finished; they are not in the list.'),
   summary: z.object({
     calls: count,
     tools: z.record(z.string(), count),
@@ -152,7 +153,7 @@ export const trajectorySchema = z.object({
   }),
 });
 
-/** What the platform sends a grader. Fields beyond these are passed on. */
+/** The platform's request to a grader. Other fields are passed on. */
 export const gradeRequestSchema = z.looseObject({
   sample: z.unknown().describe('What the model produced.'),
   item: itemField.optional(),
@@ -172,7 +173,7 @@ export const rolloutSummarySchema = z.object({
 export const callViewSchema = z.object({
   call_id: z.string(),
   tool: z.string(),
-  attribution: attribution.nullable().describe('Null while the call runs, as are the fields below.'),
+  attribution: attribution.nullable().describe('Null until the call has finished, like the fields below.'),
   cause: cause.nullable(),
   status: z.int().nullable(),
   duration_ms: z.number().nullable(),
@@ -190,22 +191,22 @@ export const rolloutViewSchema = rolloutSummarySchema.extend({
   counts,
   queue: z
     .object({
-      position: z.int().min(0).describe('Starts that go before its own; 0: its own is under way.'),
+      position: z.int().min(0).describe('Starts ahead of this one; 0: this start is under way.'),
       expected_wait_ms: z.int().min(0),
     })
     .nullable()
-    .describe('Where it stands that waits for its sandbox; null where it waits for none.'),
+    .describe('Place in the start queue; null where the rollout waits for no start.'),
   calls: z.array(callViewSchema),
 });
 
 export const prewarmSchema = z.strictObject({
-  count: z.int().min(0).max(10_000).describe('Rollouts that are about to arrive.'),
-  task: id(taskName, 'Their task; without it the default.').optional(),
+  count: z.int().min(0).max(10_000).describe('Expected number of rollouts.'),
+  task: id(taskName, 'Their task; default: the default task.').optional(),
 });
 
 export const poolViewSchema = z.object({
-  pool: z.string().describe('Image and policy.'),
-  target: z.int().min(0).describe('Sandboxes to be kept ready, within budget and policy.'),
+  pool: z.string().describe('Image and sandbox policy.'),
+  target: z.int().min(0).describe('Sandboxes to keep ready, within the budget and the sandbox policy.'),
   ready: z.int().min(0),
   filling: z.int().min(0),
 });
@@ -213,11 +214,11 @@ export const poolViewSchema = z.object({
 export const milliseconds = z.int().min(0);
 export const burstSchema = z.object({
   began_at: z.iso.datetime(),
-  rollouts: count.describe('That had their first answer.'),
+  rollouts: count.describe('Rollouts that had their first answer.'),
   warm: count,
   cold: count,
   failed: count.describe('First answers that were a 503.'),
-  p50_ms: milliseconds.describe("From the arrival of a rollout's first call to its answer."),
+  p50_ms: milliseconds.describe("Time from the arrival of a rollout's first call to its answer."),
   p95_ms: milliseconds,
   p99_ms: milliseconds,
 });
@@ -227,9 +228,11 @@ export const statusSchema = z.object({
   queue: z.object({
     waiting: count.describe('Rollouts that wait for a start.'),
     starting: count,
-    width: z.number().describe('Starts in flight that are allowed now.'),
-    expected_wait_ms: milliseconds.describe('Of a rollout that came now. An estimate.'),
-    engine: z.enum(['closed', 'open', 'half_open']).describe('Its circuit; closed: it answers.'),
+    width: z.number().describe('Limit of concurrent starts at this moment.'),
+    expected_wait_ms: milliseconds.describe('Estimated wait of a rollout that arrives now.'),
+    engine: z
+      .enum(['closed', 'open', 'half_open'])
+      .describe('State of the circuit breaker of the engine; closed: the engine answers.'),
   }),
   sandboxes: z.object({
     live: count,
@@ -240,14 +243,16 @@ export const statusSchema = z.object({
     abandoned: count,
   }),
   rollouts: z.record(rolloutStateSchema, count),
-  calls: z.record(attribution, count).describe('Finished since the start of this server, by whose doing.'),
-  burst: burstSchema.nullable().describe('The one under way.'),
-  bursts: z.array(burstSchema).describe('The last ones, oldest first.'),
+  calls: z
+    .record(attribution, count)
+    .describe('Calls finished since the start of this server, by attribution.'),
+  burst: burstSchema.nullable().describe('The current burst.'),
+  bursts: z.array(burstSchema).describe('The last bursts, oldest first.'),
 });
 
 export const rolloutListSchema = z.object({
   rollouts: z.array(rolloutSummarySchema),
-  total: z.int().describe('How many there are; the list may hold fewer.'),
+  total: z.int().describe('Number of matching rollouts; the list may hold fewer.'),
 });
 
 export const rolloutListQuerySchema = z.object({
@@ -282,5 +287,5 @@ export const taskListSchema = z.object({ tasks: z.array(taskViewSchema) });
 export const healthSchema = z.object({ status: z.literal('ok') });
 export const readinessSchema = z.object({
   ready: z.boolean(),
-  problems: z.array(z.string()).describe('What keeps the server from being ready.'),
+  problems: z.array(z.string()).describe('Why the server is not ready; empty where it is.'),
 });

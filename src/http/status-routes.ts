@@ -6,14 +6,14 @@ import { errorSchema, statusSchema, type burstSchema } from './schemas.ts';
 
 type Status = z.output<typeof statusSchema>;
 
-/** What the server does now, for people: `faultline top` and the page. */
+/** The current state of the server, for `faultline top` and the page. */
 export function statusRoutes(app: App, parts: HttpParts): void {
   app.get(
     '/status',
     {
       schema: {
         tags: ['operations'],
-        summary: 'Queue, sandboxes, rollouts and bursts at this moment',
+        summary: 'Current state of queue, sandboxes, rollouts and bursts',
         response: { 200: statusSchema, '4xx': errorSchema },
       },
     },

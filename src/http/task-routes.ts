@@ -12,10 +12,10 @@ const definitionsQuery = z.object({
   server_url: z
     .url({ protocol: /^https?$/ })
     .optional()
-    .describe('Where the platform reaches this server; without it, where this request did.'),
+    .describe("URL at which the platform reaches this server; default: this request's own."),
 });
 
-/** What operators configured, in the forms that others take. */
+/** The configured tasks, and their tool definitions in the formats of other APIs. */
 export function taskRoutes(app: App, { catalog, reload }: HttpParts): void {
   app.get(
     '/tasks',
@@ -35,7 +35,7 @@ export function taskRoutes(app: App, { catalog, reload }: HttpParts): void {
     {
       schema: {
         tags,
-        summary: 'Read the configuration anew; rollouts that are open keep theirs',
+        summary: 'Read the configuration files again; open rollouts keep theirs',
         response: { 200: taskListSchema, '4xx': errorSchema },
       },
     },
@@ -57,7 +57,8 @@ export function taskRoutes(app: App, { catalog, reload }: HttpParts): void {
     },
     ({ params, query, protocol, host }, reply) => {
       const task = catalog.tasks.get(params.name);
-      if (task === undefined) throw new HttpError('unknown_task', `there is no task "${params.name}"`);
+      if (task === undefined)
+        throw new HttpError('unknown_task', `params.name: no task "${params.name}" is configured`);
       const serverUrl = (query.server_url ?? `${protocol}://${host}`).replace(/\/+$/, '');
       void reply.code(200).send(toolDefinitions(task, query.format, serverUrl));
     },

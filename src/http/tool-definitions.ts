@@ -20,7 +20,7 @@ const chatTool = z.object({
   type: z.literal('function'),
   function: responsesTool.pick({ name: true, description: true, parameters: true }),
 });
-/** A tool in a fine-tuning job: where the platform sends the calls. */
+/** A tool of a fine-tuning job: the URL to which the platform sends the calls. */
 const jobTool = z.object({
   name: z.string(),
   server_url: z.string(),
@@ -32,13 +32,13 @@ export const definitionsSchema = z.object({
   tools: z.union([z.array(responsesTool), z.array(chatTool), z.array(jobTool)]),
 });
 
-/** The tools of a task in the form that somebody else takes. `serverUrl` is where we are reached, without a slash at its end. */
+/** The tools of a task in the given format. `serverUrl` is this server's URL, without a slash at its end. */
 export function toolDefinitions(
   task: Task,
   format: DefinitionFormat,
   serverUrl: string,
 ): z.output<typeof definitionsSchema> {
-  const tools = definitionsOf(task).map(({ readOnly: _told, ...definition }) => definition);
+  const tools = definitionsOf(task).map(({ readOnly: _unused, ...definition }) => definition);
   switch (format) {
     case 'responses':
       return {
@@ -55,7 +55,7 @@ export function toolDefinitions(
   }
 }
 
-/** The token isn't printed: the definition is meant to be kept in files. */
+/** The token is left out, because definitions are stored in files. */
 function jobEntry(task: Task, name: string, serverUrl: string): z.output<typeof jobTool> {
   const query = new URLSearchParams({ task: task.name }).toString();
   return {

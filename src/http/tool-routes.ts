@@ -12,19 +12,23 @@ import { errorSchema, taskQuerySchema, toolAnswerSchema, toolCallSchema } from '
 type ToolCall = z.output<typeof toolCallSchema>;
 
 const response = {
-  200: toolAnswerSchema.describe('The tool ran, or the model asked for something it may not or cannot have.'),
-  '4xx': errorSchema.describe("The caller's fault, or the rollout has ended."),
-  '5xx': errorSchema.describe("Not the model's doing. Repeat with the same call id."),
+  200: toolAnswerSchema.describe('The tool ran, or the failure is attributed to the model.'),
+  '4xx': errorSchema.describe("The failure is the client's, or the rollout has ended."),
+  '5xx': errorSchema.describe("The failure is not the model's. Retry with the same call id."),
 };
 const common = { tags: ['tools'], body: toolCallSchema, querystring: taskQuerySchema, response };
 
-/** The platform's own form of a tool call. */
+/** Tool calls in the platform's form. */
 export function toolRoutes(app: App, parts: HttpParts): void {
   const onError = noteRefusedCall(parts);
   app.post(
     '/tools/:name',
     {
-      schema: { ...common, summary: 'Call the tool of this name', params: z.object({ name: z.string() }) },
+      schema: {
+        ...common,
+        summary: 'Call a tool; the path names it',
+        params: z.object({ name: z.string() }),
+      },
       onError,
     },
     async (request, reply) => {
@@ -34,7 +38,7 @@ export function toolRoutes(app: App, parts: HttpParts): void {
   );
   app.post(
     '/tools',
-    { schema: { ...common, summary: 'Call the tool that the body names' }, onError },
+    { schema: { ...common, summary: 'Call a tool; the body names it' }, onError },
     async (request, reply) => {
       const { body, query } = request;
       return await serve(parts, body, callRequest(request, body, query, null), reply);
@@ -42,7 +46,7 @@ export function toolRoutes(app: App, parts: HttpParts): void {
   );
 }
 
-/** @throws HttpError where the request doesn't say which rollout or which tool, or two tools. */
+/** @throws HttpError where the request names no rollout, no tool, or two different tools. */
 function callRequest(
   { headers }: Pick<FastifyRequest, 'headers'>,
   body: ToolCall,
@@ -51,7 +55,7 @@ function callRequest(
 ): CallRequest {
   const rollout = body.trace_id ?? rolloutHeader(headers);
   if (rollout === undefined) {
-    throw new HttpError('bad_request', 'body.trace_id: missing, and there is no X-Rollout-Id header');
+    throw new HttpError('bad_request', 'body.trace_id: missing, and so is the header X-Rollout-Id');
   }
   return {
     opening: openingOf(rollout, headers, { task: query.task, item: body.item }),
@@ -84,7 +88,7 @@ async function serve(
   return reply;
 }
 
-/** Without an id of the caller's the answer's is made from the call id, so that a repeated call gets the same bytes. */
+/** Without an `id` in the request the answer's is derived from the call id, so that a retry gets the same bytes. */
 function toolAnswer(body: ToolCall, answer: CallAnswer): z.output<typeof toolAnswerSchema> {
   return {
     type: 'function_call_output',

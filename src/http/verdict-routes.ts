@@ -14,7 +14,7 @@ import {
 const tags = ['verdicts'];
 const failures = { '4xx': errorSchema, '5xx': errorSchema };
 
-/** For graders: which rollouts may be trained on, why not, and how the model went about it. */
+/** For graders: verdicts with their reasons and evidence, and the calls of a rollout. */
 export function verdictRoutes(app: App, parts: HttpParts): void {
   const known = (id: RolloutId): Rollout => {
     const rollout = parts.rollouts.get(id);
@@ -26,7 +26,7 @@ export function verdictRoutes(app: App, parts: HttpParts): void {
     {
       schema: {
         tags,
-        summary: 'Whether to train on it, and the evidence',
+        summary: 'Whether to train on the rollout, with the evidence',
         params: rolloutParamsSchema,
         response: { 200: verdictWithEvidenceSchema, ...failures },
       },
@@ -38,7 +38,7 @@ export function verdictRoutes(app: App, parts: HttpParts): void {
     {
       schema: {
         tags,
-        summary: 'Its finished calls as the model lived them',
+        summary: 'The finished calls of the rollout as the model saw them',
         params: rolloutParamsSchema,
         response: { 200: trajectorySchema, ...failures },
       },
@@ -50,7 +50,7 @@ export function verdictRoutes(app: App, parts: HttpParts): void {
     {
       schema: {
         tags,
-        summary: 'Verdicts of many rollouts, in the order asked',
+        summary: 'Verdicts of many rollouts, in the order of the request',
         body: verdictsRequestSchema,
         response: { 200: verdictListSchema, ...failures },
       },

@@ -191,7 +191,10 @@ describe('a rollout that infrastructure spoiled', () => {
     const made = await excludedRollout();
     const reply = await grade(made);
     expect(reply.statusCode).toBe(503);
-    expect(reply.json()).toEqual({ error: 'withheld', message: 'The rollout is not to be graded.' });
+    expect(reply.json()).toEqual({
+      error: 'withheld',
+      message: 'The rollout is not graded. GET /v1/rollouts/<id>/verdict gives the reasons.',
+    });
     expect(made.grader.asked).toEqual([]);
     expect(await gradings(made)).toMatchObject([
       { verdict: 'exclude', reasons: ['image_missing'], ending: 'withheld', score: null, tries: 0 },

@@ -60,7 +60,10 @@ describe('when it is not the model', () => {
     const reply = await post(CALL);
     expect([reply.statusCode, reply.json()]).toEqual([
       500,
-      { error: 'internal', message: 'The server failed.' },
+      {
+        error: 'internal',
+        message: 'Internal error. The server log has the details under the id in the x-request-id header.',
+      },
     ]);
     expect(server.logged).toHaveLength(1);
     expect(server.logged[0]).toMatchObject({
