@@ -27,7 +27,7 @@ export interface ForeignReply {
 
 export type ForeignVerb = (call: ForeignCall) => Promise<ForeignReply>;
 
-/** What adapters are made of: the same calls that every other way in takes. */
+/** The parts that adapters use: the same calls and transfers as the platform's form. */
 export interface AdapterParts {
   readonly rollouts: Pick<Rollouts, 'open'>;
   readonly sandboxes: Pick<Sandboxes, 'end'>;
@@ -35,7 +35,7 @@ export interface AdapterParts {
   readonly transfer: Transfers;
 }
 
-/** A verb whose body has passed the schema. What hasn't is told as FastAPI does it, since both projects use that. */
+/** A verb whose body is validated. A body that doesn't match is a 422 as FastAPI sends it, which both projects use. */
 export function foreignVerb<Schema extends z.ZodType>(
   schema: Schema,
   serve: (request: z.output<Schema>, call: ForeignCall) => Promise<ForeignReply>,
@@ -49,15 +49,15 @@ export function foreignVerb<Schema extends z.ZodType>(
 export const done = (body: unknown): ForeignReply => ({ status: 200, body });
 export const detail = (status: number, text: string): ForeignReply => ({ status, body: { detail: text } });
 
-/** Not the model's doing, in the words of every 503. */
+/** The failure is not the model's. The same constant text as in every 503. */
 export const unavailable = detail(503, UNAVAILABLE_TEXT);
 
-/** The adapters speak shell: a task without that tool isn't one for them. Null where it has it. */
+/** The problem of a task without the `shell` tool, which the adapters need; null where the task has it. */
 export function lacksShell({ task }: Rollout): string | null {
   return toolbox(task).has('shell') ? null : `the task "${task.name}" has no shell tool`;
 }
 
-/** What a shell call brought, for forms that have no place for an outcome. */
+/** The result of a shell call, for protocols that have no field for an outcome. */
 export interface ShellRun {
   readonly stdout: string;
   readonly stderr: string;
@@ -69,7 +69,7 @@ export interface ShellRun {
 
 const NOTHING = { stdout: '', stderr: '', exit_code: null, signal: null, notice: null, duration_ms: 0 };
 
-/** @returns null for an ending that isn't the model's doing. */
+/** @returns null where the failure is not the model's. */
 export function shellRun({ status, result, outcome }: CallAnswer): ShellRun | null {
   if (status !== 200) return null;
   const { stdout, stderr, notice, exit_code, signal, duration_ms } = result ?? NOTHING;
@@ -83,12 +83,12 @@ export function shellRun({ status, result, outcome }: CallAnswer): ShellRun | nu
   };
 }
 
-/** The exit status; a process that a signal ended has the signal's negative number, as Python counts. */
+/** The exit status in Python's form: the negative signal number for a process that a signal ended. */
 export function processCode({ exitCode, signal }: ShellRun): number | null {
   return signal === null ? exitCode : -constants.signals[signal as NodeJS.Signals];
 }
 
-/** The same as a shell counts. */
+/** The exit status in the shell's form: 128 plus the signal number for a process that a signal ended. */
 export function shellCode({ exitCode, signal }: ShellRun): number | null {
   return signal === null ? exitCode : 128 + constants.signals[signal as NodeJS.Signals];
 }

@@ -7,7 +7,7 @@ import {
   type AdapterParts, type ForeignCall, type ForeignReply, type ShellRun,
 } from './foreign-verb.ts'; // prettier-ignore
 
-/** What is run, by language. The image has the program, or the run ends with 127 as in any shell. */
+/** File and program by language. Where the image lacks the program, the run ends with exit code 127. */
 const languages = {
   python: { file: 'main.py', program: 'python3' },
   pytest: { file: 'test_main.py', program: 'pytest' },
@@ -19,12 +19,12 @@ const languages = {
 const runCodeForm = z.object({
   compile_timeout: z.number().default(10),
   run_timeout: z.number().positive().default(10),
-  /** Of address space; -1: none but the sandbox's own. */
+  /** Limit of the address space; -1: only the sandbox's own memory limit. */
   memory_limit_MB: z.int().default(-1),
   code: z.string(),
   stdin: z.string().nullish(),
   language: z.enum(Object.keys(languages) as [keyof typeof languages, ...(keyof typeof languages)[]]),
-  /** Path to content in base64; a null is passed over, as there. */
+  /** Path to content in base64; a null is ignored, as in SandboxFusion. */
   files: z.record(z.string().min(1), z.base64().nullable()).default({}),
   fetch_files: z.array(z.string().min(1)).default([]),
 });
@@ -32,7 +32,7 @@ const runCodeForm = z.object({
 type RunCode = z.output<typeof runCodeForm>;
 
 /**
- * `POST /run_code`: a program in a folder of its own, in a sandbox of its own unless the caller names a rollout.
+ * `POST /run_code`: runs a program in a folder of its own, in a new sandbox unless the client names a rollout.
  *
  * @param options `once`: the rollout was made for this request alone, and ends with it.
  */
@@ -73,7 +73,7 @@ async function runCode(parts: AdapterParts, form: RunCode, call: ForeignCall): P
     callId: call.callId,
     tool: 'shell',
     arguments: {
-      // By exec, which also leaves the rollout's working directory as it is.
+      // With exec, the shell never reports its working directory, so that of the rollout stays as it is.
       command: `cd ${quoted(work)} && ${limit}exec ${program} ${file} <../stdin`,
       timeout_ms: Math.ceil(form.run_timeout * 1000),
     },
@@ -81,10 +81,10 @@ async function runCode(parts: AdapterParts, form: RunCode, call: ForeignCall): P
   });
   const run = shellRun(answer);
   if (run === null) return sandboxError(call);
-  return done({ ...told(run), files: await fetched(parts, form, call, work), ...about(call) });
+  return done({ ...runReply(run), files: await fetched(parts, form, call, work), ...about(call) });
 }
 
-function told(run: ShellRun) {
+function runReply(run: ShellRun) {
   const { stdout, stderr, timedOut } = run;
   const code = processCode(run);
   return {
@@ -101,7 +101,7 @@ function told(run: ShellRun) {
   };
 }
 
-/** Those that are there, as base64. */
+/** The requested files that exist, as base64. */
 async function fetched(
   { transfer }: AdapterParts,
   { fetch_files: names }: RunCode,
@@ -117,11 +117,11 @@ async function fetched(
   return files;
 }
 
-/** Not the program's doing: the form's own word for it. */
+/** SandboxFusion's reply where the failure is not the program's. */
 function sandboxError(call: ForeignCall): ForeignReply {
   const nothing = { compile_result: null, run_result: null, files: {} };
   return done({ status: 'SandboxError', message: UNAVAILABLE_TEXT, ...nothing, ...about(call) });
 }
 
-/** The field that names what ran it there names the rollout here, so that its verdict can be asked for. */
+/** SandboxFusion's field for the pod holds the rollout id here, so that a client can ask for the verdict. */
 const about = ({ opening }: ForeignCall) => ({ executor_pod_name: opening.id });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** The request forms of SWE-ReX's runtime server (its `runtime/abstract.py`, version 1.4), with its defaults. */
+/** The requests of SWE-ReX's runtime server (its `runtime/abstract.py`, version 1.4), with its defaults. */
 
 const session = z.string().default('default');
 const sessionType = z.literal('bash').default('bash');

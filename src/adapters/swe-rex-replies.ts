@@ -10,8 +10,8 @@ export function observed(form: BashAction, run: ShellRun): ForeignReply {
   const code = shellCode(run);
   if (form.check === 'ignore') return observation(output, null);
   if (form.check === 'silent' || code === 0) return observation(output, code);
-  const told = `Here is the output:\n${JSON.stringify(output)}`;
-  return nonZero(form, `${failedWith(form.command, code)}. ${told}`);
+  const quoted = `Here is the output:\n${JSON.stringify(output)}`;
+  return nonZero(form, `${failedWith(form.command, code)}. ${quoted}`);
 }
 
 export function observation(output: string, exitCode: number | null): ForeignReply {
@@ -20,7 +20,7 @@ export function observation(output: string, exitCode: number | null): ForeignRep
 
 export const bothStreams = ({ stdout, stderr }: ShellRun): string => stdout + stderr;
 
-/** What the client raises anew on its side. */
+/** An exception that SWE-ReX's client raises on its side. */
 export function raised(name: string, message: string, extra_info: object = {}): ForeignReply {
   const class_path = name.includes('.') ? name : `swerex.exceptions.${name}`;
   return { status: 511, body: { swerexception: { message, class_path, traceback: '', extra_info } } };

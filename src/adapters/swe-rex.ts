@@ -19,13 +19,13 @@ import {
 } from './swe-rex-replies.ts'; // prettier-ignore
 import { openSessions, sessionCallId } from './swe-rex-sessions.ts';
 
-/** Of all files of an uploaded folder together; more is refused before it is unpacked. */
+/** Limit of an uploaded folder, unpacked. A larger one is refused before it is unpacked. */
 const UNZIPPED_BYTES = 512 * 2 ** 20;
 
-/** How bash and dash end on a command that they can't parse; other programs use it too. */
+/** Exit code of bash and dash for a command that they can't parse. Other programs use it too. */
 const SYNTAX_ERROR = 2;
 
-/** The endpoints of a SWE-ReX runtime server, each over one rollout. The README says what isn't covered. */
+/** The endpoints of a SWE-ReX runtime server; each request names its rollout. The README lists what is not supported. */
 export function sweRexVerbs(parts: AdapterParts): ReadonlyMap<string, ForeignVerb> {
   const runtime = new SweRexRuntime(parts);
   return new Map<string, ForeignVerb>([
@@ -60,7 +60,10 @@ class SweRexRuntime {
     const open = openSessions(rollout);
     if (open.has(form.session)) return raised('SessionExistsError', `session ${form.session} already exists`);
     if (open.size > 0)
-      return raised('SwerexException', `one session at a time: ${[...open].join(', ')} is open`);
+      return raised(
+        'SwerexException',
+        `only one session may be open at a time; open now: ${[...open].join(', ')}`,
+      );
     const id = sessionCallId('open', form.session, call.callId);
     const command = form.startup_source.map((file) => `. ${quoted(file)}`).join('\n');
     return await this.#shell(rollout, call, id, `exec 2>&1\n${command}`, form.startup_timeout, (run) =>
@@ -71,10 +74,13 @@ class SweRexRuntime {
   async runInSession(form: z.output<typeof actionForm>, call: ForeignCall): Promise<ForeignReply> {
     const rollout = await this.#parts.rollouts.open(call.opening);
     if (!openSessions(rollout).has(form.session)) return noSession(form.session);
-    // A command that ran out of its time has been ended already, with everything that it started.
+    // A command that reached its time limit has been ended already, with all processes that it started.
     if (form.action_type === 'bash_interrupt') return observation('', 0);
     if (form.is_interactive_command || form.is_interactive_quit || form.expect.length > 0)
-      return raised('SwerexException', 'interactive programs are not covered: a command has no terminal');
+      return raised(
+        'SwerexException',
+        'interactive programs are not supported: commands run without a terminal',
+      );
     const { command, timeout } = form;
     return await this.#shell(rollout, call, call.callId, `exec 2>&1\n${command}`, timeout, async (run) => {
       const ranNothing =
@@ -83,7 +89,7 @@ class SweRexRuntime {
     });
   }
 
-  /** What a second look by `bash -n` says of a command that may be none; null where it is one. */
+  /** Parses a command that ended with `SYNTAX_ERROR` once more, by `bash -n`; null where it parses. The README says why. */
   async #syntaxProblem(rollout: Rollout, call: ForeignCall, command: string): Promise<ForeignReply | null> {
     const look = `exec bash -n -c ${quoted(command)}`;
     let problem: ForeignReply | null = null;
@@ -124,7 +130,7 @@ class SweRexRuntime {
       });
       return done({ content: decoder.decode(bytes) });
     } catch (error) {
-      // Of an encoding that nobody knows, or of bytes that aren't in it.
+      // RangeError: an unknown encoding. TypeError: bytes that are not text in this encoding.
       if (error instanceof RangeError) return raised('builtins.LookupError', error.message);
       return raised('builtins.ValueError', `${form.path} is not ${form.encoding ?? 'utf-8'} text`);
     }
@@ -137,7 +143,11 @@ class SweRexRuntime {
   async upload(form: z.output<typeof uploadForm>, call: ForeignCall): Promise<ForeignReply> {
     if (!form.unzip) return (await this.#put(call, form.target_path, form.file)) ?? done({});
     const files = await unzipped(form.file);
-    if (files === null) return detail(413, `more than ${String(UNZIPPED_BYTES)} bytes, or no zip file`);
+    if (files === null)
+      return detail(
+        413,
+        `file: not a zip file, or larger than ${String(UNZIPPED_BYTES)} bytes when unpacked`,
+      );
     for (const [name, content] of Object.entries(files)) {
       const path = posix.join(form.target_path, posix.join('/', name));
       const problem = await this.#put(call, path, content);
@@ -156,7 +166,7 @@ class SweRexRuntime {
     return 'problem' in put ? fileProblem(put, path) : null;
   }
 
-  /** One shell call of the rollout; `reply` for an ending that the form can tell. Times are seconds here. */
+  /** Runs one shell call. `reply` makes the reply unless the call reached its time limit or brought no result. Seconds. */
   async #shell(
     rollout: Rollout,
     { opening, gone }: ForeignCall,
@@ -184,7 +194,7 @@ class SweRexRuntime {
 
 type Command = z.output<typeof commandForm>;
 
-/** As `subprocess.run` takes it. By exec, which leaves the session's directory and variables as they are. */
+/** A command as `subprocess.run` takes it. With exec, it leaves the session's directory and variables as they are. */
 function subprocess({ command, shell, env, cwd, merge_output_streams: merge }: Command): string {
   const argv = typeof command === 'string' ? [command] : command;
   const words = (shell ? ['/bin/sh', '-c', ...argv] : argv).map(quoted).join(' ');
@@ -200,12 +210,12 @@ function assignments(env: Readonly<Record<string, string>>): string {
 }
 
 const inflate = promisify(
-  (data: Uint8Array, options: AsyncUnzipOptions, told: (error: Error | null, files: Unzipped) => void) => {
-    unzip(data, options, told);
+  (data: Uint8Array, options: AsyncUnzipOptions, settle: (error: Error | null, files: Unzipped) => void) => {
+    unzip(data, options, settle);
   },
 );
 
-/** The files of an archive; null where it is none or holds too much. */
+/** The files of a zip archive; null where it is not one, or larger than `UNZIPPED_BYTES`. */
 async function unzipped(archive: Uint8Array): Promise<Unzipped | null> {
   let bytes = 0;
   try {

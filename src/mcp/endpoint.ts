@@ -13,7 +13,7 @@ import { ConflictingRepeat, type CallAnswer, type CallRequest } from '../tools/c
 import type { ToolCalls } from '../tools/call.ts';
 import { definitionsOf } from '../tools/definition.ts';
 
-/** JSON-RPC error of a call that brought nothing for the model: from the range that the specification leaves to servers. */
+/** JSON-RPC error code of a call without a result for the model. From the range that the specification leaves to servers. */
 export const UNAVAILABLE = -32_050;
 
 export interface McpParts {
@@ -23,24 +23,27 @@ export interface McpParts {
   readonly version: string;
 }
 
+/** One client's session. It belongs to one rollout; a rollout may have several sessions. */
 export interface McpSession {
   readonly rollout: RolloutId;
+  /** Distinguishes the sessions of a rollout, because each counts its messages from the start. */
   readonly key: string;
 }
 
 export interface McpExchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  /** The JSON-RPC message, parsed. */
   readonly body: unknown;
   readonly opening: Opening;
-  /** Null where the request belongs to none. */
+  /** Null where the request belongs to no session. */
   readonly session: McpSession | null;
   readonly gone: AbortSignal;
 }
 
 /**
- * A rollout's tools over the Model Context Protocol. Each request gets a server of its own, which lives until its
- * answer is sent: what belongs together is told by the session id, and that is the rollout's.
+ * A rollout's tools over the Model Context Protocol. Each request gets an SDK server of its own, which is closed when the
+ * answer is sent; the session id links the requests of a session.
  */
 export class McpEndpoint {
   readonly #parts: McpParts;
@@ -49,6 +52,7 @@ export class McpEndpoint {
     this.#parts = parts;
   }
 
+  /** Answers on the raw response; nothing else may be written to it. */
   async handle({ request, response, body, ...exchange }: McpExchange): Promise<void> {
     const server = this.#serverFor(exchange);
     const transport = new StreamableHTTPServerTransport();
@@ -94,15 +98,15 @@ export class McpEndpoint {
   }
 }
 
-/** A message's id is unique within its session, which makes it the call's: a repeated message runs nothing twice. */
+/** The call id of a message. A message id is unique within its session, so a repeated message joins its call. */
 function callIdOf(sessionKey: string, requestId: string | number): CallId {
   const text = `mcp-${sessionKey}-${String(requestId)}`;
   const problem = idProblem(text);
-  if (problem !== null) throw new McpError(ErrorCode.InvalidRequest, `the message's id ${problem}`);
+  if (problem !== null) throw new McpError(ErrorCode.InvalidRequest, `message id ${problem}`);
   return callId(text);
 }
 
-/** What isn't for the model is an error of the protocol, with the same constant text as over HTTP. */
+/** A failure that isn't the model's is a JSON-RPC error, with the same constant text as over HTTP. */
 function toolResult({ status, output, outcome, retryAfterMs }: CallAnswer): CallToolResult {
   if (status !== 200)
     throw new McpError(UNAVAILABLE, output, { status, ...(retryAfterMs !== undefined && { retryAfterMs }) });
