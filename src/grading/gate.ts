@@ -14,7 +14,7 @@ import { graderEndings, type GraderEnding } from './grader-ending.ts';
 import { rowOf } from './row.ts';
 import { summaryOf, trajectoryOf } from './trajectory.ts';
 
-/** What happens to a rollout that must not be trained on. `withhold`: 503, so that the platform discards it. */
+/** What is done with an excluded rollout. `withhold`: 503, so that the platform discards it. */
 export type ExcludedRule =
   | { readonly kind: 'withhold' }
   | { readonly kind: 'flag' }
@@ -23,14 +23,14 @@ export type ExcludedRule =
 export interface GradeRequest {
   readonly id: RolloutId;
   readonly job: JobId | null;
-  /** The platform's body as it came: sample, item, trace_id and whatever else. */
+  /** The platform's body, unchanged: sample, item, trace_id and any other field. */
   readonly body: Readonly<Record<string, unknown>>;
 }
 
 export type GradeAnswer =
   /** `body` is the grader's own answer where there was one. */
   | { readonly kind: 'scored'; readonly body: string }
-  /** The rollout is excluded, or a call of it doesn't end. */
+  /** The rollout is excluded, or one of its calls does not end. */
   | { readonly kind: 'withheld' }
   | { readonly kind: 'grader_fault'; readonly status: 502 | 504; readonly sentence: string };
 
@@ -42,15 +42,15 @@ export interface GateParts {
   readonly clock: Clock;
   readonly grader: Pick<GraderClient, 'ask'>;
   readonly excluded: ExcludedRule;
-  /** What becomes of a rollout that is valid after a replay. */
+  /** What is done with a rollout that is valid after a replay. */
   readonly recovered: 'forward' | 'exclude';
-  /** How long calls under way are awaited before the rollout is graded without them. */
+  /** How long running calls may finish before the rollout's sandbox is ended. */
   readonly pendingMs: number;
 }
 
-/** The platform waits 10 minutes; we answer before it stops listening. */
+/** The platform waits 10 minutes; the gate answers before that. */
 const HOLD_MS = 570_000;
-/** After the rollout's end its last calls only have to be recorded. */
+/** After the rollout has ended, its last calls only have to be recorded. */
 const CANCELLED_MS = 10_000;
 
 interface Ending {
@@ -60,8 +60,8 @@ interface Ending {
 }
 
 /**
- * Stands before the customer's grader: a rollout is sealed, judged, and only then graded. A request that is
- * repeated while the first is under way joins it; after that it is graded anew.
+ * The grader gate: seals a rollout, reads its verdict, and only then asks the customer's grader. A request that is
+ * repeated while the first is in progress joins it; after that the grader is asked again.
  */
 export class GraderGate {
   readonly #parts: GateParts;
@@ -71,7 +71,7 @@ export class GraderGate {
     this.#parts = parts;
   }
 
-  /** Every way it can go is an answer. @throws JournalError where the score can't be recorded; it then doesn't leave. */
+  /** Every ending is an answer. @throws JournalError where the score can't be recorded; then it isn't sent. */
   grade(request: GradeRequest): Promise<GradeAnswer> {
     const key = createHash('sha256')
       .update(JSON.stringify([request.id, request.body]))
@@ -108,7 +108,7 @@ export class GraderGate {
     return strict && verdict.verdict === 'valid' ? { ...verdict, verdict: 'exclude' } : verdict;
   }
 
-  /** No call is taken from now on; those under way may finish, and what doesn't in time is ended. */
+  /** Refuses further calls. Running calls may finish; those that don't in time are ended. */
   async #seal(rollout: Rollout): Promise<void> {
     const { clock, sandboxes } = this.#parts;
     rollout.seal();
@@ -125,7 +125,7 @@ export class GraderGate {
     }
   }
 
-  /** The platform's own body with what we know added, under one name that no platform uses. */
+  /** The platform's body with the field `faultline` added, a name that no platform uses. */
   async #bodyFor(request: GradeRequest, rollout: Rollout | undefined, verdict: Verdict): Promise<string> {
     const calls = rollout === undefined ? [] : await trajectoryOf(rollout, this.#parts.journal);
     const { reasons, recovered, counts } = verdict;

@@ -9,7 +9,7 @@ export interface GraderClientOptions {
   readonly url: string;
   /** Sent as a bearer token; null for none. */
   readonly token: string | null;
-  /** For one request to the grader, the answer's body included. */
+  /** Time-out of one request to the grader, including the answer's body. */
   readonly requestMs: number;
   readonly clock: Clock;
   readonly fetch?: typeof fetch;
@@ -17,10 +17,10 @@ export interface GraderClientOptions {
 
 const TRIES = 3;
 const FIRST_PAUSE_MS = 500;
-/** What the platform takes as an answer. */
+/** Largest answer that the platform accepts. */
 const ANSWER_BYTES = 2 ** 20;
 
-/** Asks the customer's grader, again where that may help. Every way it can go is an ending; nothing is thrown. */
+/** Requests a score from the customer's grader and retries where that may help. Never throws: every result is an ending. */
 export class GraderClient {
   readonly #options: GraderClientOptions;
 
@@ -28,7 +28,7 @@ export class GraderClient {
     this.#options = options;
   }
 
-  /** The last try's ending, and how many there were. Ends by the deadline. */
+  /** The ending of the last try and the number of tries. Ends by the deadline. */
   async ask(body: string, deadline: Deadline): Promise<{ ending: GraderEnding; tries: number }> {
     for (let tries = 1; ; tries += 1) {
       const ending = await this.#try(body, Math.min(this.#options.requestMs, deadline.remainingMs));
@@ -71,7 +71,7 @@ export class GraderClient {
 type Failure = Exclude<GraderEndingCode, 'scored'>;
 const without = (code: Failure, detail: string): GraderEnding => ({ code, detail });
 
-/** Too many requests is a grader that is busy, not one that refuses. */
+/** 429 and 408 mean that the grader is busy: another request may succeed. */
 function statusCode(status: number): Failure {
   if (status === 429 || status === 408) return 'failed';
   return status >= 400 && status < 500 ? 'refused' : 'failed';
@@ -95,7 +95,7 @@ function kindOf(value: unknown): string {
   return Array.isArray(value) ? 'a list' : `a ${typeof value}`;
 }
 
-/** What fetch hides in the cause is what an operator needs: ECONNREFUSED, ENOTFOUND. */
+/** fetch puts what an operator needs into the cause: ECONNREFUSED, ENOTFOUND. */
 function reasonOf(error: unknown): string {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   return errorMessage(cause);

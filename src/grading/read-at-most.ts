@@ -1,4 +1,4 @@
-/** A body as text, or null as soon as it is longer than `limit` bytes; the rest is not read then. */
+/** A body as text; null if it is longer than `limit` bytes, and then the rest is not read. */
 export async function readAtMost(
   body: ReadableStream<Uint8Array> | null,
   limit: number,

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 
-/** Fields that datasets name their rows by, in the order in which they are looked for. */
+/** Fields by which datasets name their rows, in the order of precedence. */
 const ID_FIELDS = ['id', 'row_id', 'task_id', 'instance_id', 'index'] as const;
 const MAX_LENGTH = 200;
 
-/** A name for a dataset row that is the same in every step: its own id, else a digest of its content. */
+/** A name for a dataset row, the same in every training step: its own id, else a digest of its content. */
 export function rowOf(item: unknown): string {
   if (typeof item === 'object' && item !== null) {
     for (const field of ID_FIELDS) {

@@ -3,11 +3,11 @@ import type { CallRecord, Rollout } from '../rollouts/rollout.ts';
 import type { CauseCode, Outcome } from '../outcome/causes.ts';
 import type { Evidence } from '../outcome/evidence.ts';
 
-/** One finished call as the model lived it, with the judgement. */
+/** One finished call as the model saw it, with its outcome. */
 export interface TrajectoryCall {
   readonly callId: string;
   readonly tool: string;
-  /** As the model gave them; null for a call that never reached a sandbox. */
+  /** As the model sent them; null for a call that never reached a sandbox. */
   readonly arguments: unknown;
   /** The text that the model saw. */
   readonly output: string;
@@ -15,7 +15,7 @@ export interface TrajectoryCall {
   readonly attribution: Outcome['attribution'];
   readonly cause: CauseCode;
   readonly durationMs: number;
-  /** Of the output. An estimate: a token of ordinary text is about four bytes. */
+  /** Tokens of the output. An estimate: a token of ordinary text has about four bytes. */
   readonly tokens: number;
   readonly evidence: Evidence;
 }
@@ -66,11 +66,11 @@ async function argumentsOf(record: CallRecord, journal: Journal): Promise<unknow
   return event.type === 'call_intended' ? event.arguments : null;
 }
 
-/** What a grader needs to know of a trajectory without reading it. */
+/** Figures of a trajectory, for graders that don't read it. */
 export interface TrajectorySummary {
   readonly calls: number;
   readonly tools: Readonly<Record<string, number>>;
-  /** Calls that the model got wrong: its arguments, its limits. */
+  /** Calls whose failure is the model's: its arguments, its limits. */
   readonly model_faults: number;
   readonly duration_ms: number;
   readonly output_tokens: number;

@@ -127,7 +127,7 @@ export function sendError(reply: FastifyReply, code: HttpErrorCode, message?: st
   void reply.code(status).type('application/json; charset=utf-8').send(JSON.stringify(body));
 }
 
-/** Sets `Retry-After` of a 503 answer: computed from the start queue where the call waits for a start, else a constant. */
+/** The header of a 503 answer, from the start queue's speed where that is what it waits for. */
 export function retryAfter(reply: FastifyReply, { status, retryAfterMs }: CallAnswer): void {
   if (status !== 503) return;
   reply.header(

@@ -1,7 +1,7 @@
 import { USUAL_PID_MAX } from './host-facts.ts';
 import type { HostFacts, LiveCap } from '../admission/live-cap.ts';
 
-/** Of the engine, what decides how many sandboxes there can be and how they fare. */
+/** Facts about the engine that limit the number of sandboxes or their reliability. */
 export interface EngineFacts {
   readonly version: string;
   readonly liveRestore: boolean;
@@ -14,26 +14,26 @@ export interface EngineFacts {
   readonly chosenRuntime: string;
 }
 
-/** One thing that was looked at. */
+/** One check and its result. */
 export interface Check {
   readonly what: string;
   readonly found: string;
-  /** Sandboxes that it allows; null where it is no matter of number. */
+  /** Number of sandboxes that it allows; null where it doesn't limit the number. */
   readonly sandboxes: number | null;
-  /** `warn`: works, but not as well as it could. `bad`: will fail. */
+  /** `warn`: works, with a disadvantage. `bad`: rollouts will fail. */
   readonly state: 'ok' | 'warn' | 'bad';
-  /** What to do, as commands where there are any. Null where nothing need be done. */
+  /** What to do, as commands where possible. Null where nothing has to be done. */
   readonly advice: string | null;
 }
 
 const OLDEST_ENGINE = [20, 10] as const;
-/** Below either of these a burst may fill the disk while it runs. */
+/** With less than either of these, a burst may fill the disk. */
 const LEAST_FREE_BYTES = 10 * 2 ** 30;
 const LEAST_FREE_SHARE = 0.1;
 const ENOUGH_INOTIFY = 1_024;
 const ENOUGH_DESCRIPTORS = 8_192;
 
-/** What limits sandboxes on this host, and what to change. Pure. */
+/** What limits the sandboxes on this host, and what to change. Pure. */
 export function preflight(host: HostFacts, engine: EngineFacts, cap: LiveCap): readonly Check[] {
   return [...ofEngine(engine), ...ofHost(host, cap)];
 }
@@ -50,14 +50,16 @@ function ofEngine(engine: EngineFacts): readonly Check[] {
     'crun starts a container in 70 % of the time and a quarter of the CPU: apt-get install crun',
   );
   const mortal = warn('add "live-restore": true to /etc/docker/daemon.json; systemctl reload docker');
-  const unfiltered = bad('the engine filters no system calls; use one that was built with seccomp');
+  const unfiltered = bad(
+    'the engine does not filter system calls; use an engine that was built with seccomp',
+  );
   return [
     engineVersion(engine),
     check('runtime', chosenRuntime, chosenRuntime.includes('crun') ? fine : slow),
     check('cgroups', `v${String(cgroupVersion)}`, fine),
     check(
       'restart of the daemon',
-      liveRestore ? 'containers live on' : 'containers end',
+      liveRestore ? 'containers keep running' : 'containers end',
       liveRestore ? fine : mortal,
     ),
     check('seccomp', seccomp ? 'on' : 'off', seccomp ? fine : unfiltered),
@@ -115,7 +117,7 @@ function disk({
   return { what, found, sandboxes: null, ...(short ? warn(advice) : fine) };
 }
 
-/** A rollout that follows a file or watches a folder takes one; the kernel counts them for all containers of a user. */
+/** A rollout that watches files takes an inotify instance. The kernel counts them for all containers of a user together. */
 function inotify({ inotifyInstances: instances }: HostFacts): Check {
   const what = 'inotify instances of all sandboxes';
   if (instances === null) return { what, found: 'unknown', sandboxes: null, ...fine };

@@ -2,13 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { freemem } from 'node:os';
 import type { HostFacts } from '../admission/live-cap.ts';
 
-/** What kernels come with, unless the machine is large. */
+/** Default of Linux on machines with few processors. */
 export const USUAL_PID_MAX = 32_768;
 const USUAL_DESCRIPTORS = 1_024;
 
 /**
- * Reads the limits of the machine this process runs on, which is the engine's where the engine is local. With a
- * remote engine the cap must be configured.
+ * Reads the limits of the machine this process runs on. With a remote engine they are not the engine's, so the limit of
+ * live sandboxes must be configured.
  */
 export async function readHostFacts(): Promise<HostFacts> {
   const [memory, pidMax, limits, inotify] = await Promise.all(
@@ -28,7 +28,7 @@ export async function readHostFacts(): Promise<HostFacts> {
   };
 }
 
-/** Null where there is no such file, as on anything but Linux. */
+/** Null where there is no such file, as on systems other than Linux. */
 async function textOf(file: string): Promise<string | null> {
   return await readFile(file, 'utf8').catch(() => null);
 }

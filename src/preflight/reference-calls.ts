@@ -6,7 +6,7 @@ import { toolbox } from '../tools/toolbox.ts';
 
 const FILE = '/tmp/.faultline-check';
 
-/** Arguments of a call that any image with the tool's needs can take. Files are written before they are read. */
+/** Arguments that work in every image that has what the tool needs. Files are written before they are read. */
 const examples = {
   write_file: { path: FILE, content: 'faultline\n' },
   read_file: { path: FILE },
@@ -19,7 +19,7 @@ const examples = {
 
 const order: readonly string[] = Object.keys(examples);
 
-/** One reference call per tool of the task; an operator's tool brings its own `example`. @throws RangeError where that doesn't fit the tool. */
+/** One reference call per tool of the task; a custom tool has its own `example`. @throws RangeError where that doesn't fit the tool's schema. */
 export function referenceCalls(task: Task): ReferenceCall[] {
   const given = new Map<string, object | undefined>([
     ...Object.entries(examples),
@@ -31,7 +31,7 @@ export function referenceCalls(task: Task): ReferenceCall[] {
   const readsOnly = !tools.some(({ name }) => name === 'write_file');
   return tools.map((tool) => {
     const { name } = tool;
-    // Without a file of its own there is nothing that every image is known to hold.
+    // Without `write_file` there is no file that every image is known to have.
     const input =
       readsOnly && (name === 'read_file' || name === 'search_files') ? undefined : given.get(name);
     const limits = callLimits(task.policy, task.policy.times.call_default);

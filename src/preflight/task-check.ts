@@ -10,20 +10,20 @@ import { specOf } from '../rollouts/sandboxes.ts';
 import { setUp, SetupFailed } from '../rollouts/set-up.ts';
 
 const REMOVE_MS = 30_000;
-/** Of what a failed call printed. */
+/** Characters of a failed call's output that the problem quotes. */
 const QUOTED = 200;
 
-/** One thing that was tried. `problem` is null where it went well, `ms` where it wasn't tried. */
+/** One step of the check. `problem` is null if it succeeded, `ms` is null if it wasn't tried. */
 export interface CheckStep {
   readonly step: string;
   readonly ms: number | null;
   readonly problem: string | null;
 }
 
-/** A reference call of a tool: work that must end with status 0. */
+/** A reference call of a tool. It must end with status 0. */
 export interface ReferenceCall {
   readonly tool: string;
-  /** Null: the tool has no example, so it isn't tried. */
+  /** Null where the tool has no example; then it isn't tried. */
   readonly work: Work | null;
   readonly limits: CallLimits;
 }
@@ -34,7 +34,7 @@ export interface CheckParts {
   readonly clock: Clock;
 }
 
-/** Tries a task for real, in a sandbox of its own: image, sandboxd, set-up, one call per tool. Stops at the first step that the rest needs. */
+/** Tries a task in a sandbox of its own: image, sandboxd, set-up, one call per tool. Stops when a step fails that the others need. */
 export async function checkTaskInSandbox(
   task: Task,
   references: readonly ReferenceCall[],
@@ -76,7 +76,7 @@ export async function checkTaskInSandbox(
   }
 }
 
-/** A reference call that didn't end well. */
+/** A reference call that failed. */
 class CallFailed extends Error {
   override readonly name = 'CallFailed';
 }

@@ -5,7 +5,7 @@ import type { Catalog, Image } from '../policy/schema.ts';
 import { PULL_MS, type ImageStore } from '../sandbox/image-store.ts';
 import { SandboxFault } from '../sandbox/sandbox.ts';
 
-/** Images asked for at the same time. A pull that a rollout waits for is in nobody's way. */
+/** Images requested at the same time. Requests of rollouts don't wait for these. */
 const LOOKS_AT_ONCE = 4;
 
 interface TaskImageParts {
@@ -15,7 +15,7 @@ interface TaskImageParts {
   readonly log: Log;
 }
 
-/** Looks after the images of all tasks, at start and after each reload, and tells of each that can't be had. */
+/** Requests the images of all tasks, at start and after each reload, and logs each that can't be provided. */
 export class TaskImages {
   readonly #parts: TaskImageParts;
   #looks: Promise<unknown> = Promise.resolve();
@@ -25,15 +25,15 @@ export class TaskImages {
     this.#parts = parts;
   }
 
-  /** Begins to look; what is missing is pulled meanwhile. */
+  /** Begins to request the images; missing ones are pulled in the background. */
   look(): void {
     const tasksOf = Map.groupBy(this.#parts.catalog.tasks.values(), ({ image }) => image);
     const waiting = tasksOf.entries();
-    const lane = async (): Promise<void> => {
+    const requestNext = async (): Promise<void> => {
       for (const [image, tasks] of waiting)
         if (!this.#closed) await this.#provide(image, tasks.map(({ name }) => name)); // prettier-ignore
     };
-    this.#looks = Promise.all([this.#looks, ...Array.from({ length: LOOKS_AT_ONCE }, lane)]);
+    this.#looks = Promise.all([this.#looks, ...Array.from({ length: LOOKS_AT_ONCE }, requestNext)]);
   }
 
   async #provide(image: Image, tasks: readonly string[]): Promise<void> {
@@ -52,7 +52,7 @@ export class TaskImages {
     }
   }
 
-  /** What fails from now on fails because the engine is let go of. */
+  /** Failures after this aren't logged, because the engine is being closed. */
   close(): void {
     this.#closed = true;
   }

@@ -1,29 +1,29 @@
 import type { Attribution } from '../outcome/causes.ts';
 
-/** When to wake somebody. The README of this folder lists the same rows; a test compares them. */
+/** The alarms, with what a raised one means. The README of this folder has the same table; a test compares them. */
 export const alarms = {
-  engine_circuit: 'The container engine has stopped working; starts wait until it answers.',
-  infra_rate: 'Infrastructure failed at least 5 calls and 1 % of all in the last 5 minutes.',
+  engine_circuit: 'The container engine does not answer; starts wait until it does.',
+  infra_rate: 'Infrastructure failed at least 5 calls and 1 % of all calls in the last 5 minutes.',
   undetermined_share:
-    'At least 5 calls and 1 % of all in the last 30 minutes ended for reasons nobody can tell.',
-  exclusion_rising: 'Excluded rollouts rise with the training steps of the last 7 days.',
+    'At least 5 calls and 1 % of all calls in the last 30 minutes have the attribution undetermined.',
+  exclusion_rising: 'The share of excluded rollouts rises with the training steps of the last 7 days.',
   behaviour_linked:
-    'Infrastructure fails some behaviours more than others: the model may learn to avoid them.',
+    'Infrastructure fails some behaviours more often than others; the model may learn to avoid them.',
 } as const satisfies Record<string, string>;
 
 export type AlarmName = keyof typeof alarms;
 
-/** `unknown`: what it is judged from isn't there yet, or could not be had. */
+/** `unknown`: the data is not there yet, or could not be read. */
 export type AlarmState = 'raised' | 'quiet' | 'unknown';
 
 export interface Alarm {
   readonly name: AlarmName;
   readonly state: AlarmState;
-  /** What was found; empty where there is nothing to add. May name a tool, command, image or task. */
+  /** The figures or findings; may be empty. May name a tool, command, image or task. */
   readonly detail: string;
 }
 
-/** What the report on risk says, as far as alarms are about it. */
+/** The part of the report on risk that alarms depend on. */
 export interface RiskJudgement {
   /** One sentence for each behaviour that infrastructure fails more often than the rest. */
   readonly behaviours: readonly string[];
@@ -32,7 +32,7 @@ export interface RiskJudgement {
 
 export interface AlarmSources {
   readonly engineAnswers: () => boolean;
-  /** Finished calls of the last so many seconds. */
+  /** Finished calls of the last `seconds` seconds, by attribution. */
   readonly callsWithin: (seconds: number) => Readonly<Record<Attribution, number>>;
 }
 
@@ -41,7 +41,7 @@ const UNDETERMINED_WINDOW_S = 1_800;
 const LEAST_CALLS = 5;
 const LEAST_SHARE = 0.01;
 
-/** Judged whenever somebody looks: metrics and the page. Nothing is sent anywhere; Prometheus has means for that. */
+/** Computes the states when they are read, by the metrics and the page. Sends no messages: Prometheus can. */
 export class Alarms {
   readonly #sources: AlarmSources;
   #risk: RiskJudgement | null = null;
@@ -50,7 +50,7 @@ export class Alarms {
     this.#sources = sources;
   }
 
-  /** The last report on risk; null where it could not be made. */
+  /** Takes the last report on risk; null where it could not be made. */
   riskJudged(judgement: RiskJudgement | null): void {
     this.#risk = judgement;
   }

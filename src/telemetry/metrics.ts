@@ -2,14 +2,14 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import { noneByAttribution, type CauseCode, type Outcome } from '../outcome/causes.ts';
 import type { Alarm, AlarmState } from './alarms.ts';
 
-/** From a file read in a warm sandbox to the longest hold. */
+/** From reading a file in a warm sandbox to the longest time a request is held. */
 const DURATION_BUCKETS_S = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600,
 ];
 
 const ALARM_VALUE: Readonly<Record<AlarmState, number>> = { raised: 1, quiet: 0, unknown: NaN };
 
-/** States that other parts know; read whenever metrics are asked for. */
+/** State of other parts, read when the metrics are requested. */
 export interface MetricSources {
   readonly rollouts: () => Iterable<{ readonly state: string }>;
   readonly starts: () => { readonly waiting: number; readonly starting: number };
@@ -20,14 +20,14 @@ export interface MetricSources {
   readonly alarms: () => readonly Alarm[];
 }
 
-/** One finished call, as far as it is counted. */
+/** The fields of a finished call that metrics use. */
 export interface CountedCall {
   readonly tool: string;
   readonly outcome: Pick<Outcome, 'attribution' | 'cause'> | null;
   readonly durationMs: number | null;
 }
 
-/** What Prometheus is told. One registry of its own, so that two in one process don't meet. */
+/** The metrics for Prometheus. Has a registry of its own, so that two instances in one process don't mix. */
 export class Metrics {
   readonly #registry = new Registry();
   readonly #calls: Counter<'tool' | 'attribution' | 'cause'>;
@@ -38,20 +38,20 @@ export class Metrics {
     const registers = [this.#registry];
     this.#calls = new Counter({
       name: 'faultline_calls_total',
-      help: 'Finished tool calls by whose doing their ending was.',
+      help: 'Finished tool calls, by attribution and cause.',
       labelNames: ['tool', 'attribution', 'cause'],
       registers,
     });
     this.#durations = new Histogram({
       name: 'faultline_call_duration_seconds',
-      help: 'From the arrival of a call to its durable result, waiting included.',
+      help: 'Time from the arrival of a call to its durable result, waiting included.',
       labelNames: ['tool'],
       buckets: DURATION_BUCKETS_S,
       registers,
     });
     this.#refusals = new Counter({
       name: 'faultline_requests_refused_total',
-      help: 'Requests answered with a coded error instead of what was asked for.',
+      help: 'Requests answered with an error, by error code.',
       labelNames: ['code'],
       registers,
     });
@@ -72,7 +72,7 @@ export class Metrics {
     this.#durations.observe({ tool }, durationMs / 1000);
   }
 
-  /** Finished calls since the start of this process, by whose doing their ending was. */
+  /** Calls finished since the start of this process, by attribution. */
   async callsByAttribution(): Promise<Record<Outcome['attribution'], number>> {
     const counts = noneByAttribution();
     for (const { labels, value } of (await this.#calls.get()).values)
@@ -84,7 +84,7 @@ export class Metrics {
     this.#refusals.inc({ code });
   }
 
-  /** Adds the gauges that are read elsewhere. Call once. */
+  /** Adds the gauges that read other parts. Call once. */
   watch({
     rollouts,
     starts,
@@ -94,17 +94,22 @@ export class Metrics {
     journalSkippedLines,
     alarms,
   }: MetricSources): void {
-    this.#gauge('faultline_starts', 'Sandbox starts that wait or are under way.', 'phase', starts);
-    this.#gauge('faultline_removals', 'Sandboxes to be removed, and those given up.', 'phase', removals);
+    this.#gauge('faultline_starts', 'Sandbox starts that wait or are in progress.', 'phase', starts);
+    this.#gauge(
+      'faultline_removals',
+      'Sandboxes waiting for removal, removed, and abandoned.',
+      'phase',
+      removals,
+    );
     this.#gauge(
       'faultline_sandboxes',
-      'Sandboxes alive, how many may be, warm ones and refills.',
+      'Live sandboxes and their limit, warm sandboxes and starts that fill the pool.',
       'kind',
       sandboxes,
     );
     this.#gauge(
       'faultline_start_queue',
-      'Starts in flight allowed, wait of a newcomer, circuit.',
+      'Limit of concurrent starts, expected wait of a new start, open circuit breaker.',
       'measure',
       startQueue,
     );
@@ -112,7 +117,7 @@ export class Metrics {
     this.#gauge('faultline_journal_lines', 'Journal lines that could not be read.', 'fate', () => ({
       skipped: journalSkippedLines(),
     }));
-    this.#gauge('faultline_alarm', 'Raised (1), quiet (0), or not known (NaN).', 'alarm', () =>
+    this.#gauge('faultline_alarm', 'Raised (1), quiet (0) or unknown (NaN).', 'alarm', () =>
       Object.fromEntries(alarms().map(({ name, state }) => [name, ALARM_VALUE[state]])),
     );
   }
@@ -135,7 +140,7 @@ export class Metrics {
   }
 }
 
-/** A model may name any tool; its inventions must not each become a time series. */
+/** A model may name any tool. An unknown name must not become a time series of its own. */
 function toolLabel(name: string, cause: CauseCode): string {
   return cause === 'unknown_tool' ? 'unknown' : name;
 }

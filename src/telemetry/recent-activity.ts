@@ -6,7 +6,7 @@ const TICK_MS = 1_000;
 const TICKS_KEPT = 1_800;
 const CALLS_KEPT = 100;
 
-/** What is read at each tick. */
+/** Values read at each tick. */
 export interface Gauges {
   readonly waiting: number;
   readonly starting: number;
@@ -14,7 +14,7 @@ export interface Gauges {
   readonly warm: number;
 }
 
-/** One second: the gauges at its end, and the calls that finished in it by whose doing their ending was. */
+/** One second: the gauges at its end, and the number of calls that finished in it, by attribution. */
 export interface Sample extends Gauges, Readonly<Record<Attribution, number>> {
   /** Wall-clock milliseconds since 1970. */
   readonly at: number;
@@ -31,7 +31,7 @@ export interface FinishedCall {
   readonly durationMs: number;
 }
 
-/** The last half hour, second by second, in memory: for charts. The journal has the rest. */
+/** Samples of the last half hour, one per second, and the last calls; in memory, for charts. The journal has the rest. */
 export class RecentActivity {
   readonly #clock: Clock;
   readonly #gauges: () => Gauges;
@@ -80,13 +80,13 @@ export class RecentActivity {
     if (this.#calls.length > CALLS_KEPT) this.#calls.shift();
   }
 
-  /** Told of every sample from now on, until the returned function is called. */
+  /** Calls the listener with every further sample, until the returned function is called. */
   follow(listener: (sample: Sample) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Finished calls of the last so many seconds, by attribution. */
+  /** Finished calls of the last `seconds` seconds, by attribution. */
   callsWithin(seconds: number): Readonly<Record<Attribution, number>> {
     const total = { ...this.#counts };
     for (const sample of this.#samples.slice(-seconds))

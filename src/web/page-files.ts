@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { errorCode } from '../kernel/errors.ts';
 
-/** One file of the page as it is sent. */
+/** One file of the page, ready to send. */
 export interface PageFile {
   readonly type: string;
   readonly bytes: Buffer;
@@ -17,7 +17,7 @@ export interface PageFile {
 }
 
 const FOLDER = join(import.meta.dirname, 'page');
-/** `.ts` where the project runs as source, `.js` where it was built. */
+/** `.ts` when the project runs from source, `.js` when it was built. */
 const SCRIPT = extname(import.meta.filename);
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -28,7 +28,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
-/** Modules from packages, by the name under which the page's own modules import them. */
+/** Modules of packages, by the name that the page's own modules import. */
 const VENDOR = {
   'chart.js': { file: 'chart.js/dist/chart.js', also: ['chart.js/dist/chunks/index.js'] },
   '@kurkle/color': { file: '@kurkle/color/dist/color.esm.js', also: [] },
@@ -41,8 +41,8 @@ const IMPORT_MAP = JSON.stringify({
 });
 
 /**
- * Nothing but this server's own files and answers: no other host, no inline style, no inline script but the import map,
- * which browsers take in no other form.
+ * Allows only this server's files and answers: no other host, no inline style, and no inline script but the import map,
+ * which browsers accept in no other form.
  */
 export const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
@@ -56,8 +56,8 @@ export const CONTENT_SECURITY_POLICY = [
 ].join('; ');
 
 /**
- * The files of the page by their path. Only what is listed here can be asked for; each is read when it is first wanted,
- * types stripped, and kept.
+ * The files of the page by their URL path. No other file can be requested. A file is read at its first request, its
+ * types are stripped, and the result is kept.
  */
 export class PageFiles {
   readonly contentSecurityPolicy = CONTENT_SECURITY_POLICY;
@@ -94,7 +94,7 @@ function vendorFiles(): (readonly [string, string])[] {
   });
 }
 
-/** Its entry is somewhere below its folder, which `package.json` marks. */
+/** The folder of a package: the one with its `package.json`, above its entry module. */
 function packageFolder(name: string): string {
   let folder = dirname(createRequire(import.meta.url).resolve(name));
   while (!isPackage(folder, name)) folder = dirname(folder);

@@ -1,6 +1,6 @@
 import { forgetToken, token } from './session.ts';
 
-/** The server's answer was no. */
+/** The server answered with an error. */
 export class Refused extends Error {
   override readonly name = 'Refused';
   readonly status: number;
@@ -11,7 +11,7 @@ export class Refused extends Error {
   }
 }
 
-/** Asks again with another token where the server doesn't take this one. @throws Refused, TypeError (no network) */
+/** Asks for another token and repeats the request where the server refuses this one. @throws Refused, TypeError (no network) */
 export async function request(path: string, signal?: AbortSignal): Promise<Response> {
   for (;;) {
     const bearer = await token();

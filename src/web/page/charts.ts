@@ -23,12 +23,12 @@ Chart.register(
 
 export const ATTRIBUTIONS = ['ok', 'model', 'infra', 'task', 'client', 'undetermined'] as const;
 
-/** A colour of the style sheet, as the theme has it now. */
+/** A colour of the style sheet in the current theme. */
 export function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
-/** The same, lighter. The style sheet has colours as #rrggbb. */
+/** The same colour with an opacity. The style sheet writes colours as #rrggbb. */
 export function tint(name: string, alpha: number): string {
   return `${colour(name)}${Math.round(alpha * 255)
     .toString(16)
@@ -37,7 +37,7 @@ export function tint(name: string, alpha: number): string {
 
 export type Kind = 'line' | 'bar' | 'scatter';
 
-/** A chart in its frame. `says` is what somebody hears who doesn't see it. */
+/** A chart in its frame. `says` is its text for screen readers. */
 export class Plot<Which extends Kind> {
   readonly element: HTMLElement;
   readonly #canvas: HTMLCanvasElement;
@@ -73,7 +73,7 @@ export class Plot<Which extends Kind> {
 
 type Scale = NonNullable<NonNullable<ChartOptions['scales']>[string]>;
 
-/** What all charts have in common: no animation, quiet lines, our colours. */
+/** Options of all charts: no animation, thin grid lines, the theme's colours. */
 export function quiet(options: ChartOptions): ChartOptions {
   return {
     animation: false,
@@ -120,12 +120,12 @@ const FONT = 'system-ui, sans-serif';
 
 export interface Axis {
   readonly type?: 'linear' | 'logarithmic' | 'category';
-  /** What it counts, where the panel doesn't say it. */
+  /** Title of the axis, where the panel's title doesn't name the quantity. */
   readonly titled?: string;
   readonly unit?: (value: number) => string;
-  /** No lines across the chart. */
+  /** Without grid lines. */
   readonly bare?: boolean;
-  /** The line at this value stands out. */
+  /** The grid line at this value is emphasised. */
   readonly origin?: number;
   readonly fromZero?: boolean;
   readonly stacked?: boolean;
@@ -162,11 +162,11 @@ export function axis({ type, titled, unit, bare, origin, fromZero, everyLabel, .
   };
 }
 
-/** Epoch milliseconds along the bottom. */
+/** A horizontal time axis, in epoch milliseconds. */
 export const timeAxis = (more: Axis = {}): Scale =>
   axis({ type: 'linear', fromZero: false, bare: true, unit: clock, ...more });
 
-/** Titles of tooltips over a time axis. */
+/** Formats the titles of tooltips over a time axis. */
 export const timeTitle = {
   callbacks: {
     title: ([item]: TooltipItem<Kind>[]) => (item === undefined ? '' : clock(item.parsed.x ?? 0)),
@@ -178,7 +178,7 @@ export interface Line {
   readonly colour: string;
   readonly points: readonly { x: number; y: number | null }[];
   readonly filled?: boolean;
-  /** Each value is marked. */
+  /** Marks each value with a point. */
   readonly dotted?: boolean;
 }
 
@@ -198,7 +198,7 @@ export function lines(all: readonly Line[]): ChartData<'line'> {
   };
 }
 
-/** A figure along the steps of a training job. */
+/** A value by training step. */
 export function stepLine(says: string, unit: (value: number) => string = figure): Plot<'line'> {
   const options = quiet({
     scales: { x: axis({ type: 'linear', fromZero: false, bare: true, titled: 'step' }), y: axis({ unit }) },

@@ -1,4 +1,4 @@
-/** An element's children: text is set as text, never as HTML, whoever wrote it. */
+/** Children of an element. Text is set as text, never as HTML, whatever its source. */
 export type Child = Node | string | number | null;
 
 interface Attributes {
@@ -6,7 +6,7 @@ interface Attributes {
   readonly [name: string]: string | number | boolean | undefined;
 }
 
-/** Builds an element. An attribute that is `false` or absent isn't set. */
+/** Builds an element. An attribute with the value `false` or `undefined` isn't set. */
 export function el<Tag extends keyof HTMLElementTagNameMap>(
   tag: Tag,
   attributes: Attributes = {},
@@ -21,7 +21,7 @@ export function el<Tag extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Replaces what an element holds. */
+/** Replaces the children of an element. */
 export function put(element: Element, ...children: readonly Child[]): void {
   element.replaceChildren(
     ...children
@@ -30,7 +30,7 @@ export function put(element: Element, ...children: readonly Child[]): void {
   );
 }
 
-/** A part of a view, with its title. */
+/** A titled section of a view. */
 export function panel(title: string, ...children: readonly Child[]): HTMLElement {
   return el('section', { class: 'panel' }, el('h2', {}, title), ...children);
 }
@@ -38,13 +38,13 @@ export function panel(title: string, ...children: readonly Child[]): HTMLElement
 export interface Column<Row> {
   readonly title: string;
   readonly cell: (row: Row) => Child;
-  /** Numbers stand on the right. */
+  /** Aligned right. */
   readonly number?: boolean;
-  /** Left out on a phone. */
+  /** Hidden on narrow screens. */
   readonly minor?: boolean;
 }
 
-/** A table that scrolls sideways within itself where it is too wide. */
+/** A table; a wide one scrolls sideways within its panel. */
 export function table<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
@@ -68,7 +68,7 @@ export function rolloutLink(id: string): HTMLElement {
   return el('a', { class: 'id', href: `#/rollout/${encodeURIComponent(id)}` }, id);
 }
 
-/** A word in the colour of its meaning. The word itself says it too. */
+/** A coloured label. Its text carries the meaning without the colour too. */
 export function chip(kind: string, text: string = kind): HTMLElement {
   return el('span', { class: `chip ${/^[a-z]+$/.test(kind) ? kind : ''}` }, text);
 }

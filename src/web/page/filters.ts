@@ -5,19 +5,19 @@ import { el, put } from './dom.ts';
 
 type TaskList = z.output<typeof taskListSchema>;
 
-/** What a view is narrowed down to, by name; an empty text asks for everything. */
+/** The filter of a view: a text by field name; an empty text selects everything. */
 export type Filter = Record<string, string>;
 
 export interface Field {
   readonly name: string;
   readonly label: string;
-  /** Values with their titles. Without them anything may be typed. */
+  /** The allowed values with their titles. Without them the field is free text. */
   readonly choices?: readonly (readonly [value: string, title: string])[];
-  /** What to suggest to whoever types: of the configured tasks, since the journal may know others. */
+  /** Which suggestions to show: names of the configured tasks or images. The journal may hold other names. */
   readonly suggest?: 'name' | 'image';
   readonly type?: 'text' | 'number';
   readonly placeholder?: string;
-  /** What clearing goes back to; else everything. */
+  /** The value after `Clear`; default: everything. */
   readonly cleared?: string;
 }
 
@@ -25,8 +25,8 @@ type Fields<Name extends string> = readonly (Field & { readonly name: Name })[];
 type Control = HTMLInputElement | HTMLSelectElement;
 
 /**
- * Controls for the fields, kept in `filter` and in the address, so that what is seen has a link. `changed` is told of
- * each change, and of Enter.
+ * Controls for the fields. Their values are kept in `filter` and in the URL, so that a filtered view has a link.
+ * Calls `changed` after each change, and on Enter.
  */
 export function filterForm<Name extends string>(
   fields: Fields<Name>,
@@ -58,7 +58,7 @@ export function filterForm<Name extends string>(
   return form;
 }
 
-/** After a `?`, whatever is not as clearing leaves it. An address without one says nothing: what was asked before stays. */
+/** The URL's query after `#/…?` holds the fields that differ from their cleared value. Without a query the filter stays. */
 function readAddress<Name extends string>(fields: Fields<Name>, filter: Record<Name, string>): void {
   const [, query] = location.hash.split('?');
   if (query === undefined) return;
@@ -92,7 +92,7 @@ function controlOf({ name, choices, suggest, type, placeholder }: Field, value: 
   });
 }
 
-/** Lists for the inputs, filled when the server has told its tasks. Without them the inputs work as well. */
+/** Suggestions for the inputs, filled when the list of tasks arrives. The inputs work without them. */
 function suggestions(fields: readonly Field[]): HTMLElement[] {
   const wanted = [...new Set(fields.flatMap(({ suggest }) => suggest ?? []))];
   const lists = wanted.map((of) => ({ of, list: el('datalist', { id: `known-${of}` }) }));

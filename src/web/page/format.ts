@@ -1,4 +1,4 @@
-/** Numbers and times as people read them. */
+/** Formats numbers and times for display. */
 
 const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 3 });
@@ -17,12 +17,12 @@ export function span(ms: number): string {
   return `${whole.format(ms / 60_000)} min`;
 }
 
-/** Time of day of epoch milliseconds or of an ISO text, where the reader is. */
+/** Local time of day of epoch milliseconds or of an ISO text. */
 export function clock(at: number | string): string {
   return new Date(at).toLocaleTimeString('en-GB');
 }
 
-/** DuckDB writes UTC without saying so. */
+/** DuckDB writes times in UTC without a time zone. */
 export function utc(text: unknown): string {
   return typeof text === 'string' ? `${text.slice(0, 19)} UTC` : '';
 }

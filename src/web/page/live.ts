@@ -12,10 +12,10 @@ export type Alarm = News['alarms'][number];
 const SAMPLES_KEPT = 1_800;
 const CALLS_KEPT = 100;
 const AGAIN_AFTER_MS = 2_000;
-/** News comes every second; a connection that is silent for so long is dead. */
+/** An event comes every second. A connection that is silent for this long counts as dead. */
 const SILENCE_MS = 10_000;
 
-/** What the server tells by itself, second by second. Comes back after an outage, with the half hour it missed. */
+/** Reads the live view. Connects again after an outage; the server then sends the last half hour again. */
 export class Live {
   samples: Sample[] = [];
   calls: LiveCall[] = [];
@@ -81,7 +81,7 @@ export class Live {
   }
 }
 
-/** Server-sent events of a body. `EventSource` can't send the header that the token goes in. */
+/** Parses server-sent events from a body. `EventSource` can't be used, because it sends no Authorization header. */
 async function* events(body: ReadableStream<Uint8Array>): AsyncGenerator<{ event: string; data: string }> {
   const reader = body
     .pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)

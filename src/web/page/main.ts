@@ -8,7 +8,7 @@ import { storyView } from './story.ts';
 import { nextTheme, setTheme, theme } from './theme.ts';
 import { trainingView } from './training.ts';
 
-/** Draws into the element, and returns what ends it. */
+/** Draws into the element, and returns a function that ends the view. */
 type View = (root: HTMLElement) => () => void;
 
 const live = new Live();
@@ -26,7 +26,7 @@ const tabs = byId('tabs');
 const search = byId('search').querySelector('input');
 let leave: () => void = () => undefined;
 
-/** The part of the address after `#/` says what is shown, so that every view has a link; after `?` come its filters. */
+/** The URL's part after `#/` selects the view, so that every view has a link; its query holds the filters. */
 function show(): void {
   leave();
   const [place = ''] = location.hash.replace(/^#\/?/, '').split('?');
@@ -78,7 +78,7 @@ function drawLink(): void {
   link.className = state;
 }
 
-/** Single keys, where nobody is typing: 1 to 5 views, / search, f filter, t theme. */
+/** Keyboard shortcuts, outside of input fields: 1 to 5 views, / search, f filter, t theme. */
 function key(event: KeyboardEvent): void {
   const typing =
     event.target instanceof Element && event.target.closest('input, select, textarea, dialog') !== null;

@@ -6,7 +6,7 @@ export interface Bin extends Sample {
   readonly seconds: number;
 }
 
-/** Counts are summed within a bin, gauges are its highest. */
+/** Within a bin counts are summed, and of gauges the highest value is shown. */
 export function binned(samples: readonly Sample[], start: number, width: number): Bin[] {
   const groups = Map.groupBy(
     samples.filter(({ at }) => at > start),
@@ -64,7 +64,7 @@ export function loadPlot(): Plot<'line'> {
   });
   return new Plot(
     { type: 'line', data: { datasets: [] }, options: options as ChartOptions<'line'> },
-    { height: 'middle', says: 'Sandboxes alive and warm, starts waiting and under way' },
+    { height: 'middle', says: 'Live and warm sandboxes, waiting starts and starts in progress' },
   );
 }
 

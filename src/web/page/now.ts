@@ -11,7 +11,7 @@ const RECENT_CALLS = 40;
 const RATE_S = 10;
 const INFRA_S = 300;
 
-/** What the server does at this moment. */
+/** The view `Now`: the current state of the server. */
 export function nowView(root: HTMLElement, live: Live): () => void {
   const view = new NowView(live);
   put(root, view.element);
@@ -47,12 +47,12 @@ class NowView {
         'div',
         { class: 'columns' },
         panelWith(
-          'Calls per second, by whose doing they ended',
+          'Calls per second, by attribution',
           el('span', { class: 'ranges' }, ...ranges),
           this.#callsPlot.element,
         ),
         panel('Queue and sandboxes', this.#loadPlot.element),
-        panel('Alarms, and when each is raised', this.#alarms),
+        panel('Alarms and their conditions', this.#alarms),
         panel('Bursts', this.#bursts),
       ),
       panel('Last calls', this.#calls),
@@ -194,7 +194,7 @@ function burstTable({ bursts, burst }: Status): HTMLElement {
       { title: 'p99', cell: (one) => span(one.p99_ms), number: true },
     ],
     rows,
-    'No burst since the server started: none is at least four rollouts that come together.',
+    'No burst since the server started. A burst is at least four rollouts that arrive together.',
   );
 }
 

@@ -5,7 +5,7 @@ import { chip, el, panel, rolloutLink, table } from './dom.ts';
 import { count, percent, span, utc } from './format.ts';
 import { reportView } from './reports.ts';
 
-/** What happened: the first thing an engineer on call looks at. */
+/** The view `Overview`: the first one for an engineer on call. */
 export function overviewView(root: HTMLElement): () => void {
   return reportView(root, 'overview', (found) => {
     const rate = ratePlot(found);
@@ -17,14 +17,14 @@ export function overviewView(root: HTMLElement): () => void {
           'div',
           { class: 'columns' },
           panel('Infra rate over time', rate.element),
-          panel('Calls by how they ended', causes(found)),
+          panel('Calls by cause', causes(found)),
         ),
         panel('Top causes', topCauses(found)),
         el(
           'div',
           { class: 'columns' },
           panel('Slowest phases', phases(found)),
-          panel('Failed steps that were tried again, unseen', retries(found)),
+          panel('Failed steps that were retried, unseen by the model', retries(found)),
         ),
       ],
     };
@@ -89,7 +89,7 @@ function causes({ calls, identity }: Overview): HTMLElement {
   return table<Overview['calls'][number]>(
     [
       { title: 'ended', cell: ({ attribution, cause }) => chip(attribution, cause) },
-      { title: 'whose doing', cell: ({ attribution }) => attribution, minor: true },
+      { title: 'attribution', cell: ({ attribution }) => attribution, minor: true },
       { title: 'calls', cell: (one) => count(one.calls), number: true },
       { title: 'share', cell: (one) => percent(one.calls / Math.max(1, identity.calls)), number: true },
     ],
@@ -112,7 +112,7 @@ function topCauses({ top_causes: top }: Overview): HTMLElement {
       },
     ],
     top,
-    'Every call ended well.',
+    'No call failed.',
   );
 }
 

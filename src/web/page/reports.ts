@@ -13,7 +13,7 @@ interface Reports {
 
 const LAST_WEEK = '7d';
 
-/** Which part of the journal the reports are about; stays while the reader goes from one to the other. */
+/** Which part of the journal is reported. Kept when the reader switches between reports. */
 const scope = { since: LAST_WEEK, job: '', step: '', task: '', image: '' };
 
 const FIELDS = [
@@ -35,8 +35,8 @@ const FIELDS = [
 ] as const;
 
 /**
- * A view over a report: its controls, a word while it is made, and what `draw` makes of it. `draw` returns the charts
- * that are to be ended with it.
+ * A view of a report: its controls, a note while it is made, and what `draw` makes of it. `draw` also returns the charts
+ * that must be ended with the view.
  */
 export function reportView<Kind extends keyof Reports>(
   root: HTMLElement,

@@ -8,11 +8,11 @@ import { count, figure, percent } from './format.ts';
 import { reportView } from './reports.ts';
 
 const LEVELS_SHOWN = 24;
-/** Beyond these the axis of ratios is cut. */
+/** Limits of the axis of ratios. */
 const LEAST_RATIO = 0.05;
 const MOST_RATIO = 100;
 
-/** Is the model learning something wrong from our failures? */
+/** The view `Risk`: whether infrastructure failures may teach the model something wrong. */
 export function riskView(root: HTMLElement): () => void {
   return reportView(root, 'risk', (found) => {
     const levels = shown(found);
@@ -22,7 +22,7 @@ export function riskView(root: HTMLElement): () => void {
       plots: [ratios, steps],
       children: [
         panel(
-          'What the journal says',
+          'Summary',
           el(
             'ul',
             { class: `sentences ${found.findings.length > 0 ? 'found' : ''}` },
@@ -30,9 +30,9 @@ export function riskView(root: HTMLElement): () => void {
           ),
         ),
         panel(
-          'How much more often than the rest infrastructure fails them, and 95 % intervals',
+          'How much more often infrastructure fails each behaviour than the rest, with 95 % intervals',
           levels.length === 0
-            ? el('p', { class: 'empty' }, 'Too few failures to compare anything.')
+            ? el('p', { class: 'empty' }, 'Too few failures for a comparison.')
             : ratios.element,
         ),
         el(
@@ -41,13 +41,13 @@ export function riskView(root: HTMLElement): () => void {
           panel('Rollouts by step: excluded, undetermined', steps.element),
           panel('Steps with most excluded rollouts', worst(found)),
         ),
-        panel('Found', findings(found.findings)),
+        panel('Findings', findings(found.findings)),
       ],
     };
   });
 }
 
-/** Those that were found, then what stands out most. */
+/** First the findings, then the levels with the highest ratios. */
 function shown({ levels, findings: found }: SpokenRisk): readonly Comparison[] {
   const isFound = (one: Comparison): boolean => found.some((finding) => same(finding, one));
   return levels
@@ -201,6 +201,6 @@ function findings(all: readonly RiskFinding[]): HTMLElement {
       },
     ],
     all,
-    'Nothing: infrastructure treats all behaviours alike, as far as these calls can tell.',
+    'None: in these calls infrastructure fails no behaviour more often than the others.',
   );
 }

@@ -9,7 +9,7 @@ import { problem } from './reports.ts';
 type List = z.output<typeof rolloutListSchema>;
 type State = List['rollouts'][number]['state'];
 
-/** Which of them are shown; stays while the reader looks at one. */
+/** Which rollouts are shown. Kept while the reader looks at one of them. */
 const wanted = { state: '', task: '', image: '' };
 
 const STATES = ['opened', 'live', 'displaced', 'lost', 'ended'] as const satisfies readonly State[];
@@ -19,7 +19,7 @@ const FIELDS = [
   { name: 'image', label: 'Image', suggest: 'image' },
 ] as const;
 
-/** The rollouts that the server remembers, latest first. */
+/** The view `Rollouts`: the rollouts in the server's memory, latest first. */
 export function rolloutsView(root: HTMLElement): () => void {
   const body = el('div');
   let asked = new AbortController();

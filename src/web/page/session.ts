@@ -1,11 +1,11 @@
 import { el, put } from './dom.ts';
 
-/** Kept for this tab alone and gone with it; sent as a header, so no other site can use it. */
+/** The token is kept in this tab only. It is sent as a header, so no other site can use it. */
 const KEY = 'faultline-token';
 
 let asking: Promise<string> | null = null;
 
-/** The token, asked for where it isn't known yet. Whoever asks meanwhile waits for the same answer. */
+/** The token; asks the user if it isn't known yet. Requests that come meanwhile wait for the same answer. */
 export function token(): Promise<string> {
   const kept = sessionStorage.getItem(KEY);
   if (kept !== null) return Promise.resolve(kept);
@@ -13,7 +13,7 @@ export function token(): Promise<string> {
   return asking;
 }
 
-/** The server didn't take it: it is asked for again. */
+/** Forgets a token that the server refused, so that the user is asked again. */
 export function forgetToken(refused: string): void {
   if (sessionStorage.getItem(KEY) === refused) sessionStorage.removeItem(KEY);
 }
@@ -30,7 +30,7 @@ function ask(): Promise<string> {
   const note = el(
     'p',
     { id: 'token-note', class: 'note' },
-    'The server prints it when it starts, and keeps it in data/token. It stays in this tab.',
+    'The server prints the token when it starts, and keeps it in data/token. The page keeps it in this tab only.',
   );
   const form = el(
     'form',
@@ -68,6 +68,6 @@ async function check(candidate: string): Promise<string | null> {
     if (status === 401) return 'That is not the token.';
     return status === 200 ? null : `The server answers ${String(status)}.`;
   } catch {
-    return 'The server does not answer, or the token has characters that a header can not hold.';
+    return 'The server does not answer, or the token has characters that a header can not contain.';
   }
 }

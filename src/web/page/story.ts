@@ -8,7 +8,7 @@ import { problem } from './reports.ts';
 
 type Row = Story['rollout'];
 
-/** One rollout: each call, what the model saw, what it was judged from, and the verdict. */
+/** One rollout: each call with what the model saw and the evidence, and the verdict. */
 export function storyView(root: HTMLElement, id: string): () => void {
   const asked = new AbortController();
   let plot: Plot<'bar'> | null = null;
@@ -30,7 +30,7 @@ export function storyView(root: HTMLElement, id: string): () => void {
       put(
         root,
         heading(id),
-        unknown ? el('p', { class: 'empty' }, 'The journal knows no such rollout.') : problem(error),
+        unknown ? el('p', { class: 'empty' }, 'The journal has no rollout with this id.') : problem(error),
       );
     },
   );
@@ -114,7 +114,7 @@ function timeline({ calls }: Story): Plot<'bar'> {
   );
 }
 
-/** Calls, failed attempts and gradings in the order in which they happened. */
+/** Calls, failed attempts and gradings, in order of time. */
 function events({ calls, attempts, gradings }: Story): HTMLElement[] {
   const all = [
     ...calls.map((call, index) => ({ at: ms(call['began_at']), element: callCard(call, index + 1) })),
@@ -156,10 +156,10 @@ function took(call: Row): string {
   return span(Number(call['duration_ms']));
 }
 
-/** The command or the code alone where that is what the arguments are about. */
+/** The arguments; only the command or the code where that is all they contain. */
 function given(call: Row): HTMLElement {
   const given = text(call['arguments']);
-  if (given === '') return el('p', { class: 'note' }, 'It never reached a sandbox.');
+  if (given === '') return el('p', { class: 'note' }, 'The call never reached a sandbox.');
   return el('pre', { class: call['tool'] === 'shell' ? 'shell' : 'given', tabindex: 0 }, wordsOf(given));
 }
 
@@ -181,9 +181,11 @@ function output(call: Row): HTMLElement | null {
 
 function evidence(call: Row): HTMLElement | null {
   if (call['evidence'] === null) return null;
-  const told = call['evidence'];
+  const evidence = call['evidence'];
   const shown =
-    typeof told === 'string' ? JSON.stringify(JSON.parse(told), null, 2) : JSON.stringify(told, null, 2);
+    typeof evidence === 'string'
+      ? JSON.stringify(JSON.parse(evidence), null, 2)
+      : JSON.stringify(evidence, null, 2);
   return el(
     'details',
     {},

@@ -2,7 +2,7 @@ export type Theme = 'dark' | 'light';
 
 const KEY = 'faultline-theme';
 
-/** As the reader chose, else as the system has it. */
+/** The theme that the reader chose, else the system's. */
 export function theme(): Theme {
   const kept = localStorage.getItem(KEY);
   if (kept === 'dark' || kept === 'light') return kept;
@@ -13,7 +13,7 @@ export function setTheme(wanted: Theme): void {
   document.documentElement.dataset['theme'] = wanted;
 }
 
-/** The other one, kept from now on. */
+/** Switches to the other theme and keeps the choice. */
 export function nextTheme(): Theme {
   const next = theme() === 'dark' ? 'light' : 'dark';
   localStorage.setItem(KEY, next);

@@ -15,7 +15,7 @@ const SHADES: Readonly<Record<RowDelta['quadrant'], string>> = {
   unchanged: 'muted',
 };
 
-/** Is there a signal to learn from, and does the model get better or only busier? */
+/** The view `Training`: whether scores differ enough to learn from, and whether they or only the calls increase. */
 export function trainingView(root: HTMLElement): () => void {
   return reportView(root, 'diagnostics', (found) => {
     const { rows, steps } = found;
@@ -99,7 +99,7 @@ function changePlot({ deltas }: Diagnostics): Plot<'scatter'> {
   });
 }
 
-/** How one row becomes a point: where, in which colour, and what is said of it. */
+/** How one row becomes a point: position, colour and tooltip. */
 interface Points<Row> {
   readonly x: string;
   readonly y: string;
@@ -171,6 +171,6 @@ function rowTable(rows: readonly RowSignal[]): HTMLElement {
       { title: 'best', cell: ({ best }) => figure(best), number: true },
     ],
     rows.slice(0, ROWS_SHOWN),
-    'No rollout was scored: the platform must grade through POST /v1/grade.',
+    'No rollout was scored. Scores are recorded when the platform grades through POST /v1/grade.',
   );
 }
