@@ -129,5 +129,5 @@ it('the Python client passes its own tests against this server', async () => {
     env: { ...process.env, ...environment },
     timeout: 150_000,
   });
-  expect(stderr).toMatch(/CallReport \d{2} tests[\s\S]*\nOK\n/);
+  expect(stderr).toMatch(/Ran \d{2} tests[\s\S]*\nOK\n/);
 });
