@@ -1,9 +1,10 @@
 import type { Clock } from '../kernel/clock.ts';
-import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
+import { Deadline } from '../kernel/deadline.ts';
 import type { Log } from '../kernel/log.ts';
 import { SandboxFault, type Sandbox, type SandboxSpec } from '../sandbox/sandbox.ts';
 import type { LiveSandboxes } from './live-sandboxes.ts';
 import { PoolClass } from './pool-class.ts';
+import { QueueRefusal } from './queue-refusal.ts';
 import type { QueueSpeed } from './queue-speed.ts';
 import type { RemovalQueue } from './removal-queue.ts';
 import { isTheTasks, type StartQueue } from './start-queue.ts';
@@ -119,8 +120,8 @@ export class PoolFiller {
       await starts.refill({ spec, deadline, leave, onFault: () => undefined, onStarted });
     } catch (error) {
       pool.refills.delete(refill);
-      if (!(error instanceof SandboxFault || error instanceof DeadlineExceeded)) throw error;
-      if (error instanceof DeadlineExceeded) return;
+      if (error instanceof QueueRefusal) return;
+      if (!(error instanceof SandboxFault)) throw error;
       if (isTheTasks(error)) pool.restsUntil = clock.monotonic() + REST_MS;
       log.warn({ poolClass: spec.poolClass, code: error.code, error: error.message }, 'pool not refilled');
     }

@@ -38,8 +38,8 @@ export interface SandboxSupply {
    * A sandbox that nobody else has.
    *
    * @throws SandboxFault the task's own (`image_missing`, `image_broken`) at once; an infrastructure fault only
-   * when the deadline leaves no time for another try. DeadlineExceeded (`queue_wait`) where no try was made: the
-   * deadline passed, the place was left, or the queue is so long that the deadline can't be met (then at once).
+   * when the deadline leaves no time for another try. QueueRefusal where no start was made: the deadline passed, the
+   * request was withdrawn, the queue was closed, or it is full or too long to meet the deadline (then at once).
    */
   take(request: SandboxRequest): Promise<Sandbox>;
 

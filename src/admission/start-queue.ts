@@ -4,6 +4,7 @@ import type { RolloutId } from '../kernel/ids.ts';
 import type { ImageStore } from '../sandbox/image-store.ts';
 import { SandboxFault, type Sandbox, type SandboxEngine, type SandboxHandle } from '../sandbox/sandbox.ts';
 import type { EngineQueue, Place, QueueParts } from './engine-queue.ts';
+import { QueueRefusal, type RefusalReason } from './queue-refusal.ts';
 import type { QueueSpeed } from './queue-speed.ts';
 import type { RetryBudget } from './retry-budget.ts';
 import type { QueuePlace, SandboxRequest, SandboxSupply, SupplyLoad } from './sandbox-supply.ts';
@@ -61,7 +62,7 @@ export class StartQueue implements SandboxSupply {
   }
 
   async take(request: SandboxRequest): Promise<Sandbox> {
-    if (this.#isHopeless(request.deadline)) throw new DeadlineExceeded('queue_wait', 0);
+    this.#refuseWhereHopeless(request.deadline);
     const id = this.#newId();
     this.#claims.set(request.rollout, id);
     try {
@@ -73,7 +74,7 @@ export class StartQueue implements SandboxSupply {
 
   /** As `take`, for the warm pool: behind every rollout that waits. */
   async refill(request: RefillRequest): Promise<void> {
-    if (this.#queue.waiting('refill') >= MOST_WAITING) throw new DeadlineExceeded('queue_wait', 0);
+    if (this.#queue.waiting('refill') >= MOST_WAITING) throw new QueueRefusal('full');
     await this.#persist({
       ...request,
       place: { id: this.#newId(), lane: 'refill', job: request.spec.poolClass },
@@ -98,9 +99,10 @@ export class StartQueue implements SandboxSupply {
   }
 
   /** The deadline covers the platform's repetitions, so what can't be served within it never will be. */
-  #isHopeless(deadline: Deadline): boolean {
+  #refuseWhereHopeless(deadline: Deadline): void {
     const before = this.#queue.waiting('claim');
-    return before >= MOST_WAITING || this.#waitMs(before) > deadline.remainingMs;
+    if (before >= MOST_WAITING) throw new QueueRefusal('full');
+    if (this.#waitMs(before) > deadline.remainingMs) throw new QueueRefusal('hopeless');
   }
 
   async #persist(wish: Wish): Promise<Sandbox> {
@@ -133,7 +135,7 @@ export class StartQueue implements SandboxSupply {
       return null;
     } catch (error) {
       if (error instanceof SandboxFault) return error;
-      throw error;
+      throw error instanceof DeadlineExceeded ? new QueueRefusal('expired') : error;
     } finally {
       stopWaiting();
     }
@@ -142,8 +144,8 @@ export class StartQueue implements SandboxSupply {
   /** One place in the queue and one try. A place whose deadline passed before its turn is given up unused. */
   async #attempt(wish: Wish, again: boolean): Promise<Sandbox | SandboxFault> {
     const left = new AbortController();
-    const giveUp = (reason: DeadlineExceeded): void => {
-      left.abort(reason);
+    const giveUp = (refusal: QueueRefusal): void => {
+      left.abort(refusal);
     };
     const stopWaiting = this.#onGivenUp(wish, giveUp);
     try {
@@ -154,17 +156,17 @@ export class StartQueue implements SandboxSupply {
   }
 
   /** Tells once nobody waits any more: deadline passed, place left, queue closed. Returns what ends the telling. */
-  #onGivenUp({ deadline, leave }: Wish, tell: (reason: DeadlineExceeded) => void): () => void {
-    const giveUp = (): void => {
-      tell(new DeadlineExceeded('queue_wait', deadline.remainingMs));
+  #onGivenUp({ deadline, leave }: Wish, tell: (refusal: QueueRefusal) => void): () => void {
+    const refuse = (reason: RefusalReason) => (): void => {
+      tell(new QueueRefusal(reason));
     };
-    const reasons = [this.#closing.signal, ...(leave === undefined ? [] : [leave])];
-    if (reasons.some((signal) => signal.aborted)) giveUp();
-    for (const signal of reasons) signal.addEventListener('abort', giveUp, { once: true });
-    const cancel = this.#clock.alarm(deadline.remainingMs, giveUp);
+    const cancels = [
+      this.#clock.alarm(deadline.remainingMs, refuse('expired')),
+      onAbort(this.#closing.signal, refuse('closed')),
+      ...(leave === undefined ? [] : [onAbort(leave, refuse('withdrawn'))]),
+    ];
     return () => {
-      cancel();
-      for (const signal of reasons) signal.removeEventListener('abort', giveUp);
+      for (const cancel of cancels) cancel();
     };
   }
 
@@ -205,6 +207,15 @@ export class StartQueue implements SandboxSupply {
     this.#lastId += 1;
     return String(this.#lastId);
   }
+}
+
+/** Calls `listener` once, now where the signal is aborted already. The returned function cancels. */
+function onAbort(signal: AbortSignal, listener: () => void): () => void {
+  if (signal.aborted) listener();
+  else signal.addEventListener('abort', listener, { once: true });
+  return () => {
+    signal.removeEventListener('abort', listener);
+  };
 }
 
 /** Null for what is a bug of ours. */

@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import { QueueRefusal } from '../admission/queue-refusal.ts';
 import { JournalError } from '../journal/journal.ts';
 import { DeadlineExceeded } from '../kernel/deadline.ts';
 import type { Log } from '../kernel/log.ts';
@@ -83,7 +84,12 @@ export function codedError(error: unknown): HttpError {
 
 /** Machinery that failed and may work again: below the file routes, or the journal under any route. */
 function isOutage(error: unknown): boolean {
-  return error instanceof SandboxFault || error instanceof DeadlineExceeded || error instanceof JournalError;
+  return (
+    error instanceof SandboxFault ||
+    error instanceof QueueRefusal ||
+    error instanceof DeadlineExceeded ||
+    error instanceof JournalError
+  );
 }
 
 /** `body.trace_id: is empty`, one for each field that is wrong. */

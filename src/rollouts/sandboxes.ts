@@ -53,7 +53,7 @@ export class Sandboxes {
    * The rollout's sandbox, claimed on first use and rebuilt on the first use after a displacement. A rebuild needs
    * the rollout's turn, so that no other call's ending is on its way into the journal.
    *
-   * @throws SandboxFault or DeadlineExceeded as `SandboxSupply.take`; SetupFailed; NotRecovered.
+   * @throws SandboxFault or QueueRefusal as `SandboxSupply.take`; SetupFailed; NotRecovered.
    */
   async of(rollout: Rollout, deadline: Deadline): Promise<Sandbox> {
     return rollout.sandbox ?? (await this.#claims.run(rollout, () => this.#claim(rollout, deadline)));
