@@ -49,7 +49,7 @@ function queueOf(concurrency: number) {
   const { starts: queue } = openAdmission({ engine, images, clock, log, startsAtOnce: concurrency, cap });
   let rollouts = 0;
   const take = (ms = 570_000, leave = new AbortController().signal): Promise<Sandbox> =>
-    queue.take({
+    queue.startForRollout({
       spec,
       job,
       rollout: rolloutId(`rollout-${String((rollouts += 1))}`),

@@ -186,10 +186,10 @@ describe('places', () => {
     const takes = [take(), take(), take()];
     await settle();
     const third = (await import('../../../src/kernel/ids.ts')).rolloutId('rollout-3');
-    expect(starts.place(third)).toMatchObject({ position: 2 });
+    expect(starts.queuePlaceOf(third)).toMatchObject({ position: 2 });
     await clock.advance(30_000);
     await endings(takes);
-    expect(starts.place(third)).toBeNull();
+    expect(starts.queuePlaceOf(third)).toBeNull();
     const slow = Array.from({ length: 20 }, () => take());
     const tooMany = take({ ms: 1_000 });
     await expect(tooMany).rejects.toEqual(new QueueRefusal('hopeless'));
