@@ -15,8 +15,8 @@ import { StartQueue } from './start-queue.ts';
 import { ConcurrencyLimit } from './concurrency-limit.ts';
 import { WarmPool } from './warm-pool.ts';
 
-/** The width is found; this only keeps a rule that misreads a remote engine from running away. */
-const MOST_STARTS = 64;
+/** Upper bound of the concurrency limit, which adapts below it. Protects a remote engine whose latencies mislead the rule. */
+const MAX_STARTS_IN_FLIGHT = 64;
 const PING_MS = 2_000;
 
 export interface AdmissionOptions {
@@ -24,7 +24,7 @@ export interface AdmissionOptions {
   readonly images: ImageStore;
   readonly clock: Clock;
   readonly log: Log;
-  /** Starts in flight to begin with. */
+  /** The concurrency limit before it adapts. */
   readonly startsAtOnce: number;
   readonly cap: LiveCap;
 }
@@ -34,38 +34,38 @@ export interface Admission {
   readonly removals: RemovalQueue;
   readonly pool: WarmPool;
   readonly live: LiveSandboxes;
-  readonly width: ConcurrencyLimit;
+  readonly concurrency: ConcurrencyLimit;
   readonly breaker: Breaker;
   readonly bursts: BurstLog;
   readonly retries: RetryBudget;
 }
 
-/** Puts the parts of this folder together. Nothing runs until somebody asks, and no pool is filled until it is opened. */
+/** Connects the parts of this folder. Starts nothing: the pool is filled after `pool.open`. */
 export function openAdmission(options: AdmissionOptions): Admission {
   const { engine, images, clock, log, startsAtOnce, cap } = options;
-  const width = new ConcurrencyLimit({ initial: startsAtOnce, max: MOST_STARTS });
+  const concurrency = new ConcurrencyLimit({ initial: startsAtOnce, max: MAX_STARTS_IN_FLIGHT });
   const live = new LiveSandboxes(cap.cap);
   const speed = new QueueSpeed();
   const breaker: Breaker = new Breaker({
     clock,
-    ping: () => answers(engine, clock),
+    ping: () => engineAnswers(engine, clock),
     onChange: (state) => {
-      log.warn({ state }, 'engine circuit');
-      if (state === 'half_open') width.restart();
-      queue.kick();
+      log.warn({ state }, 'circuit breaker of the engine changed state');
+      if (state === 'half_open') concurrency.restart();
+      queue.pump();
     },
   });
-  const queue = new EngineQueue({ clock, width, breaker, live });
+  const queue = new EngineQueue({ clock, concurrency, breaker, live });
   const retries = new RetryBudget(clock);
-  const parts = { engine, images, clock, log, queue, width, breaker, live, speed, retries };
+  const parts = { engine, images, clock, log, queue, concurrency, breaker, live, speed, retries };
   const starts = new StartQueue(parts);
   const removals = new RemovalQueue(parts);
   const pool = new WarmPool({ starts, removals, live, speed, clock, log, budget: cap.poolBudget });
   const bursts = new BurstLog({ clock, log, totals: () => pool.load });
-  return { starts, removals, pool, live, width, breaker, bursts, retries };
+  return { starts, removals, pool, live, concurrency, breaker, bursts, retries };
 }
 
-async function answers(engine: SandboxEngine, clock: Clock): Promise<boolean> {
+async function engineAnswers(engine: SandboxEngine, clock: Clock): Promise<boolean> {
   const deadline = Deadline.after(clock, 'engine_request', PING_MS);
   try {
     await deadline.race(engine.ping(deadline));
@@ -76,14 +76,14 @@ async function answers(engine: SandboxEngine, clock: Clock): Promise<boolean> {
   }
 }
 
-/** What metrics and `top` show of this folder. */
-export function admissionSources({ starts, removals, pool, live, width, breaker }: Admission) {
+/** The figures of this folder for /metrics. The keys are part of the metrics' names or labels. */
+export function admissionSources({ starts, removals, pool, live, concurrency, breaker }: Admission) {
   return {
     starts: () => ({ waiting: starts.load.waiting, starting: starts.load.starting }),
     removals: () => removals.load,
     sandboxes: () => ({ live: live.count, cap: live.cap, warm: pool.load.ready, filling: pool.load.filling }),
     startQueue: () => ({
-      width: width.width,
+      width: concurrency.limit,
       expected_wait_seconds: starts.load.waitMs / 1000,
       circuit_open: breaker.state === 'closed' ? 0 : 1,
     }),

@@ -1,6 +1,6 @@
 import type { Clock } from '../kernel/clock.ts';
 
-/** Engine faults in a row, without one success, that open the circuit. */
+/** Consecutive engine faults that open the circuit. */
 const FAULTS_TO_OPEN = 5;
 const FIRST_PAUSE_MS = 500;
 const LAST_PAUSE_MS = 15_000;
@@ -8,12 +8,12 @@ const LAST_PAUSE_MS = 15_000;
 export type BreakerState = 'closed' | 'open' | 'half_open';
 
 /**
- * Keeps work away from an engine that has stopped working, so that its recovery is not met by everybody at once.
+ * Circuit breaker for the engine: after repeated faults no work begins until the engine answers again.
  *
- *     closed --5 engine faults in a row--> open --pause, engine answers a ping--> half_open
- *     half_open --the one piece of work let through succeeds--> closed;  --it fails--> open, pause doubled
+ *     closed --5 consecutive engine faults--> open --pause, then the engine answers a ping--> half_open
+ *     half_open --the one admitted start or removal succeeds--> closed;  --it fails--> open, pause doubled
  *
- * The pause grows from 0.5 to 15 s and is jittered. Held work keeps its place; its own deadline goes on.
+ * The pause doubles from 0.5 s to 15 s, with jitter. Waiting work keeps its place, and its deadline continues to run.
  */
 export class Breaker {
   readonly #clock: Clock;
@@ -22,11 +22,11 @@ export class Breaker {
   #state: BreakerState = 'closed';
   #faults = 0;
   #pauseMs = FIRST_PAUSE_MS;
-  #reopensAt = 0;
+  #pingAt = 0;
   #probing = false;
-  #cancel: () => void = () => undefined;
+  #cancelPing: () => void = () => undefined;
 
-  /** @param parts.ping Whether the engine answers; never rejects, and has its own deadline. */
+  /** @param parts.ping Whether the engine answers. Never rejects; has its own deadline. */
   constructor(parts: {
     clock: Clock;
     ping: () => Promise<boolean>;
@@ -41,9 +41,9 @@ export class Breaker {
     return this.#state;
   }
 
-  /** Time until the next probe at the earliest; 0 while closed. */
+  /** Time until the next ping; 0 unless the circuit is open. */
   get pauseMs(): number {
-    return this.#state === 'open' ? Math.max(0, this.#reopensAt - this.#clock.monotonic()) : 0;
+    return this.#state === 'open' ? Math.max(0, this.#pingAt - this.#clock.monotonic()) : 0;
   }
 
   /** Whether work may begin now. */
@@ -51,7 +51,7 @@ export class Breaker {
     return this.#state === 'closed' || (this.#state === 'half_open' && !this.#probing);
   }
 
-  /** Work begins: in `half_open` it is the probe, and the only one. */
+  /** To be called when work begins. In `half_open` this work is the probe; no other begins beside it. */
   begin(): void {
     if (this.#state === 'half_open') this.#probing = true;
   }
@@ -60,8 +60,8 @@ export class Breaker {
     this.#faults = 0;
     this.#probing = false;
     this.#pauseMs = FIRST_PAUSE_MS;
-    this.#cancel();
-    this.#enter('closed');
+    this.#cancelPing();
+    this.#setState('closed');
   }
 
   failed(): void {
@@ -72,36 +72,36 @@ export class Breaker {
       this.#open();
   }
 
-  /** Ended without a word about the engine, such as the task's own fault. */
+  /** Work has ended in a way that says nothing about the engine, such as a fault of the task. */
   neutral(): void {
     this.#probing = false;
   }
 
-  /** No further probes. */
+  /** Stops pinging the engine. */
   close(): void {
-    this.#cancel();
+    this.#cancelPing();
   }
 
   #open(): void {
     const pauseMs = this.#pauseMs * (0.75 + Math.random() / 2);
-    this.#reopensAt = this.#clock.monotonic() + pauseMs;
-    this.#cancel();
-    this.#cancel = this.#clock.alarm(pauseMs, () => void this.#knock());
-    this.#enter('open');
+    this.#pingAt = this.#clock.monotonic() + pauseMs;
+    this.#cancelPing();
+    this.#cancelPing = this.#clock.alarm(pauseMs, () => void this.#pingEngine());
+    this.#setState('open');
   }
 
-  async #knock(): Promise<void> {
+  async #pingEngine(): Promise<void> {
     const answered = await this.#ping();
     if (this.#state !== 'open') return;
     if (answered) {
-      this.#enter('half_open');
+      this.#setState('half_open');
       return;
     }
     this.#pauseMs = Math.min(this.#pauseMs * 2, LAST_PAUSE_MS);
     this.#open();
   }
 
-  #enter(state: BreakerState): void {
+  #setState(state: BreakerState): void {
     const changed = this.#state !== state;
     this.#state = state;
     if (changed) this.#onChange(state);

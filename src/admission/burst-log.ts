@@ -1,12 +1,12 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { Log } from '../kernel/log.ts';
 
-/** A burst is over when nobody waits for a start and no first answer came for so long. */
+/** A burst is over when no rollout waits for a start and there was no first answer for this long. */
 const QUIET_MS = 2_000;
-/** Fewer rollouts are no burst. */
-const LEAST_SIZE = 4;
+/** Fewer rollouts do not count as a burst. */
+const MIN_SIZE = 4;
 
-/** What is read when a burst is over. Totals since the start of this process. */
+/** Counters read at the end of a burst. `warmTaken` and `coldTaken` count from the start of this process. */
 export interface BurstTotals {
   readonly waiting: number;
   readonly starting: number;
@@ -14,25 +14,27 @@ export interface BurstTotals {
   readonly coldTaken: number;
 }
 
-/** How a burst went, or goes: rollouts that had their first answer, where their sandboxes came from, and when. */
-export interface Burst {
-  /** Of the first answer; wall-clock milliseconds since 1970. */
+/** A burst of rollouts that have received their first answer, in progress or over. */
+export interface ServedBurst {
+  /** Time of the burst's first answer; wall clock, milliseconds since 1970. */
   readonly beganAt: number;
   readonly rollouts: number;
+  /** Sandboxes from the warm pool. */
   readonly warm: number;
+  /** Sandboxes that were started. */
   readonly cold: number;
-  /** First answers that were a 503. */
+  /** First answers with status 503. */
   readonly failed: number;
-  /** From the arrival of a rollout's first call to its answer. */
+  /** Percentiles of the time from the arrival of a rollout's first call to its answer. */
   readonly p50Ms: number;
   readonly p95Ms: number;
   readonly p99Ms: number;
 }
 
-/** Bursts that are remembered for whoever looks. */
+/** Past bursts kept for the status route. */
 const REMEMBERED = 20;
 
-/** Follows bursts: one line in the log when each is over, and the last of them for people to see. */
+/** Logs one line when a burst is over, and keeps the last bursts for the status route. */
 export class BurstLog {
   readonly #clock: Clock;
   readonly #log: Log;
@@ -41,7 +43,7 @@ export class BurstLog {
   #times: number[] = [];
   #failed = 0;
   #beganAt = 0;
-  readonly #recent: Burst[] = [];
+  readonly #recent: ServedBurst[] = [];
   #cancel: () => void = () => undefined;
 
   constructor(parts: { clock: Clock; log: Log; totals: () => BurstTotals }) {
@@ -51,47 +53,47 @@ export class BurstLog {
     this.#before = parts.totals();
   }
 
-  /** Oldest first; without the one under way. */
-  get recent(): readonly Burst[] {
+  /** Oldest first, without the burst in progress. */
+  get recent(): readonly ServedBurst[] {
     return this.#recent;
   }
 
-  /** The burst under way, or null. */
-  get current(): Burst | null {
-    return this.#times.length >= LEAST_SIZE ? this.#burst(this.#totals()) : null;
+  /** The burst in progress, or null. */
+  get current(): ServedBurst | null {
+    return this.#times.length >= MIN_SIZE ? this.#burst(this.#totals()) : null;
   }
 
-  /** A rollout's first call has ended after so long, served or not. */
+  /** The first call of a rollout has been answered after `afterMs`; `served` is false for a 503. */
   firstAnswer(afterMs: number, served: boolean): void {
     if (this.#times.length === 0) this.#beganAt = this.#clock.now();
     this.#times.push(afterMs);
     if (!served) this.#failed += 1;
-    this.#rest();
+    this.#restartQuietTimer();
   }
 
-  /** No further line. */
+  /** Logs no further burst. */
   close(): void {
     this.#cancel();
   }
 
-  #rest(): void {
+  #restartQuietTimer(): void {
     this.#cancel();
-    this.#cancel = this.#clock.alarm(QUIET_MS, () => this.#look());
+    this.#cancel = this.#clock.alarm(QUIET_MS, () => this.#endIfQuiet());
   }
 
-  #look(): void {
+  #endIfQuiet(): void {
     const totals = this.#totals();
     if (totals.waiting + totals.starting > 0) {
-      this.#rest();
+      this.#restartQuietTimer();
       return;
     }
-    if (this.#times.length >= LEAST_SIZE) this.#write(totals);
+    if (this.#times.length >= MIN_SIZE) this.#record(totals);
     this.#before = totals;
     this.#times = [];
     this.#failed = 0;
   }
 
-  #write(totals: BurstTotals): void {
+  #record(totals: BurstTotals): void {
     const burst = this.#burst(totals);
     this.#recent.push(burst);
     if (this.#recent.length > REMEMBERED) this.#recent.shift();
@@ -99,7 +101,7 @@ export class BurstLog {
     this.#log.info(fields, 'burst');
   }
 
-  #burst(totals: BurstTotals): Burst {
+  #burst(totals: BurstTotals): ServedBurst {
     const sorted = this.#times.toSorted((a, b) => a - b);
     const at = (share: number): number => Math.round(sorted[Math.floor(sorted.length * share)] ?? 0);
     const warm = totals.warmTaken - this.#before.warmTaken;

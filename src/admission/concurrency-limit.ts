@@ -1,62 +1,67 @@
-/** Starts that may wait inside the engine rather than be worked on: below, there is room for one more; above, one too many. */
-const LEAST_QUEUED = 2;
-const MOST_QUEUED = 4;
+/** Starts that wait inside the engine. Fewer: the limit may grow by one. More: it shrinks by the excess. */
+const MIN_QUEUED = 2;
+const MAX_QUEUED = 4;
+
 /**
- * How many starts to have in flight, found from what starts take.
+ * The number of starts in flight, adapted to the latency of starts.
  *
- * The rule of TCP Vegas: of `width` starts in flight, `width × (1 − quickest / latency)` are waiting inside the
- * engine. Once per round of `width` starts: fewer than 2 such, one more in flight; more than 4, so many less. A fault
- * of the engine halves the width, once per round. README: why not plain AIMD, and why the quickest start is never
- * forgotten but after an outage.
+ * The rule of TCP Vegas: of `limit` starts in flight, `limit × (1 − lowest latency / latency)` wait inside the engine.
+ * After each round of `limit` starts the limit grows by one where fewer than 2 wait, and shrinks by the excess where more
+ * than 4 wait. An engine fault halves it, at most once per round. README: why not plain AIMD, and why the lowest latency
+ * is kept until an outage.
  */
 export class ConcurrencyLimit {
   readonly #max: number;
-  #width: number;
-  #quickest = Infinity;
-  #round: number[] = [];
-  #roundWasFull = false;
-  #sinceHalved = Infinity;
+  #limit: number;
+  #lowestLatencyMs = Infinity;
+  #latenciesMs: number[] = [];
+  #roundWasSaturated = false;
+  #startsSinceHalved = Infinity;
 
   constructor(options: { initial: number; max: number }) {
     this.#max = options.max;
-    this.#width = Math.min(options.initial, options.max);
+    this.#limit = Math.min(options.initial, options.max);
   }
 
-  get width(): number {
-    return this.#width;
+  get limit(): number {
+    return this.#limit;
   }
 
-  /** A start succeeded. `full`: it ran beside as many others as allowed, so that its latency says something about the width. */
-  succeeded(latencyMs: number, full: boolean): void {
-    this.#quickest = Math.min(this.#quickest, latencyMs);
-    this.#sinceHalved += 1;
-    this.#round.push(latencyMs);
-    this.#roundWasFull ||= full;
-    if (this.#round.length < this.#width) return;
-    const mean = this.#round.reduce((sum, ms) => sum + ms, 0) / this.#round.length;
-    this.#adjust(this.#width * (1 - this.#quickest / mean));
-    this.#round = [];
-    this.#roundWasFull = false;
+  /**
+   * A start has succeeded.
+   *
+   * @param saturated Whether it ran beside as many others as allowed. Only then does its latency justify a higher limit.
+   */
+  succeeded(latencyMs: number, saturated: boolean): void {
+    this.#lowestLatencyMs = Math.min(this.#lowestLatencyMs, latencyMs);
+    this.#startsSinceHalved += 1;
+    this.#latenciesMs.push(latencyMs);
+    this.#roundWasSaturated ||= saturated;
+    if (this.#latenciesMs.length < this.#limit) return;
+    const meanMs = this.#latenciesMs.reduce((sum, ms) => sum + ms, 0) / this.#latenciesMs.length;
+    this.#adjust(this.#limit * (1 - this.#lowestLatencyMs / meanMs));
+    this.#latenciesMs = [];
+    this.#roundWasSaturated = false;
   }
 
-  /** A start failed, or ran out of time, by the engine's doing. */
+  /** A start has failed or timed out because of the engine. */
   failed(): void {
-    if (this.#sinceHalved < this.#width) return;
-    this.#width = Math.max(1, Math.floor(this.#width / 2));
-    this.#sinceHalved = 0;
-    this.#round = [];
+    if (this.#startsSinceHalved < this.#limit) return;
+    this.#limit = Math.max(1, Math.floor(this.#limit / 2));
+    this.#startsSinceHalved = 0;
+    this.#latenciesMs = [];
   }
 
-  /** After an outage: begin with one start at a time and grow again. */
+  /** After an outage: back to one start at a time, and the limit grows again. */
   restart(): void {
-    this.#width = 1;
-    this.#quickest = Infinity;
-    this.#sinceHalved = 0;
-    this.#round = [];
+    this.#limit = 1;
+    this.#lowestLatencyMs = Infinity;
+    this.#startsSinceHalved = 0;
+    this.#latenciesMs = [];
   }
 
   #adjust(queued: number): void {
-    if (queued < LEAST_QUEUED && this.#roundWasFull) this.#width = Math.min(this.#max, this.#width + 1);
-    if (queued > MOST_QUEUED) this.#width -= Math.ceil(Math.min(queued - MOST_QUEUED, this.#width / 2));
+    if (queued < MIN_QUEUED && this.#roundWasSaturated) this.#limit = Math.min(this.#max, this.#limit + 1);
+    if (queued > MAX_QUEUED) this.#limit -= Math.ceil(Math.min(queued - MAX_QUEUED, this.#limit / 2));
   }
 }

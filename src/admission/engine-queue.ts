@@ -1,108 +1,120 @@
 import PQueue from 'p-queue';
 import type { Clock } from '../kernel/clock.ts';
 import type { Breaker } from './breaker.ts';
-import { FairQueue, type Lane, type PlaceOptions } from './fair-queue.ts';
-import type { LiveSandboxes } from './live-sandboxes.ts';
 import type { ConcurrencyLimit } from './concurrency-limit.ts';
+import { FairQueue, type Place, type PriorityClass } from './fair-queue.ts';
+import type { LiveSandboxes } from './live-sandboxes.ts';
+import type { QueueRefusal } from './queue-refusal.ts';
 
-/** Removals at once after `close`: more gain nothing (measured; README). */
+/** Concurrent removals after `close`. More do not shorten the stop (measured). */
 const REMOVALS_AT_THE_END = 4;
 
 export interface QueueParts {
   readonly clock: Clock;
-  readonly width: ConcurrencyLimit;
+  readonly concurrency: ConcurrencyLimit;
   readonly breaker: Breaker;
   readonly live: LiveSandboxes;
 }
 
-export interface Place {
-  readonly id: string;
-  readonly lane: Lane;
-  readonly job: string;
-  readonly again: boolean;
-}
-
-/** Everything that makes the engine work hard goes through here, so that one order and one width hold for all of it. */
+/**
+ * All starts and removals go through this queue, so that one order and one concurrency limit hold for both. Work waits
+ * in the fair queue and is given to p-queue when it begins (README, "The order and p-queue").
+ */
 export class EngineQueue {
   readonly #parts: QueueParts;
-  readonly #fair: FairQueue;
-  readonly #queue: PQueue<FairQueue, PlaceOptions>;
-  readonly #inFlight: Record<Lane, number> = { claim: 0, refill: 0, removal: 0 };
+  readonly #waiting: FairQueue;
+  readonly #running: PQueue;
+  readonly #inFlight: Record<PriorityClass, number> = { claim: 0, refill: 0, removal: 0 };
   #closed = false;
 
   constructor(parts: QueueParts) {
     this.#parts = parts;
-    const fair = new FairQueue({
-      isOpen: (lane) => this.#isOpen(lane),
+    this.#waiting = new FairQueue({
+      isOpen: (priorityClass) => this.#isOpen(priorityClass),
       monotonic: () => parts.clock.monotonic(),
     });
-    this.#fair = fair;
-    // p-queue makes its queue itself, without arguments; ours must know the gate.
-    const queueClass = function () {
-      return fair;
-    } as unknown as new () => FairQueue;
-    this.#queue = new PQueue({ queueClass, concurrency: parts.width.width });
+    this.#running = new PQueue({ concurrency: parts.concurrency.limit });
+    // p-queue's event for work that has ended, whether it succeeded or not.
+    this.#running.on('next', () => {
+      this.pump();
+    });
   }
 
   /**
-   * The work's result, once its turn has come. Aborting takes back a place that has not been served, and rejects
-   * with the signal's reason; work that has begun is not disturbed.
+   * Runs `work` when its place is served, and returns its result.
+   *
+   * @param refusal Aborted with a `QueueRefusal` as reason. A place that still waits is removed and the returned promise
+   * rejects with that reason; work that has begun goes on.
    */
-  run<T>(place: Place, work: () => Promise<T>, leave?: AbortSignal): Promise<T> {
-    const waiting = new AbortController();
-    const giveUp = (): void => {
-      waiting.abort(leave?.reason);
-    };
-    const begin = async (): Promise<T> => {
-      leave?.removeEventListener('abort', giveUp);
-      this.#inFlight[place.lane] += 1;
-      this.#parts.breaker.begin();
-      try {
-        return await work();
-      } finally {
-        this.#inFlight[place.lane] -= 1;
-        this.kick();
+  runQueued<T>(place: Place, work: () => Promise<T>, refusal?: AbortSignal): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const abandonPlace = (): void => {
+        this.#waiting.remove(place.id);
+        reject(refusal?.reason as QueueRefusal);
+      };
+      const begin = (): void => {
+        refusal?.removeEventListener('abort', abandonPlace);
+        resolve(this.#running.add(() => this.#run(place.priorityClass, work)));
+      };
+      if (refusal?.aborted === true) {
+        abandonPlace();
+        return;
       }
-    };
-    if (leave?.aborted === true) giveUp();
-    leave?.addEventListener('abort', giveUp, { once: true });
-    return this.#queue.add(begin, { ...place, signal: waiting.signal });
+      refusal?.addEventListener('abort', abandonPlace, { once: true });
+      this.#waiting.add({ ...place, begin });
+      this.pump();
+    });
   }
 
-  waiting(lane: Lane): number {
-    return this.#fair.waiting(lane);
+  waiting(priorityClass: PriorityClass): number {
+    return this.#waiting.waiting(priorityClass);
   }
 
-  inFlight(lane: Lane): number {
-    return this.#inFlight[lane];
+  inFlight(priorityClass: PriorityClass): number {
+    return this.#inFlight[priorityClass];
   }
 
-  /** Whether as many starts and removals are under way as allowed. */
+  /** Whether as many starts and removals are in flight as the concurrency limit allows. */
   get saturated(): boolean {
-    return this.#queue.pending >= this.#parts.width.width;
+    return this.#running.pending >= this.#parts.concurrency.limit;
   }
 
-  /** Where a place stands, or null where it is not waiting. */
+  /** How many places are served before this one; null where it does not wait. */
   position(id: string): number | null {
-    return this.#fair.position(id);
+    return this.#waiting.position(id);
   }
 
-  /** Looks again who may go: a gate opened, or the width changed. */
-  kick(): void {
-    const { width } = this.#parts.width;
-    this.#queue.concurrency = this.#closed ? Math.max(width, REMOVALS_AT_THE_END) : width;
+  /** Begins as much waiting work as limit and gates allow. To be called when either may allow more than before. */
+  pump(): void {
+    const { limit } = this.#parts.concurrency;
+    this.#running.concurrency = this.#closed ? Math.max(limit, REMOVALS_AT_THE_END) : limit;
+    while (this.#running.pending < this.#running.concurrency) {
+      const place = this.#waiting.next();
+      if (place === null) return;
+      place.begin();
+    }
   }
 
-  /** From now on only removals begin, whatever is known of the engine. */
+  /** From now on only removals begin, whatever the breaker's state. */
   close(): void {
     this.#closed = true;
     this.#parts.breaker.close();
-    this.kick();
+    this.pump();
   }
 
-  #isOpen(lane: Lane): boolean {
-    if (this.#closed) return lane === 'removal';
+  async #run<T>(priorityClass: PriorityClass, work: () => Promise<T>): Promise<T> {
+    this.#inFlight[priorityClass] += 1;
+    this.#parts.breaker.begin();
+    try {
+      return await work();
+    } finally {
+      this.#inFlight[priorityClass] -= 1;
+    }
+  }
+
+  #isOpen(priorityClass: PriorityClass): boolean {
+    if (this.#closed) return priorityClass === 'removal';
     if (!this.#parts.breaker.passable) return false;
-    return lane === 'removal' || !this.#parts.live.full;
+    return priorityClass === 'removal' || !this.#parts.live.full;
   }
 }

@@ -1,134 +1,124 @@
-/** p-queue's own name for what it runs; it doesn't export it. */
-type RunFunction = () => Promise<unknown>;
-
 /**
- * What an engine's hands are wanted for, in this order: a rollout that waits for its sandbox, the warm pool, and
- * containers that nobody needs any more.
+ * What the engine is asked to do, highest priority first: start a sandbox that a rollout waits for, start one for the
+ * warm pool, remove one.
  */
-export const LANES = ['claim', 'refill', 'removal'] as const;
-export type Lane = (typeof LANES)[number];
+const PRIORITY_CLASSES = ['claim', 'refill', 'removal'] as const;
+export type PriorityClass = (typeof PRIORITY_CLASSES)[number];
 
-/** A removal that waited for this long goes first, once: a queue of claims that never ends must not fill the host. */
+/** A removal that has waited this long is served next: an endless queue of claims must not fill the host. */
 const REMOVAL_PATIENCE_MS = 60_000;
 
-export interface PlaceOptions {
-  readonly id?: string;
-  readonly signal?: AbortSignal | undefined;
-  readonly lane: Lane;
-  /** Jobs of one lane take turns; within a job, first come first served. */
+export interface Place {
+  readonly id: string;
+  readonly priorityClass: PriorityClass;
+  /** The jobs of a priority class are served in rotation; within a job, first come, first served. */
   readonly job: string;
-  /** A place that was had before: goes before the others of its job. */
-  readonly again: boolean;
+  /** A retry is served before the other places of its job. */
+  readonly retry: boolean;
+}
+
+/** A place and how its work begins. */
+export interface WaitingPlace extends Place {
+  readonly begin: () => void;
 }
 
 interface Entry {
-  readonly id: string;
-  readonly run: RunFunction;
+  readonly place: WaitingPlace;
   readonly since: number;
 }
 
-/** What the queue asks before it lets somebody go. */
+/** What the queue asks before it serves a place. */
 export interface Gate {
-  /** Whether work of this lane may begin now. A closed lane keeps its order. */
-  isOpen(lane: Lane): boolean;
+  /** Whether work of this priority class may begin now. While it may not, its places keep their order. */
+  isOpen(priorityClass: PriorityClass): boolean;
   monotonic(): number;
 }
 
-/** The order of work, for p-queue: lanes by rank, jobs in turn, first come first served. */
+/**
+ * The order of waiting work: by priority class, then the jobs of a class in rotation, then first come, first served.
+ * Starts nothing itself; whoever has capacity calls `next`.
+ */
 export class FairQueue {
   readonly #gate: Gate;
-  readonly #lanes: Record<Lane, Map<string, Entry[]>> = {
+  /** Per priority class, the waiting places of each job. The jobs stand in the order in which they are served. */
+  readonly #jobs: Record<PriorityClass, Map<string, Entry[]>> = {
     claim: new Map(),
     refill: new Map(),
     removal: new Map(),
   };
-  readonly #jobOf = new Map<string, { lane: Lane; job: string }>();
+  readonly #places = new Map<string, Place>();
 
   constructor(gate: Gate) {
     this.#gate = gate;
   }
 
-  /** What may begin now. p-queue asks for nothing while this is 0. */
-  get size(): number {
-    return LANES.reduce((sum, lane) => sum + (this.#gate.isOpen(lane) ? this.waiting(lane) : 0), 0);
-  }
-
-  waiting(lane: Lane): number {
+  waiting(priorityClass: PriorityClass): number {
     let count = 0;
-    for (const entries of this.#lanes[lane].values()) count += entries.length;
+    for (const entries of this.#jobs[priorityClass].values()) count += entries.length;
     return count;
   }
 
-  enqueue(run: RunFunction, options: Partial<PlaceOptions> = {}): void {
-    const { id, lane, job } = options;
-    if (id === undefined || lane === undefined || job === undefined)
-      throw new TypeError('a place needs id, lane, job');
-    const entries = this.#lanes[lane].get(job) ?? [];
-    const entry = { id, run, since: this.#gate.monotonic() };
-    if (options.again === true) entries.unshift(entry);
+  add(place: WaitingPlace): void {
+    const jobs = this.#jobs[place.priorityClass];
+    const entries = jobs.get(place.job) ?? [];
+    const entry = { place, since: this.#gate.monotonic() };
+    if (place.retry) entries.unshift(entry);
     else entries.push(entry);
-    this.#lanes[lane].set(job, entries);
-    this.#jobOf.set(id, { lane, job });
+    jobs.set(place.job, entries);
+    this.#places.set(place.id, place);
   }
 
-  dequeue(): RunFunction | undefined {
-    if (this.#removalIsOverdue()) return this.#next('removal');
-    for (const lane of LANES) {
-      const run = this.#gate.isOpen(lane) ? this.#next(lane) : undefined;
-      if (run !== undefined) return run;
+  /** Takes the place to be served now out of the queue; null where none may begin. */
+  next(): WaitingPlace | null {
+    if (this.#removalIsOverdue()) return this.#nextOf('removal');
+    for (const priorityClass of PRIORITY_CLASSES) {
+      const place = this.#gate.isOpen(priorityClass) ? this.#nextOf(priorityClass) : null;
+      if (place !== null) return place;
     }
-    return undefined;
+    return null;
   }
 
-  /** Takes back a place that has not been served. */
+  /** Removes a waiting place. No effect where the place has been served or never existed. */
   remove(id: string): void {
-    const place = this.#jobOf.get(id);
+    const place = this.#places.get(id);
     if (place === undefined) return;
-    const jobs = this.#lanes[place.lane];
-    const entries = (jobs.get(place.job) ?? []).filter((entry) => entry.id !== id);
+    const jobs = this.#jobs[place.priorityClass];
+    const entries = (jobs.get(place.job) ?? []).filter((entry) => entry.place.id !== id);
     if (entries.length === 0) jobs.delete(place.job);
     else jobs.set(place.job, entries);
-    this.#jobOf.delete(id);
+    this.#places.delete(id);
   }
 
-  /** How many are served before this place, were nobody else to come; null where it has none. */
+  /** How many places of its class are served before this one if no further place is added; null where it does not wait. */
   position(id: string): number | null {
-    const place = this.#jobOf.get(id);
+    const place = this.#places.get(id);
     if (place === undefined) return null;
-    const jobs = [...this.#lanes[place.lane]];
+    const jobs = [...this.#jobs[place.priorityClass]];
     const turn = jobs.findIndex(([job]) => job === place.job);
-    const round = jobs[turn]?.[1].findIndex((entry) => entry.id === id) ?? 0;
+    const round = jobs[turn]?.[1].findIndex((entry) => entry.place.id === id) ?? 0;
     const others = jobs.map(([, entries], index) =>
       Math.min(entries.length, index < turn ? round + 1 : round),
     );
     return others.reduce((sum, count) => sum + count, 0);
   }
 
-  filter(): RunFunction[] {
-    return [];
-  }
-
-  /** Part of p-queue's interface; nobody changes lanes here. */
-  setPriority(): never {
-    throw new Error('a place keeps its lane');
-  }
-
-  #next(lane: Lane): RunFunction | undefined {
-    const jobs = this.#lanes[lane];
+  #nextOf(priorityClass: PriorityClass): WaitingPlace | null {
+    const jobs = this.#jobs[priorityClass];
     for (const [job, entries] of jobs) {
       const entry = entries.shift();
+      // The job goes to the end of the rotation.
       jobs.delete(job);
       if (entries.length > 0) jobs.set(job, entries);
       if (entry === undefined) continue;
-      this.#jobOf.delete(entry.id);
-      return entry.run;
+      this.#places.delete(entry.place.id);
+      return entry.place;
     }
-    return undefined;
+    return null;
   }
 
   #removalIsOverdue(): boolean {
     if (!this.#gate.isOpen('removal')) return false;
-    const [first] = this.#lanes.removal.values();
+    const [first] = this.#jobs.removal.values();
     return first?.[0] !== undefined && this.#gate.monotonic() - first[0].since > REMOVAL_PATIENCE_MS;
   }
 }

@@ -1,20 +1,20 @@
-/** What one idle sandbox takes of its host; measured with 1,000 of them (README). */
+/** What one sandbox uses of its host; measured with 1,000 idle sandboxes (README). */
 const PER_SANDBOX = {
-  /** Container, shim and sandboxd. */
+  /** Memory of container, shim and sandboxd. */
   idleBytes: 4_404_019,
-  /** What a rollout's commands take on average, on top. A policy's memory limit is a bound, not a forecast. */
+  /** Additional memory of a rollout's commands, on average. The sandbox policy's memory limit is an upper bound, not a forecast. */
   workBytes: 12 * 2 ** 20,
-  /** Threads of shim, runtime and sandboxd, and a few of the rollout's own. */
+  /** Threads of shim, runtime and sandboxd, and a few for the rollout's processes. */
   pids: 20,
-  /** Descriptors of this process: one attached stream each, and one for a request that waits. */
+  /** Descriptors of this process: one attached stream and one waiting HTTP request. */
   descriptors: 2,
 } as const;
 
-/** Shares that stay with the host, the engine and this process. */
+/** Shares of the host that sandboxes may use; the rest stays with the host, the engine and this process. */
 const MEMORY_SHARE = 0.8;
 const PID_SHARE = 0.8;
 const RESERVED_DESCRIPTORS = 256;
-/** Of the memory for sandboxes, what may lie idle in the warm pool. */
+/** Share of the memory for sandboxes that idle sandboxes of the warm pool may use. */
 const POOL_SHARE = 0.25;
 
 export interface HostFacts {
@@ -22,7 +22,7 @@ export interface HostFacts {
   readonly pidMax: number;
   /** Soft limit of this process. */
   readonly descriptorLimit: number;
-  /** `fs.inotify.max_user_instances`; null where the kernel doesn't say. */
+  /** `fs.inotify.max_user_instances`; null where the kernel has no such setting. */
   readonly inotifyInstances: number | null;
 }
 
@@ -30,11 +30,11 @@ export interface LiveCap {
   readonly cap: number;
   readonly boundBy: 'memory' | 'pids' | 'descriptors' | 'configuration';
   readonly by: Readonly<Record<'memory' | 'pids' | 'descriptors', number>>;
-  /** Warm sandboxes of all classes together. */
+  /** Upper bound of warm sandboxes, all pool classes together. */
   readonly poolBudget: number;
 }
 
-/** How many sandboxes may live on this host at once, and what says so. Pure. */
+/** Computes how many sandboxes this host may hold at once, and which resource decides it. Pure. */
 export function liveCap(host: HostFacts, configured: number | null = null): LiveCap {
   const memory = host.memoryAvailableBytes * MEMORY_SHARE;
   const by = {

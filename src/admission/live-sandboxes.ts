@@ -1,8 +1,8 @@
 import type { SandboxHandle } from '../sandbox/sandbox.ts';
 
 /**
- * Counts the sandboxes that take memory, processes and descriptors of the engine's host, from the moment a start
- * begins until the removal is known to be done. The cap on these is apart from the cap on starts in flight.
+ * Counts the sandboxes that use memory, processes and descriptors of the engine's host: from the beginning of the start
+ * to the end of the removal. Their cap is independent of the concurrency limit on starts.
  */
 export class LiveSandboxes {
   readonly cap: number;
@@ -26,18 +26,18 @@ export class LiveSandboxes {
     this.#starting += 1;
   }
 
-  /** The start ended; null where it made nothing that stays. */
+  /** A start has ended. `handle` is null where it failed and left no sandbox. */
   settle(handle: SandboxHandle | null): void {
     this.#starting -= 1;
     if (handle !== null) this.#ids.add(handle.id);
   }
 
-  /** One that an earlier life of this controller started. */
+  /** Counts a sandbox that an earlier controller process started. */
   add(handle: SandboxHandle): void {
     this.#ids.add(handle.id);
   }
 
-  /** Removed, or given up to the engine's sweeper. Returns whether it was counted. */
+  /** The sandbox has been removed, or is left to the engine's sweeper. Returns whether it was counted. */
   gone(handle: SandboxHandle): boolean {
     return this.#ids.delete(handle.id);
   }

@@ -1,33 +1,33 @@
 import type { Sandbox, SandboxSpec } from '../sandbox/sandbox.ts';
 import { BurstMemory } from './burst-memory.ts';
 
-/** A rollout that would take a refill if one came before its own start. */
+/** A rollout that takes a refill which is ready before the rollout's own start. */
 interface Waiter {
   readonly give: (sandbox: Sandbox) => void;
 }
 
-/** A refill that has been asked for. Aborting takes it back unless it has begun. */
+/** A requested refill. Aborting `leave` withdraws it unless its start has begun. */
 interface Refill {
   readonly leave: AbortController;
 }
 
 /**
- * The warm sandboxes of one image and policy, each nobody's until it is taken, and each taken once: a sandbox is in
- * `#idle` or in somebody's hands, never both, and nothing puts one back that was given out.
+ * The warm sandboxes of one image and sandbox policy. Each is given out at most once: it leaves `#idle` when it is given
+ * out and is never put back.
  */
 export class PoolClass {
   readonly spec: SandboxSpec;
   readonly bursts = new BurstMemory();
   readonly refills = new Set<Refill>();
-  /** Announced by `prewarm` and not yet taken. */
+  /** Sandboxes announced by `prewarm` and not yet requested by a rollout. */
   announced = 0;
   announcedUntil = 0;
   warmTaken = 0;
   coldTaken = 0;
   died = 0;
-  /** Until then no refill is tried: the last one failed by the task's own fault. */
+  /** No refill is requested before this time, because the last one failed with a fault of the task. */
   restsUntil = 0;
-  /** No task of the present configuration is of this class: what is warm goes, nothing is filled. */
+  /** No task of the current configuration uses this class: its warm sandboxes are removed and none are started. */
   retired = false;
   readonly #idle = new Set<Sandbox>();
   readonly #waiters = new Set<Waiter>();
@@ -40,7 +40,7 @@ export class PoolClass {
     return this.#idle.size;
   }
 
-  /** How many to keep ready, by policy, announcement and memory of bursts. */
+  /** How many sandboxes to keep ready, from sandbox policy, announcement and remembered bursts. */
   target(now: number, fillMsEach: number): number {
     if (this.retired) return 0;
     const { min, max } = this.spec.policy.pool ?? DEFAULT_POOL;
@@ -51,9 +51,9 @@ export class PoolClass {
   }
 
   /**
-   * Takes in a warm sandbox: straight to a rollout that waits for one, else to the idle ones.
+   * Takes in a warm sandbox: gives it to a rollout that waits, otherwise keeps it idle.
    *
-   * @param onDead Called at most once, and only while it is idle: it has left the pool and must be removed.
+   * @param onDead Called at most once, when the sandbox is lost while idle. It has left the pool and must be removed.
    */
   put(sandbox: Sandbox, onDead: () => void): void {
     const [waiter] = this.#waiters;
@@ -70,7 +70,7 @@ export class PoolClass {
     });
   }
 
-  /** The one that has been ready longest; null where there is none. */
+  /** Takes out the sandbox that has been idle longest; null where there is none. */
   pop(): Sandbox | null {
     for (const sandbox of this.#idle) {
       this.#idle.delete(sandbox);
@@ -79,19 +79,19 @@ export class PoolClass {
     return null;
   }
 
-  /** `give` is called with the next warm sandbox, unless the returned function is called first. */
-  wait(give: Waiter['give']): () => void {
+  /** Calls `give` with the next warm sandbox, unless the returned function is called first. */
+  waitForRefill(give: Waiter['give']): () => void {
     const waiter = { give };
     this.#waiters.add(waiter);
     return () => this.#waiters.delete(waiter);
   }
 
-  /** A rollout asks. Claims of a burst that was announced use the announcement up. */
-  asked(now: number): void {
+  /** A rollout has requested a sandbox. Each request reduces the announced number by one. */
+  noteRequest(now: number): void {
     this.bursts.arrived(now);
     this.announced = Math.max(0, this.announced - 1);
   }
 }
 
-/** For policies without `pool`: nothing unless a burst is announced or remembered. */
+/** For sandbox policies without `pool`: sandboxes are kept only for announced or remembered bursts. */
 export const DEFAULT_POOL = { min: 0, max: 1_000 } as const;

@@ -1,16 +1,18 @@
 import type { Clock } from '../kernel/clock.ts';
-import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
+import { Deadline } from '../kernel/deadline.ts';
 import type { Log } from '../kernel/log.ts';
 import { SandboxFault, type Sandbox, type SandboxSpec } from '../sandbox/sandbox.ts';
+import { isTaskFault } from './engine-start.ts';
 import type { LiveSandboxes } from './live-sandboxes.ts';
 import { PoolClass } from './pool-class.ts';
+import { QueueRefusal } from './queue-refusal.ts';
 import type { QueueSpeed } from './queue-speed.ts';
 import type { RemovalQueue } from './removal-queue.ts';
-import { isTheTasks, type StartQueue } from './start-queue.ts';
+import type { StartQueue } from './start-queue.ts';
 
 const TICK_MS = 1_000;
 const REFILL_MS = 10 * 60_000;
-/** After a refill that failed by the task's own fault. */
+/** Time without refills after one that failed with a fault of the task. */
 const REST_MS = 60_000;
 
 export interface PoolParts {
@@ -20,11 +22,11 @@ export interface PoolParts {
   readonly speed: QueueSpeed;
   readonly clock: Clock;
   readonly log: Log;
-  /** Warm sandboxes of all classes together. */
+  /** Upper bound of warm sandboxes, all pool classes together. */
   readonly budget: number;
 }
 
-/** Keeps every class of the warm pool at its target: asks for refills, takes them back, removes what is too many. */
+/** Keeps every pool class at its target: requests and withdraws refills, and removes surplus sandboxes. */
 export class PoolFiller {
   readonly #parts: PoolParts;
   readonly #classes = new Map<string, PoolClass>();
@@ -40,8 +42,8 @@ export class PoolFiller {
   }
 
   /**
-   * Begins to keep the pool filled, or goes on with other classes. Call after an earlier life's sandboxes have been
-   * looked through, and after each reload of the configuration.
+   * Begins to fill the pool classes of these specs; other classes are emptied. To be called after the sandboxes of an
+   * earlier controller process have been adopted or removed, and after each reload of the configuration.
    */
   open(specs: Iterable<SandboxSpec>): void {
     const wanted = new Set([...specs].map((spec) => this.classOf(spec)));
@@ -51,18 +53,18 @@ export class PoolFiller {
     this.#tick();
   }
 
-  /** Stops filling and hands every warm sandbox to removal. */
+  /** Stops filling and removes every warm sandbox. */
   close(): void {
     this.#open = false;
     this.#cancelTick();
     for (const pool of this.#classes.values()) {
       for (const refill of pool.refills) refill.leave.abort();
-      this.drop(pool, pool.ready);
+      this.removeIdle(pool, pool.ready);
     }
   }
 
-  /** Takes in a sandbox that nobody has, or removes it where the pool is closed. */
-  keep(pool: PoolClass, sandbox: Sandbox): void {
+  /** Puts an unused sandbox into the pool, or removes it where the pool is closed. */
+  putOrRemove(pool: PoolClass, sandbox: Sandbox): void {
     if (this.#open) pool.put(sandbox, () => this.remove(sandbox));
     else this.remove(sandbox);
   }
@@ -72,7 +74,8 @@ export class PoolFiller {
     void this.#parts.removals.add(sandbox.handle);
   }
 
-  drop(pool: PoolClass, count: number): void {
+  /** Removes so many idle sandboxes of the class. */
+  removeIdle(pool: PoolClass, count: number): void {
     for (let left = count; left > 0; left -= 1) {
       const sandbox = pool.pop();
       if (sandbox !== null) this.remove(sandbox);
@@ -80,12 +83,12 @@ export class PoolFiller {
   }
 
   #tick(): void {
-    for (const pool of this.#classes.values()) this.fit(pool);
+    for (const pool of this.#classes.values()) this.adjust(pool);
     if (this.#open) this.#cancelTick = this.#parts.clock.alarm(TICK_MS, () => this.#tick());
   }
 
-  /** Asks for what is missing, takes back what is no longer wanted. */
-  fit(pool: PoolClass): void {
+  /** Requests missing sandboxes; withdraws refills and removes sandboxes above the target. */
+  adjust(pool: PoolClass): void {
     if (!this.#open) return;
     const now = this.#parts.clock.monotonic();
     const target = this.target(pool);
@@ -93,10 +96,10 @@ export class PoolFiller {
     const resting = now < pool.restsUntil;
     for (let more = missing; more > 0 && !resting; more -= 1) void this.#refill(pool);
     for (const refill of [...pool.refills].toReversed().slice(0, Math.max(0, -missing))) refill.leave.abort();
-    if (pool.ready > target) this.drop(pool, pool.ready - target);
+    if (pool.ready > target) this.removeIdle(pool, pool.ready - target);
   }
 
-  /** How many the class is to have ready, within the budget of all. */
+  /** How many sandboxes the class shall have ready, within the budget of all classes. */
   target(pool: PoolClass): number {
     const { clock, speed, budget } = this.#parts;
     const others = [...this.#classes.values()].filter((other) => other !== pool);
@@ -112,17 +115,20 @@ export class PoolFiller {
     const { spec } = pool;
     const onStarted = (sandbox: Sandbox): void => {
       pool.refills.delete(refill);
-      this.keep(pool, sandbox);
+      this.putOrRemove(pool, sandbox);
     };
     try {
       const { signal: leave } = refill.leave;
-      await starts.refill({ spec, deadline, leave, onFault: () => undefined, onStarted });
+      await starts.startForPool({ spec, deadline, leave, onFault: () => undefined, onStarted });
     } catch (error) {
       pool.refills.delete(refill);
-      if (!(error instanceof SandboxFault || error instanceof DeadlineExceeded)) throw error;
-      if (error instanceof DeadlineExceeded) return;
-      if (isTheTasks(error)) pool.restsUntil = clock.monotonic() + REST_MS;
-      log.warn({ poolClass: spec.poolClass, code: error.code, error: error.message }, 'pool not refilled');
+      if (error instanceof QueueRefusal) return;
+      if (!(error instanceof SandboxFault)) throw error;
+      if (isTaskFault(error)) pool.restsUntil = clock.monotonic() + REST_MS;
+      log.warn(
+        { poolClass: spec.poolClass, code: error.code, error: error.message },
+        'warm pool refill failed',
+      );
     }
   }
 

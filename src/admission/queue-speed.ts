@@ -1,14 +1,14 @@
-/** Weight of the latest value in the running means. */
+/** Weight of the latest value in the moving averages. */
 const WEIGHT = 0.1;
-/** Until the first start has been seen: a cold start on a small machine under load. */
+/** Assumed until the first start has ended: a cold start on a small machine under load. */
 const ASSUMED_START_MS = 400;
-/** A gap between two ends of rollouts that says nothing about a queue. */
-const LONGEST_GAP_MS = 60_000;
+/** A longer time between two removals is counted as this: the host was idle then. */
+const MAX_GAP_MS = 60_000;
 
-/** How fast the queue moves, from what starts took lately and, where the host is full, from how often one ends. */
+/** Estimates queue waits from the duration of recent starts and, when the host is full, from the time between removals. */
 export class QueueSpeed {
   #startMs = ASSUMED_START_MS;
-  /** Null until two have ended: nothing is known then, and nobody is sent away for it. */
+  /** Mean time between two removals. Null until two sandboxes have been removed; it then adds nothing to the estimate. */
   #gapMs: number | null = null;
   #lastGoneAt: number | null = null;
 
@@ -18,20 +18,20 @@ export class QueueSpeed {
 
   gone(now: number): void {
     if (this.#lastGoneAt !== null) {
-      const gap = Math.min(now - this.#lastGoneAt, LONGEST_GAP_MS);
+      const gap = Math.min(now - this.#lastGoneAt, MAX_GAP_MS);
       this.#gapMs = this.#gapMs === null ? gap : this.#gapMs + WEIGHT * (gap - this.#gapMs);
     }
     this.#lastGoneAt = now;
   }
 
-  /** What one start takes at present. */
+  /** Moving average of the duration of a start. */
   get startMs(): number {
     return this.#startMs;
   }
 
-  /** Until the start of a place with `before` others before it begins (Little's law: `width` starts end per start's time). */
-  waitMs(before: number, state: { width: number; full: boolean }): number {
-    const byStarts = (this.#startMs * before) / state.width;
+  /** Wait of a place with `before` places before it (Little's law: `limit` starts end in the duration of one start). */
+  waitMs(before: number, state: { limit: number; full: boolean }): number {
+    const byStarts = (this.#startMs * before) / state.limit;
     return state.full ? Math.max(byStarts, (this.#gapMs ?? 0) * (before + 1)) : byStarts;
   }
 }

@@ -2,23 +2,24 @@ import { pause } from '../kernel/clock.ts';
 import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
 import type { Log } from '../kernel/log.ts';
 import { SandboxFault, type SandboxHandle } from '../sandbox/sandbox.ts';
-import type { StartParts } from './start-queue.ts';
+import type { EngineStartParts } from './engine-start.ts';
 
 const REMOVAL_MS = 30_000;
-const TRIES = 5;
+const ATTEMPTS = 5;
+/** Pause after the first attempt; it grows by this much with each further one. */
 const PAUSE_MS = 1_000;
 
-export interface RemovalParts extends StartParts {
+export interface RemovalParts extends EngineStartParts {
   readonly log: Log;
 }
 
 /**
- * Removes sandboxes off everybody's path, behind every start that waits. What can't be removed after a few tries is
- * counted, told to the log and left to the engine's own sweeper, and at the latest to the sweep of the next start.
+ * Removes sandboxes in the background, after all waiting starts. A sandbox that cannot be removed in five attempts is
+ * counted and logged; the engine's own sweeper removes it, at the latest the sweep at the next start of the server.
  */
 export class RemovalQueue {
   readonly #parts: RemovalParts;
-  readonly #under = new Map<string, Promise<void>>();
+  readonly #removals = new Map<string, Promise<void>>();
   #abandoned = 0;
   #removed = 0;
 
@@ -27,42 +28,37 @@ export class RemovalQueue {
   }
 
   get load(): { waiting: number; removed: number; abandoned: number } {
-    return { waiting: this.#under.size, removed: this.#removed, abandoned: this.#abandoned };
+    return { waiting: this.#removals.size, removed: this.#removed, abandoned: this.#abandoned };
   }
 
-  /** Resolves once the sandbox is gone or given up. Never rejects: nobody waits for a removal. */
+  /** Resolves when the sandbox has been removed or left to the sweeper. Rejects only for a bug of ours. */
   add(handle: SandboxHandle): Promise<void> {
-    const under = this.#under.get(handle.id);
-    if (under !== undefined) return under;
-    const removal = this.#remove(handle).finally(() => {
-      this.#under.delete(handle.id);
+    const running = this.#removals.get(handle.id);
+    if (running !== undefined) return running;
+    const removal = this.#removeWithRetry(handle).finally(() => {
+      this.#removals.delete(handle.id);
       this.#release(handle);
     });
-    this.#under.set(handle.id, removal);
+    this.#removals.set(handle.id, removal);
     return removal;
   }
 
-  /** Resolves when everything asked for so far has been removed or given up. */
+  /** Resolves when no removal is waiting or in flight. */
   async idle(): Promise<void> {
-    while (this.#under.size > 0) await Promise.all(this.#under.values());
+    while (this.#removals.size > 0) await Promise.all(this.#removals.values());
   }
 
   #release(handle: SandboxHandle): void {
     const { live, speed, clock, queue } = this.#parts;
     if (live.gone(handle)) speed.gone(clock.monotonic());
-    queue.kick();
+    queue.pump();
   }
 
-  async #remove(handle: SandboxHandle): Promise<void> {
+  async #removeWithRetry(handle: SandboxHandle): Promise<void> {
     const { queue, log, clock } = this.#parts;
-    for (let attempt = 1; attempt <= TRIES; attempt += 1) {
-      const place = {
-        id: `removal-${handle.id}`,
-        lane: 'removal',
-        job: 'removals',
-        again: attempt > 1,
-      } as const;
-      const fault = await queue.run(place, () => this.#attempt(handle));
+    const place = { id: `removal-${handle.id}`, priorityClass: 'removal', job: 'removals' } as const;
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+      const fault = await queue.runQueued({ ...place, retry: attempt > 1 }, () => this.#attempt(handle));
       if (fault === null) {
         this.#removed += 1;
         return;
@@ -71,14 +67,17 @@ export class RemovalQueue {
       await pause(clock, PAUSE_MS * attempt);
     }
     this.#abandoned += 1;
-    log.error({ sandbox: handle.id, tries: TRIES }, 'sandbox left behind');
+    log.error(
+      { sandbox: handle.id, attempts: ATTEMPTS },
+      'sandbox could not be removed, left to the sweeper',
+    );
   }
 
   async #attempt(handle: SandboxHandle): Promise<Error | null> {
     const { engine, clock, breaker } = this.#parts;
     try {
       await engine.remove(handle, Deadline.after(clock, 'engine_request', REMOVAL_MS));
-      // A removal proves that the engine answers again, not that it can start anything.
+      // While the breaker is closed, a removal says nothing about starts: it must not reset their fault count.
       if (breaker.state === 'half_open') breaker.succeeded();
       return null;
     } catch (error) {

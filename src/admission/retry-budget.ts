@@ -1,16 +1,16 @@
 import type { Clock } from '../kernel/clock.ts';
 
-/** Retries that may follow each other at once, and how many per second come after them. */
-const BURST = 100;
+/** Capacity of the token bucket, and tokens added per second. */
+const CAPACITY = 100;
 const PER_SECOND = 20;
 
 /**
- * Retries of the whole server: a token bucket in which nobody is refused. A retry that finds no token is told when
- * its own will be there. So a fault that hits everybody at once is met by a steady trickle and not by a storm.
+ * The retry budget of the whole server: a token bucket that delays retries and refuses none. It limits the rate of
+ * retries when one fault hits all rollouts at the same time.
  */
 export class RetryBudget {
   readonly #clock: Clock;
-  #tokens = BURST;
+  #tokens = CAPACITY;
   #countedAt: number;
 
   constructor(clock: Clock) {
@@ -18,10 +18,10 @@ export class RetryBudget {
     this.#countedAt = clock.monotonic();
   }
 
-  /** Takes a token; returns the milliseconds to wait before the retry may begin. */
+  /** Takes a token. Returns the milliseconds to wait before the retry; 0 where a token was available. */
   spend(): number {
     const now = this.#clock.monotonic();
-    this.#tokens = Math.min(BURST, this.#tokens + ((now - this.#countedAt) / 1000) * PER_SECOND);
+    this.#tokens = Math.min(CAPACITY, this.#tokens + ((now - this.#countedAt) / 1000) * PER_SECOND);
     this.#countedAt = now;
     this.#tokens -= 1;
     return this.#tokens >= 0 ? 0 : (-this.#tokens / PER_SECOND) * 1000;

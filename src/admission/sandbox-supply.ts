@@ -2,52 +2,52 @@ import type { Deadline } from '../kernel/deadline.ts';
 import type { JobId, RolloutId } from '../kernel/ids.ts';
 import type { Sandbox, SandboxFault, SandboxHandle, SandboxSpec } from '../sandbox/sandbox.ts';
 
-/** One rollout's wish for a sandbox. */
+/** A rollout's request for a sandbox. A rollout has at most one at a time. */
 export interface SandboxRequest {
   readonly spec: SandboxSpec;
-  /** Jobs take turns; within one, first come first served. */
+  /** Jobs are served in rotation; within a job, first come, first served. */
   readonly job: JobId;
-  /** Whose place it is. One wish per rollout at a time. */
   readonly rollout: RolloutId;
   readonly deadline: Deadline;
-  /** Aborted where nobody wants the sandbox any more: a place not yet served is given up. */
+  /** Aborted when nobody waits for the sandbox any more: a place that still waits is abandoned. */
   readonly leave?: AbortSignal;
-  /** Told of every infrastructure fault on the way, each retried within the deadline. */
+  /** Called for each infrastructure fault; the start is then retried until the deadline. */
   readonly onFault: (fault: SandboxFault) => void;
 }
 
-/** Where a rollout stands that waits for its sandbox. */
+/** The place of a rollout that waits for its sandbox. */
 export interface QueuePlace {
-  /** Starts that go before its own, were nobody else to come; 0 where its own is under way. */
+  /** From 1, counted over the waiting rollouts; 0 when the rollout's own start is in flight. */
   readonly position: number;
-  /** From what starts take at present. An estimate. */
+  /** An estimate from the duration of recent starts. */
   readonly expectedWaitMs: number;
 }
 
 export interface SupplyLoad {
-  /** Rollouts that wait for a start, and starts in flight. */
+  /** Rollouts that wait for a start. */
   readonly waiting: number;
+  /** Starts in flight for rollouts. */
   readonly starting: number;
-  /** What somebody who came now would wait for its start to begin. An estimate. */
+  /** Estimated time until the start of a request made now would begin. */
   readonly waitMs: number;
 }
 
-/** Where rollouts get their sandboxes from: the warm pool, and behind it the start queue. */
+/** The source of sandboxes for rollouts: the warm pool, then the start queue. */
 export interface SandboxSupply {
   /**
-   * A sandbox that nobody else has.
+   * A sandbox for this rollout alone.
    *
-   * @throws SandboxFault the task's own (`image_missing`, `image_broken`) at once; an infrastructure fault only
-   * when the deadline leaves no time for another try. DeadlineExceeded (`queue_wait`) where no try was made: the
-   * deadline passed, the place was left, or the queue is so long that the deadline can't be met (then at once).
+   * @throws SandboxFault: a fault of the task (`image_missing`, `image_broken`) at once; an infrastructure fault only
+   * when the deadline leaves no time for another attempt. QueueRefusal when no start is in flight and the deadline
+   * passes, the request is withdrawn or the queue is closed; at once when the queue is full or too long for the deadline.
    */
-  take(request: SandboxRequest): Promise<Sandbox>;
+  acquireSandbox(request: SandboxRequest): Promise<Sandbox>;
 
-  /** Null where the rollout waits for nothing. */
-  place(rollout: RolloutId): QueuePlace | null;
+  /** Null when the rollout waits for no sandbox. */
+  queuePlaceOf(rollout: RolloutId): QueuePlace | null;
 
-  /** A sandbox is a rollout's that this supply may not have given, but an earlier life of this controller. */
-  adopted(handle: SandboxHandle): void;
+  /** Counts a sandbox that a rollout uses as live, even if an earlier controller process started it. */
+  countAdopted(handle: SandboxHandle): void;
 
   readonly load: SupplyLoad;
 }

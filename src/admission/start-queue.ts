@@ -2,44 +2,45 @@ import { pause, type Clock } from '../kernel/clock.ts';
 import { DeadlineExceeded, type Deadline } from '../kernel/deadline.ts';
 import type { RolloutId } from '../kernel/ids.ts';
 import type { ImageStore } from '../sandbox/image-store.ts';
-import { SandboxFault, type Sandbox, type SandboxEngine, type SandboxHandle } from '../sandbox/sandbox.ts';
-import type { EngineQueue, Place, QueueParts } from './engine-queue.ts';
-import type { QueueSpeed } from './queue-speed.ts';
+import { SandboxFault, type Sandbox, type SandboxHandle } from '../sandbox/sandbox.ts';
+import type { EngineQueue } from './engine-queue.ts';
+import { isTaskFault, startOnEngine, type EngineStartParts } from './engine-start.ts';
+import type { Place } from './fair-queue.ts';
+import { QueueRefusal, type RefusalReason } from './queue-refusal.ts';
 import type { RetryBudget } from './retry-budget.ts';
-import type { QueuePlace, SandboxRequest, SandboxSupply, SupplyLoad } from './sandbox-supply.ts';
+import type { QueuePlace, SandboxRequest, SupplyLoad } from './sandbox-supply.ts';
 
-/** Back-off between tries of one start: doubles from the first to the last, with up to half of it random. */
+/** Pause between two attempts of one start: doubles from the first to the last, and up to half of it is random. */
 const FIRST_PAUSE_MS = 100;
 const LAST_PAUSE_MS = 5_000;
-/** The same for a registry: minutes away rather than seconds. */
+/** The longest pause before a registry is asked again: its outages last minutes rather than seconds. */
 const LAST_PULL_PAUSE_MS = 30_000;
-/** Places at most, claims and refills each. Beyond, memory is at stake rather than time. */
-const MOST_WAITING = 20_000;
+/** Waiting places at most, for claims and for refills each. Bounds memory. */
+const MAX_WAITING = 20_000;
 
-/** A start for the warm pool: the rollout's wish without the rollout. */
+/** A start requested by the pool. */
 export interface RefillRequest extends Pick<SandboxRequest, 'spec' | 'deadline' | 'leave' | 'onFault'> {
-  /** Told before the start gives up its place in flight, so that whoever waits for the sandbox needs no other. */
+  /** Called before the start counts as ended, so that a rollout that takes the sandbox starts no second one. */
   readonly onStarted: (sandbox: Sandbox) => void;
 }
 
-export interface StartParts extends QueueParts {
-  readonly engine: SandboxEngine;
+export interface StartParts extends EngineStartParts {
   readonly images: ImageStore;
-  readonly queue: EngineQueue;
-  readonly speed: QueueSpeed;
   readonly retries: RetryBudget;
 }
 
-interface Wish extends Omit<SandboxRequest, 'job' | 'rollout'>, Partial<Pick<RefillRequest, 'onStarted'>> {
-  readonly place: Omit<Place, 'again'>;
+interface StartRequest
+  extends Omit<SandboxRequest, 'job' | 'rollout'>, Partial<Pick<RefillRequest, 'onStarted'>> {
+  readonly place: Omit<Place, 'retry'>;
 }
 
-/** Starts sandboxes through the engine's queue; retries what may pass and tells width, breaker and speed what it saw. */
-export class StartQueue implements SandboxSupply {
+/** Starts sandboxes through the engine queue and retries faults of the engine until the deadline. */
+export class StartQueue {
   readonly #clock: Clock;
   readonly #queue: EngineQueue;
   readonly #parts: StartParts;
   readonly #closing = new AbortController();
+  /** Id of the place of each rollout that waits. */
   readonly #claims = new Map<RolloutId, string>();
   #lastId = 0;
 
@@ -54,33 +55,33 @@ export class StartQueue implements SandboxSupply {
     return { waiting, starting: this.#queue.inFlight('claim'), waitMs: this.#waitMs(waiting) };
   }
 
-  /** Sends everybody who waits away, as if their deadline had come. Starts in flight finish. */
+  /** Refuses every waiting request with `closed`. Starts in flight go on. */
   close(): void {
     this.#closing.abort();
     this.#queue.close();
   }
 
-  async take(request: SandboxRequest): Promise<Sandbox> {
-    if (this.#isHopeless(request.deadline)) throw new DeadlineExceeded('queue_wait', 0);
+  /** Starts a sandbox for a rollout. Throws as `SandboxSupply.acquireSandbox`. */
+  async startForRollout(request: SandboxRequest): Promise<Sandbox> {
+    this.#refuseHopeless(request.deadline);
     const id = this.#newId();
     this.#claims.set(request.rollout, id);
     try {
-      return await this.#persist({ ...request, place: { id, lane: 'claim', job: request.job } });
+      const place = { id, priorityClass: 'claim', job: request.job } as const;
+      return await this.#startWithRetry({ ...request, place });
     } finally {
       this.#claims.delete(request.rollout);
     }
   }
 
-  /** As `take`, for the warm pool: behind every rollout that waits. */
-  async refill(request: RefillRequest): Promise<void> {
-    if (this.#queue.waiting('refill') >= MOST_WAITING) throw new DeadlineExceeded('queue_wait', 0);
-    await this.#persist({
-      ...request,
-      place: { id: this.#newId(), lane: 'refill', job: request.spec.poolClass },
-    });
+  /** Starts a sandbox for the warm pool, after the starts for all waiting rollouts. Throws as `startForRollout`. */
+  async startForPool(request: RefillRequest): Promise<void> {
+    if (this.#queue.waiting('refill') >= MAX_WAITING) throw new QueueRefusal('full');
+    const place = { id: this.#newId(), priorityClass: 'refill', job: request.spec.poolClass } as const;
+    await this.#startWithRetry({ ...request, place });
   }
 
-  place(rollout: RolloutId): QueuePlace | null {
+  queuePlaceOf(rollout: RolloutId): QueuePlace | null {
     const id = this.#claims.get(rollout);
     if (id === undefined) return null;
     const position = this.#queue.position(id);
@@ -88,117 +89,89 @@ export class StartQueue implements SandboxSupply {
     return { position: position + 1, expectedWaitMs: this.#waitMs(position) + this.#parts.speed.startMs };
   }
 
-  adopted(handle: SandboxHandle): void {
+  countAdopted(handle: SandboxHandle): void {
     this.#parts.live.add(handle);
   }
 
   #waitMs(before: number): number {
-    const { speed, width, live, breaker } = this.#parts;
-    return breaker.pauseMs + speed.waitMs(before, { width: width.width, full: live.full });
+    const { speed, concurrency, live, breaker } = this.#parts;
+    return breaker.pauseMs + speed.waitMs(before, { limit: concurrency.limit, full: live.full });
   }
 
-  /** The deadline covers the platform's repetitions, so what can't be served within it never will be. */
-  #isHopeless(deadline: Deadline): boolean {
+  /** The deadline includes the platform's repetitions: a start that cannot meet it is of no use to anybody. */
+  #refuseHopeless(deadline: Deadline): void {
     const before = this.#queue.waiting('claim');
-    return before >= MOST_WAITING || this.#waitMs(before) > deadline.remainingMs;
+    if (before >= MAX_WAITING) throw new QueueRefusal('full');
+    if (this.#waitMs(before) > deadline.remainingMs) throw new QueueRefusal('hopeless');
   }
 
-  async #persist(wish: Wish): Promise<Sandbox> {
+  async #startWithRetry(request: StartRequest): Promise<Sandbox> {
     let provided = false;
     for (let failures = 0; ; failures += 1) {
-      const started = await this.#attempt(wish, failures > 0);
+      const started = await this.#attempt(request, failures > 0);
       if (!(started instanceof SandboxFault)) return started;
       const pulls: boolean = started.code === 'image_missing' && !provided;
-      const fault: SandboxFault | null = pulls ? await this.#provideImage(wish) : started;
+      const fault: SandboxFault | null = pulls ? await this.#provideImage(request) : started;
       provided = fault === null;
       if (fault === null) continue;
-      wish.onFault(fault);
-      if (isTheTasks(fault)) throw fault;
-      // A registry that is away says nothing about the engine, whose retries have a budget.
-      const wait = pulls
-        ? backOffMs(failures, LAST_PULL_PAUSE_MS)
-        : Math.max(backOffMs(failures, LAST_PAUSE_MS), this.#parts.retries.spend());
-      if (wish.deadline.remainingMs <= wait) throw fault;
-      await pause(this.#clock, wait, this.#closing.signal);
-      if (this.#closing.signal.aborted || wish.leave?.aborted === true) throw fault;
+      request.onFault(fault);
+      if (isTaskFault(fault)) throw fault;
+      const pauseMs = pulls ? backOffMs(failures, LAST_PULL_PAUSE_MS) : this.#retryPauseMs(failures);
+      if (request.deadline.remainingMs <= pauseMs) throw fault;
+      await pause(this.#clock, pauseMs, this.#closing.signal);
+      if (this.#closing.signal.aborted || request.leave?.aborted === true) throw fault;
     }
   }
 
-  /** Outside the queue, since a pull takes minutes and nothing of the engine that starts need. Null: the image is there. */
-  async #provideImage(wish: Wish): Promise<SandboxFault | null> {
-    const left = Promise.withResolvers<never>();
-    const stopWaiting = this.#onGivenUp(wish, left.reject);
+  /** Retries on the engine spend the retry budget. A failed pull does not: the engine is not the cause. */
+  #retryPauseMs(failures: number): number {
+    return Math.max(backOffMs(failures, LAST_PAUSE_MS), this.#parts.retries.spend());
+  }
+
+  /** Provides the missing image, outside the queue: a pull takes minutes and no capacity for starts. Null on success. */
+  async #provideImage(request: StartRequest): Promise<SandboxFault | null> {
+    const refused = Promise.withResolvers<never>();
+    const stopWatching = this.#watchForRefusal(request, refused.reject);
     try {
-      await Promise.race([this.#parts.images.provide(wish.spec.image, wish.deadline), left.promise]);
+      await Promise.race([this.#parts.images.provide(request.spec.image, request.deadline), refused.promise]);
       return null;
     } catch (error) {
       if (error instanceof SandboxFault) return error;
-      throw error;
+      throw error instanceof DeadlineExceeded ? new QueueRefusal('expired') : error;
     } finally {
-      stopWaiting();
+      stopWatching();
     }
   }
 
-  /** One place in the queue and one try. A place whose deadline passed before its turn is given up unused. */
-  async #attempt(wish: Wish, again: boolean): Promise<Sandbox | SandboxFault> {
-    const left = new AbortController();
-    const giveUp = (reason: DeadlineExceeded): void => {
-      left.abort(reason);
-    };
-    const stopWaiting = this.#onGivenUp(wish, giveUp);
+  /** One place in the queue and one start. */
+  async #attempt(request: StartRequest, retry: boolean): Promise<Sandbox | SandboxFault> {
+    const { place, spec, deadline, onStarted } = request;
+    const refusal = new AbortController();
+    const stopWatching = this.#watchForRefusal(request, (reason) => {
+      refusal.abort(reason);
+    });
+    const start = (): Promise<Sandbox | SandboxFault> =>
+      startOnEngine(this.#parts, spec, deadline, onStarted);
     try {
-      return await this.#queue.run({ ...wish.place, again }, () => this.#start(wish), left.signal);
+      return await this.#queue.runQueued({ ...place, retry }, start, refusal.signal);
     } finally {
-      stopWaiting();
+      stopWatching();
     }
   }
 
-  /** Tells once nobody waits any more: deadline passed, place left, queue closed. Returns what ends the telling. */
-  #onGivenUp({ deadline, leave }: Wish, tell: (reason: DeadlineExceeded) => void): () => void {
-    const giveUp = (): void => {
-      tell(new DeadlineExceeded('queue_wait', deadline.remainingMs));
+  /** Calls `refuse` when the deadline passes, the request is withdrawn or the queue is closed. Returns how to stop watching. */
+  #watchForRefusal({ deadline, leave }: StartRequest, refuse: (refusal: QueueRefusal) => void): () => void {
+    const refuseAs = (reason: RefusalReason) => (): void => {
+      refuse(new QueueRefusal(reason));
     };
-    const reasons = [this.#closing.signal, ...(leave === undefined ? [] : [leave])];
-    if (reasons.some((signal) => signal.aborted)) giveUp();
-    for (const signal of reasons) signal.addEventListener('abort', giveUp, { once: true });
-    const cancel = this.#clock.alarm(deadline.remainingMs, giveUp);
+    const watches = [
+      this.#clock.alarm(deadline.remainingMs, refuseAs('expired')),
+      onAbort(this.#closing.signal, refuseAs('closed')),
+      ...(leave === undefined ? [] : [onAbort(leave, refuseAs('withdrawn'))]),
+    ];
     return () => {
-      cancel();
-      for (const signal of reasons) signal.removeEventListener('abort', giveUp);
+      for (const stopWatch of watches) stopWatch();
     };
-  }
-
-  async #start({ spec, deadline, onStarted }: Wish): Promise<Sandbox | SandboxFault> {
-    const { live, width, breaker, speed } = this.#parts;
-    const full = this.#queue.saturated;
-    const began = this.#clock.monotonic();
-    const attempt = deadline.within('sandbox_start', spec.policy.times.sandbox_start);
-    live.reserve();
-    try {
-      const sandbox = await this.#parts.engine.start(spec, attempt);
-      live.settle(sandbox.handle);
-      speed.started(this.#clock.monotonic() - began);
-      width.succeeded(this.#clock.monotonic() - began, full);
-      breaker.succeeded();
-      onStarted?.(sandbox);
-      return sandbox;
-    } catch (error) {
-      live.settle(null);
-      return this.#judge(error, deadline.expired);
-    }
-  }
-
-  /** What a failed start says about the engine. One that was cut short by its requester's deadline says nothing. */
-  #judge(error: unknown, cutShort: boolean): SandboxFault {
-    const { width, breaker } = this.#parts;
-    const fault = asFault(error);
-    if (fault === null || isTheTasks(fault) || cutShort) breaker.neutral();
-    else {
-      width.failed();
-      breaker.failed();
-    }
-    if (fault === null) throw error;
-    return fault;
   }
 
   #newId(): string {
@@ -207,16 +180,13 @@ export class StartQueue implements SandboxSupply {
   }
 }
 
-/** Null for what is a bug of ours. */
-function asFault(error: unknown): SandboxFault | null {
-  if (error instanceof SandboxFault) return error;
-  if (error instanceof DeadlineExceeded)
-    return new SandboxFault('start_timeout', error.message, { cause: error });
-  return null;
-}
-
-export function isTheTasks(fault: SandboxFault): boolean {
-  return fault.code === 'image_missing' || fault.code === 'image_broken';
+/** Calls `listener` once, at once where the signal is aborted already. The returned function cancels. */
+function onAbort(signal: AbortSignal, listener: () => void): () => void {
+  if (signal.aborted) listener();
+  else signal.addEventListener('abort', listener, { once: true });
+  return () => {
+    signal.removeEventListener('abort', listener);
+  };
 }
 
 function backOffMs(failures: number, lastMs: number): number {

@@ -5,8 +5,8 @@ import { SandboxFault, type Sandbox } from '../sandbox/sandbox.ts';
 const CHECK_MS = 5_000;
 
 /**
- * Asks a warm sandbox, as it leaves the pool, whether its sandboxd answers. Nothing has run in it since readiness showed
- * that processes can be started; starting another in each of a burst's sandboxes would double what the burst costs.
+ * Checks, when a warm sandbox is claimed, that its sandboxd answers. No process is started for the check: readiness has
+ * shown that processes start, nothing has run since, and a process in each sandbox would double the cost of a burst.
  */
 export class WarmCheck {
   readonly #clock: Clock;
@@ -15,7 +15,7 @@ export class WarmCheck {
     this.#clock = clock;
   }
 
-  /** `dead`: known not to work. `silent`: no word in time. */
+  /** `dead`: the sandbox is lost. `silent`: no answer in time. */
   async of(sandbox: Sandbox): Promise<'answers' | 'dead' | 'silent'> {
     try {
       await sandbox.answers(Deadline.after(this.#clock, 'sandboxd_silence', CHECK_MS));

@@ -5,9 +5,10 @@ import { PoolFiller, type PoolParts } from './pool-filler.ts';
 import type { QueuePlace, SandboxRequest, SandboxSupply, SupplyLoad } from './sandbox-supply.ts';
 import { WarmCheck } from './warm-check.ts';
 
-/** How long an announced burst may be late. */
+/** How long an announcement is valid. */
 const ANNOUNCED_MS = 15 * 60_000;
-/** Over all classes; what was taken, since the start of this process. */
+
+/** Over all pool classes. `warmTaken` and `coldTaken` count from the start of this process. */
 export interface PoolLoad extends SupplyLoad {
   readonly ready: number;
   readonly filling: number;
@@ -26,8 +27,8 @@ export interface PoolView {
 }
 
 /**
- * Sandboxes that are started before anybody asks. A claim is a step in memory; what the pool can't give comes from
- * the start queue, and whichever is first, that start or a refill under way, serves the rollout.
+ * Sandboxes started before a rollout requests them. Claiming one is an operation in memory. Where the pool is empty, the
+ * rollout's own start is queued; that start or a refill in progress serves the rollout, whichever is ready first.
  */
 export class WarmPool implements SandboxSupply {
   readonly #parts: PoolParts;
@@ -51,70 +52,72 @@ export class WarmPool implements SandboxSupply {
     return { ...this.#parts.starts.load, ...load };
   }
 
-  place(rollout: RolloutId): QueuePlace | null {
-    return this.#parts.starts.place(rollout);
+  queuePlaceOf(rollout: RolloutId): QueuePlace | null {
+    return this.#parts.starts.queuePlaceOf(rollout);
   }
 
-  adopted(handle: SandboxHandle): void {
-    this.#parts.starts.adopted(handle);
+  countAdopted(handle: SandboxHandle): void {
+    this.#parts.starts.countAdopted(handle);
   }
 
   view(): PoolView[] {
     return [...this.#filler.classes()].map((pool) => this.#viewOf(pool));
   }
 
-  /** A burst of `count` rollouts is announced: that many are made ready, as far as budget and policy allow. */
+  /** Announces a burst of `count` rollouts: that many sandboxes are started, within budget and sandbox policy. */
   prewarm(spec: SandboxSpec, count: number): PoolView {
     const pool = this.#filler.classOf(spec);
     pool.announced = count;
     pool.announcedUntil = this.#parts.clock.monotonic() + ANNOUNCED_MS;
     pool.restsUntil = 0;
-    this.#filler.fit(pool);
+    this.#filler.adjust(pool);
     return this.#viewOf(pool);
   }
 
-  /** Begins to keep the pool filled, or goes on with other classes; see `PoolFiller.open`. */
+  /** Begins to fill the pool for these specs, or changes to these; see `PoolFiller.open`. */
   open(specs: Iterable<SandboxSpec>): void {
     this.#filler.open(specs);
   }
 
-  /** Stops filling and hands every warm sandbox to removal. */
+  /** Stops filling and removes every warm sandbox. */
   close(): void {
     this.#filler.close();
   }
 
-  async take(request: SandboxRequest): Promise<Sandbox> {
+  async acquireSandbox(request: SandboxRequest): Promise<Sandbox> {
     const { ownUser, ...spec } = request.spec;
     const pool = this.#filler.classOf(spec);
-    pool.asked(this.#parts.clock.monotonic());
-    // Warm sandboxes have users of their own already.
+    pool.noteRequest(this.#parts.clock.monotonic());
+    // A warm sandbox has a user id of its own already.
     const poolable = ownUser === undefined;
-    const warm = poolable ? await this.#takeWarm(pool) : null;
+    const warm = poolable ? await this.#claimWarm(pool) : null;
     if (warm !== null) return warm;
     this.#makeRoom(poolable ? pool : null);
-    const sandbox = await (poolable ? this.#startOrRefill(pool, request) : this.#parts.starts.take(request));
+    const sandbox = await (poolable
+      ? this.#startOrRefill(pool, request)
+      : this.#parts.starts.startForRollout(request));
     pool.coldTaken += 1;
     return sandbox;
   }
 
-  /** A warm sandbox whose sandboxd answers now. Dead ones are passed over and removed. */
-  async #takeWarm(pool: PoolClass): Promise<Sandbox | null> {
+  /** A warm sandbox whose sandboxd answers; null where there is none. Dead sandboxes are removed. */
+  async #claimWarm(pool: PoolClass): Promise<Sandbox | null> {
     for (let sandbox = pool.pop(); sandbox !== null; sandbox = pool.pop()) {
       const state = await this.#check.of(sandbox);
       if (state === 'answers') {
         pool.warmTaken += 1;
-        this.#filler.fit(pool);
+        this.#filler.adjust(pool);
         return sandbox;
       }
       pool.died += 1;
       this.#filler.remove(sandbox);
-      // Silence is the engine's more likely than the sandbox's: no reason to use up the pool.
+      // The engine is the more likely cause of silence; checking further sandboxes would only empty the pool.
       if (state === 'silent') return null;
     }
     return null;
   }
 
-  /** The rollout's own start, or a refill that is ready first. What then comes too late goes into the pool. */
+  /** The rollout's own start or a refill, whichever is ready first. A start that is ready later goes into the pool. */
   async #startOrRefill(pool: PoolClass, request: SandboxRequest): Promise<Sandbox> {
     const { promise, resolve, reject } = Promise.withResolvers<Sandbox>();
     const handedOver = new AbortController();
@@ -123,16 +126,16 @@ export class WarmPool implements SandboxSupply {
       ...(request.leave === undefined ? [] : [request.leave]),
     ]);
     let served = false;
-    const stopWaiting = pool.wait((sandbox) => {
+    const stopWaiting = pool.waitForRefill((sandbox) => {
       served = true;
-      // At once, or the start that is not needed any more takes the place in flight that this one leaves.
+      // Before anything else: when the refill ends, its capacity must not go to the start that is no longer needed.
       handedOver.abort();
       resolve(sandbox);
     });
-    const own = this.#parts.starts.take({ ...request, leave });
+    const own = this.#parts.starts.startForRollout({ ...request, leave });
     own.then((sandbox) => {
       stopWaiting();
-      if (served) this.#filler.keep(pool, sandbox);
+      if (served) this.#filler.putOrRemove(pool, sandbox);
       else resolve(sandbox);
     }, reject);
     try {
@@ -142,11 +145,11 @@ export class WarmPool implements SandboxSupply {
     }
   }
 
-  /** A rollout goes before warm sandboxes that it can't use where the host is full. */
+  /** Where the host is full, removes an idle sandbox that this rollout cannot use. */
   #makeRoom(usable: PoolClass | null): void {
     if (!this.#parts.live.full) return;
     const other = [...this.#filler.classes()].find((pool) => pool !== usable && pool.ready > 0);
-    if (other !== undefined) this.#filler.drop(other, 1);
+    if (other !== undefined) this.#filler.removeIdle(other, 1);
   }
 
   #viewOf(pool: PoolClass): PoolView {

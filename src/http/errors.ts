@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import { QueueRefusal } from '../admission/queue-refusal.ts';
 import { JournalError } from '../journal/journal.ts';
 import { DeadlineExceeded } from '../kernel/deadline.ts';
 import type { Log } from '../kernel/log.ts';
@@ -92,7 +93,12 @@ export function codedError(error: unknown): HttpError {
 
 /** A failure of the sandbox, the engine or the journal. It may pass, so the client may retry. */
 function isOutage(error: unknown): boolean {
-  return error instanceof SandboxFault || error instanceof DeadlineExceeded || error instanceof JournalError;
+  return (
+    error instanceof SandboxFault ||
+    error instanceof QueueRefusal ||
+    error instanceof DeadlineExceeded ||
+    error instanceof JournalError
+  );
 }
 
 /** Such as `body.trace_id: is empty`, one for each field that is wrong. */

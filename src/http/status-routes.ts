@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Burst } from '../admission/burst-log.ts';
+import type { ServedBurst } from '../admission/burst-log.ts';
 import { rolloutsByState } from '../telemetry/metrics.ts';
 import type { App, HttpParts } from './parts.ts';
 import { errorSchema, statusSchema, type burstSchema } from './schemas.ts';
@@ -22,13 +22,13 @@ export function statusRoutes(app: App, parts: HttpParts): void {
 }
 
 export async function statusOf({ clock, admission, rollouts, metrics }: StatusParts): Promise<Status> {
-  const { starts, removals, live, pool, width, breaker, bursts } = admission;
+  const { starts, removals, live, pool, concurrency, breaker, bursts } = admission;
   return {
     at: new Date(clock.now()).toISOString(),
     queue: {
       waiting: starts.load.waiting,
       starting: starts.load.starting,
-      width: width.width,
+      width: concurrency.limit,
       expected_wait_ms: Math.round(starts.load.waitMs),
       engine: breaker.state,
     },
@@ -49,7 +49,7 @@ export async function statusOf({ clock, admission, rollouts, metrics }: StatusPa
 
 type StatusParts = Pick<HttpParts, 'clock' | 'admission' | 'rollouts' | 'metrics'>;
 
-function burstView(burst: Burst): z.output<typeof burstSchema> {
+function burstView(burst: ServedBurst): z.output<typeof burstSchema> {
   const { beganAt, p50Ms, p95Ms, p99Ms, ...counts } = burst;
   return {
     began_at: new Date(beganAt).toISOString(),

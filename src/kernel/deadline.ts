@@ -1,6 +1,9 @@
 import type { Clock } from './clock.ts';
 
-/** The six clocks that a call can run out of, plus those of our own requests to the engine, of a replay and of a grading. */
+/**
+ * What a deadline limits. The first six belong to a tool call. `engine_request` limits our own requests to the engine,
+ * `replay` the replay of a rollout, `grading` one grading.
+ */
 export type ClockName =
   | 'queue_wait'
   | 'sandbox_start'
@@ -12,7 +15,7 @@ export type ClockName =
   | 'replay'
   | 'grading';
 
-/** Thrown by `Deadline.race` alone. Says which clock ran out. */
+/** Thrown by `Deadline.race` when the deadline passes first. `clockName` says which deadline it was. */
 export class DeadlineExceeded extends Error {
   override readonly name = 'DeadlineExceeded';
   readonly clockName: ClockName;
@@ -23,7 +26,7 @@ export class DeadlineExceeded extends Error {
   }
 }
 
-/** A point in monotonic time by which something must have happened. */
+/** A point in monotonic time by which an operation must have ended. */
 export class Deadline {
   readonly clockName: ClockName;
   readonly #clock: Clock;
@@ -42,7 +45,7 @@ export class Deadline {
     return new Deadline(clock, clockName, now, now + ms);
   }
 
-  /** The same or an earlier end, under another clock's name. */
+  /** A deadline with another name that ends after `ms`, or at this one's end where that is earlier. */
   within(clockName: ClockName, ms: number): Deadline {
     const now = this.#clock.monotonic();
     return new Deadline(this.#clock, clockName, now, Math.min(now + ms, this.#endsAt));
@@ -57,8 +60,10 @@ export class Deadline {
   }
 
   /**
-   * The promise's result, or DeadlineExceeded. The promise itself goes on; its later rejection is swallowed
-   * here because the caller has already been told.
+   * The promise's result. The promise is not cancelled when the deadline passes; its later rejection is ignored,
+   * because the caller has already received an error.
+   *
+   * @throws DeadlineExceeded when the deadline passes first.
    */
   race<T>(promise: Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {

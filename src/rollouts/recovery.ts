@@ -1,3 +1,4 @@
+import { QueueRefusal } from '../admission/queue-refusal.ts';
 import type { RemovalQueue } from '../admission/removal-queue.ts';
 import type { RetryBudget } from '../admission/retry-budget.ts';
 import type { EventOf } from '../journal/event.ts';
@@ -53,8 +54,8 @@ export class Recovery {
   /**
    * Fences the old sandbox, takes a `fresh` one and replays into it. What it took and where it failed is journaled.
    *
-   * @throws NotRecovered; DeadlineExceeded (`queue_wait`) where no fresh sandbox was to be had yet, and then the
-   * rollout is as displaced as before.
+   * @throws NotRecovered; QueueRefusal where no fresh sandbox was to be had yet, and then the rollout is as displaced
+   * as before.
    */
   async rebuild(rollout: Rollout, fresh: () => Promise<Sandbox>, deadline: Deadline): Promise<Sandbox> {
     const { clock, retries } = this.#parts;
@@ -74,7 +75,7 @@ export class Recovery {
       return sandbox;
     } catch (error) {
       if (rollout.displacement === null) throw error; // It was ended meanwhile.
-      if (error instanceof DeadlineExceeded && error.clockName === 'queue_wait') throw error;
+      if (error instanceof QueueRefusal) throw error;
       await record(howOf(error), 0, errorMessage(error));
       throw new NotRecovered(rollout.displacement.cause, error);
     }

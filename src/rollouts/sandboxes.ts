@@ -53,7 +53,7 @@ export class Sandboxes {
    * The rollout's sandbox, claimed on first use and rebuilt on the first use after a displacement. A rebuild needs
    * the rollout's turn, so that no other call's ending is on its way into the journal.
    *
-   * @throws SandboxFault or DeadlineExceeded as `SandboxSupply.take`; SetupFailed; NotRecovered.
+   * @throws SandboxFault or QueueRefusal as `SandboxSupply.acquireSandbox`; SetupFailed; NotRecovered.
    */
   async of(rollout: Rollout, deadline: Deadline): Promise<Sandbox> {
     return rollout.sandbox ?? (await this.#claims.run(rollout, () => this.#claim(rollout, deadline)));
@@ -96,7 +96,7 @@ export class Sandboxes {
     this.#leaving.set(rollout, leaving);
     const { ownUser } = rollout.handle ?? {};
     try {
-      return await this.#supply.take({
+      return await this.#supply.acquireSandbox({
         spec: { ...specOf(rollout.task), ...(ownUser !== undefined && { ownUser }) },
         job: rollout.job,
         rollout: rollout.id,
@@ -111,7 +111,7 @@ export class Sandboxes {
 
   /** Where the rollout stands that waits for its sandbox; null where it waits for none. */
   place(rollout: Rollout): QueuePlace | null {
-    return this.#supply.place(rollout.id);
+    return this.#supply.queuePlaceOf(rollout.id);
   }
 
   /**
@@ -131,7 +131,7 @@ export class Sandboxes {
 
   /** Binds a claimed sandbox to its rollout and watches it. One that ended meanwhile gets its sandbox removed. */
   adopt(rollout: Rollout, sandbox: Sandbox): void {
-    this.#supply.adopted(sandbox.handle);
+    this.#supply.countAdopted(sandbox.handle);
     if (rollout.state === 'ended') {
       void this.#removals.add(sandbox.handle);
       return;

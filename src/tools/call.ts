@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { QueueRefusal } from '../admission/queue-refusal.ts';
 import type { Journal, Position } from '../journal/journal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
@@ -231,7 +232,8 @@ export class ToolCalls implements Disposable {
 
   async #faultEvidence(rollout: Rollout, error: unknown): Promise<Evidence> {
     if (error instanceof SandboxFault) return await this.#parts.sandboxes.lossEvidence(rollout, error);
-    if (error instanceof DeadlineExceeded) return whyOver(rollout) ?? { kind: 'queue_expired' };
+    if (error instanceof QueueRefusal || error instanceof DeadlineExceeded)
+      return whyOver(rollout) ?? { kind: 'queue_expired' };
     if (error instanceof SetupFailed) return { kind: 'setup_failed' };
     if (error instanceof NotRecovered) return { kind: 'lost_before', cause: error.lossCause };
     throw error;

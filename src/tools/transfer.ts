@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { QueueRefusal } from '../admission/queue-refusal.ts';
 import type { Blobs } from '../journal/blobs.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -115,7 +116,11 @@ export class FileTransfer {
       } catch (error) {
         if (error instanceof FileRefused)
           return { problem: error.errno === 0 ? error.message : errnoText(error.errno), status: 404 };
-        if (error instanceof DeadlineExceeded || error instanceof NotRecovered)
+        if (
+          error instanceof QueueRefusal ||
+          error instanceof DeadlineExceeded ||
+          error instanceof NotRecovered
+        )
           return { problem: error.message, status: 503 };
         if (!(error instanceof SandboxFault)) throw error;
         const evidence = await this.#sandboxes.lossEvidence(rollout, error);

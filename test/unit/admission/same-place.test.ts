@@ -67,7 +67,7 @@ function controller(): Controller {
 }
 
 function positionOf(set: Controller, id: string): number | null {
-  return set.starts.place(id as RolloutId)?.position ?? null;
+  return set.starts.queuePlaceOf(id as RolloutId)?.position ?? null;
 }
 
 async function answered(call: Promise<CallAnswer>): Promise<[number, string]> {

@@ -135,7 +135,7 @@ export interface Scene extends Admission {
   readonly clock: ManualClock;
   readonly engine: ScriptedEngine;
   /** Asks for a sandbox for a new rollout, through the pool. */
-  readonly take: (wish?: {
+  readonly take: (request?: {
     spec?: SandboxSpec;
     job?: string;
     ms?: number;
@@ -165,7 +165,7 @@ export function scene(
   let rollouts = 0;
   const take: Scene['take'] = ({ spec = specNamed('a'), job = 'job', ms = HOLD_MS, leave } = {}) => {
     rollouts += 1;
-    return admission.pool.take({
+    return admission.pool.acquireSandbox({
       spec,
       job: jobId(job),
       rollout: rolloutId(`rollout-${String(rollouts)}`),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DeadlineExceeded } from '../../../src/kernel/deadline.ts';
+import { QueueRefusal } from '../../../src/admission/queue-refusal.ts';
 import { SandboxFault, type Sandbox } from '../../../src/sandbox/sandbox.ts';
 import { settle } from '../support/manual-clock.ts';
 import { endings, scene, specNamed, type Scene, type ScriptedSandbox } from './scripted-engine.ts';
@@ -186,13 +186,13 @@ describe('places', () => {
     const takes = [take(), take(), take()];
     await settle();
     const third = (await import('../../../src/kernel/ids.ts')).rolloutId('rollout-3');
-    expect(starts.place(third)).toMatchObject({ position: 2 });
+    expect(starts.queuePlaceOf(third)).toMatchObject({ position: 2 });
     await clock.advance(30_000);
     await endings(takes);
-    expect(starts.place(third)).toBeNull();
+    expect(starts.queuePlaceOf(third)).toBeNull();
     const slow = Array.from({ length: 20 }, () => take());
     const tooMany = take({ ms: 1_000 });
-    await expect(tooMany).rejects.toBeInstanceOf(DeadlineExceeded);
+    await expect(tooMany).rejects.toEqual(new QueueRefusal('hopeless'));
     await clock.advance(300_000);
     expect((await endings(slow)).served).toHaveLength(20);
   });
@@ -202,7 +202,7 @@ describe('places', () => {
     const leaving = new AbortController();
     const first = take();
     const second = take({ leave: leaving.signal });
-    const ended = expect(second).rejects.toBeInstanceOf(DeadlineExceeded);
+    const ended = expect(second).rejects.toEqual(new QueueRefusal('withdrawn'));
     await settle();
     leaving.abort();
     await ended;

@@ -9,12 +9,12 @@ const refused = new SandboxFault('engine_error', 'HTTP 500');
 
 describe('how many starts are in flight', () => {
   /** An engine with so many cores: up to there a start takes 70 ms, beyond, starts wait for each other. */
-  function settledWidth(cores: number, initial: number): number {
-    const width = new ConcurrencyLimit({ initial, max: 64 });
-    width.succeeded(70, false);
+  function settledLimit(cores: number, initial: number): number {
+    const concurrency = new ConcurrencyLimit({ initial, max: 64 });
+    concurrency.succeeded(70, false);
     for (let start = 0; start < 2_000; start += 1)
-      width.succeeded(70 * Math.max(1, width.width / cores), true);
-    return width.width;
+      concurrency.succeeded(70 * Math.max(1, concurrency.limit / cores), true);
+    return concurrency.limit;
   }
 
   it.each([
@@ -22,21 +22,21 @@ describe('how many starts are in flight', () => {
     [2, 64, 3, 6],
     [16, 4, 17, 20],
   ])('settles a little above what saturates %i cores, coming from %i', (cores, initial, least, most) => {
-    const width = settledWidth(cores, initial);
-    expect(width).toBeGreaterThanOrEqual(least);
-    expect(width).toBeLessThanOrEqual(most);
+    const limit = settledLimit(cores, initial);
+    expect(limit).toBeGreaterThanOrEqual(least);
+    expect(limit).toBeLessThanOrEqual(most);
   });
 
   it('does not grow while nobody needs it', () => {
-    const width = new ConcurrencyLimit({ initial: 4, max: 64 });
-    for (let start = 0; start < 500; start += 1) width.succeeded(70, false);
-    expect(width.width).toBe(4);
+    const concurrency = new ConcurrencyLimit({ initial: 4, max: 64 });
+    for (let start = 0; start < 500; start += 1) concurrency.succeeded(70, false);
+    expect(concurrency.limit).toBe(4);
   });
 
   it('halves once for a volley of faults, not once for each', () => {
-    const width = new ConcurrencyLimit({ initial: 8, max: 64 });
-    for (let fault = 0; fault < 8; fault += 1) width.failed();
-    expect(width.width).toBe(4);
+    const concurrency = new ConcurrencyLimit({ initial: 8, max: 64 });
+    for (let fault = 0; fault < 8; fault += 1) concurrency.failed();
+    expect(concurrency.limit).toBe(4);
   });
 });
 
