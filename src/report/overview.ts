@@ -9,7 +9,7 @@ export interface Overview {
     readonly pending: number;
   };
   readonly calls: readonly { readonly attribution: string; readonly cause: string; readonly calls: number }[];
-  /** calls = ok + model + infra + task + client + undetermined + pending; what doesn't add up is a bug of ours. */
+  /** calls = ok + model + infra + task + client + undetermined + pending. If `holds` is false, faultline has a bug. */
   readonly identity: { readonly calls: number; readonly sum: number; readonly holds: boolean };
   readonly over_time: readonly {
     readonly from: string;
@@ -45,7 +45,7 @@ export interface Overview {
 
 const PERIODS = 12;
 
-/** What happened: the first page an engineer on call looks at. */
+/** What happened in a part of the journal: the first report for an engineer on call. */
 export async function overview(ledger: Ledger, scope: Scope): Promise<Overview> {
   const calls = `(SELECT * FROM calls WHERE ${condition(scope, 'ended_at')})`;
   const rollouts = `(SELECT * FROM rollouts WHERE ${condition(scope, 'opened_at')})`;
@@ -91,7 +91,7 @@ function phases(ledger: Ledger, calls: string): Promise<Overview['phases'][numbe
   return ledger.rows(`SELECT * FROM (
       SELECT 'first call of a rollout' AS phase, ${figures('duration_ms')}
         FROM (SELECT * FROM ${calls} QUALIFY row_number() OVER (PARTITION BY rollout ORDER BY ended_at) = 1)
-      UNION ALL SELECT 'waiting for sandbox or turn', ${figures('queued_ms')} FROM ${calls} WHERE queued_ms IS NOT NULL
+      UNION ALL SELECT 'waiting for sandbox or call lock', ${figures('queued_ms')} FROM ${calls} WHERE queued_ms IS NOT NULL
       UNION ALL SELECT 'tool ' || tool, ${figures('duration_ms')} FROM ${calls} WHERE cause IS DISTINCT FROM 'unknown_tool' AND tool IS NOT NULL GROUP BY tool)
     WHERE calls > 0 ORDER BY p95_ms DESC LIMIT 10`);
 }
