@@ -7,7 +7,8 @@ import { ConfigurationError } from './policy/configuration-error.ts';
 const LEAST_STARTS_AT_ONCE = 4;
 const STARTS_PER_CORE = 2;
 
-const variables = z.object({
+/** The environment variables of the server; src/README.md has a table of them, which a test compares. */
+export const variables = z.object({
   FAULTLINE_HOST: z.string().default('127.0.0.1'),
   FAULTLINE_PORT: wholeNumber(0, 65_535).default(8080),
   /** Absent: one is made and kept in the data folder. */

@@ -10,12 +10,14 @@ import { SandboxFault } from '../sandbox/sandbox.ts';
 import { printJson } from './options.ts';
 import { table } from './terminal.ts';
 
-/** The engine's own log lines would stand between the rows. */
+/** Log lines of the engine would break the table. */
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 export function doctorCommand(): Command {
   return new Command('doctor')
-    .description('What limits sandboxes on this host, and what to change; starts one container per runtime')
+    .description(
+      'What limits the number of sandboxes on this host, and what to change; starts one container per runtime',
+    )
     .option('--json', 'JSON instead of tables')
     .action(async ({ json }: { json?: true }) => {
       const found = await examine();
@@ -57,7 +59,7 @@ async function connect(controllerId: string, dockerHost: string | undefined): Pr
   }
 }
 
-const signs = { ok: 'ok', warn: 'could be better', bad: 'WILL FAIL' } as const;
+const signs = { ok: 'ok', warn: 'advice below', bad: 'WILL FAIL' } as const;
 
 function print({ checks, runtimes, sandboxes, boundBy }: Diagnosis): void {
   const rows = checks.map(({ what, found, sandboxes: allowed, state }) => [
@@ -73,7 +75,7 @@ function print({ checks, runtimes, sandboxes, boundBy }: Diagnosis): void {
     problem,
   ]);
   console.log(`\n${table(['runtime', '', ''], trials)}`);
-  console.log(`\n${String(sandboxes)} sandboxes at once on this host, bound by ${boundBy}.`);
+  console.log(`\n${String(sandboxes)} sandboxes at the same time on this host, limited by ${boundBy}.`);
   const advised = checks.filter(({ advice }) => advice !== null);
   if (advised.length > 0) console.log('\nTo change:');
   for (const { what, advice } of advised) console.log(`  ${what}: ${String(advice)}`);

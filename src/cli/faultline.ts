@@ -10,14 +10,14 @@ import { tasksCommand } from './tasks.ts';
 import { tailCommand } from './tail.ts';
 import { topCommand } from './top.ts';
 
-/** A reader such as `head` that has seen enough is no fault of ours. */
+/** A reader such as `head` may close the pipe early; that is not an error. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   process.exit(0);
 });
 
 const program = new Command('faultline')
-  .description('Sandbox backend for agent reinforcement fine-tuning: its host, its journal')
+  .description('Sandbox backend for agent reinforcement fine-tuning: checks a host, reads the journal')
   .showHelpAfterError();
 for (const command of [
   doctorCommand,
@@ -37,7 +37,7 @@ try {
   const missing = errorCode(error) === 'ENOENT';
   console.error(
     missing
-      ? 'No journal there: say where the server keeps its data with --data or FAULTLINE_DATA.'
+      ? 'There is no journal. Name the data folder of the server with --data or FAULTLINE_DATA.'
       : errorMessage(error),
   );
   process.exitCode = 1;

@@ -5,7 +5,7 @@ export interface DataOptions {
   readonly json?: true;
 }
 
-/** What all commands over the journal take. */
+/** The options of all commands that read the journal. */
 export function withData(command: Command): Command {
   return command
     .addOption(
@@ -14,13 +14,13 @@ export function withData(command: Command): Command {
     .option('--json', 'JSON instead of tables');
 }
 
-/** Which part of the journal. */
+/** The options that choose a part of the journal. */
 export function withScope(command: Command): Command {
   return command
     .option('--since <time>', 'ISO time, or a span back from now such as 2h or 7d')
-    .option('--until <time>', 'the same, for the end')
+    .option('--until <time>', 'ISO time or span, for the end')
     .option('--job <id>', 'only this job')
-    .option('--step <number>', 'only this step (burst of the job, from 1)', wholeNumber)
+    .option('--step <number>', 'only this training step of the job, from 1', wholeNumber)
     .option('--task <name>', 'only this task')
     .option('--image <name>', 'only this image');
 }

@@ -9,12 +9,12 @@ export function overviewText(found: Overview): string {
   const excluded = rollouts.total === 0 ? 0 : rollouts.exclude / rollouts.total;
   return [
     `Rollouts: ${String(rollouts.total)} - ${String(rollouts.valid)} valid, ${String(rollouts.exclude)} excluded (${percent(excluded)}), ${String(rollouts.pending)} pending`,
-    `Calls: ${String(identity.calls)} = sum over all attributions${identity.holds ? '' : ` ${String(identity.sum)}: THEY DIFFER, which is a bug`}; ${String(found.replayed)} took more than one attempt`,
+    `Calls: ${String(identity.calls)} = sum over all attributions${identity.holds ? '' : ` ${String(identity.sum)}: THE SUMS DIFFER, which is a bug in faultline`}; ${String(found.replayed)} took more than one attempt`,
     section('Calls by attribution and cause', ['attribution', 'cause', 'calls'], found.calls.map((one) => [one.attribution, one.cause, one.calls])),
     section('Infra rate over time (UTC)', ['from', 'calls', 'infra', 'rate', ''], found.over_time.map((one) => [one.from, one.calls, one.infra, percent(one.rate), bar(one.rate, found)])),
     section('Slowest phases', ['phase', 'calls', 'p50 ms', 'p95 ms', 'p99 ms', 'max ms'], found.phases.map((one) => [one.phase, one.calls, one.p50_ms, one.p95_ms, one.p99_ms, one.max_ms])),
     section('Top causes', ['cause', 'attribution', 'rollouts', 'first', 'last', 'images', 'examples'], found.top_causes.map((one) => [one.cause, one.attribution, one.rollouts, one.first.slice(0, 16), one.last.slice(0, 16), one.images, one.examples.join(' ')])),
-    section('Failed steps that were tried again', ['phase', 'code', 'attempts', 'rollouts'], found.retries.map((one) => [one.phase, one.code, one.attempts, one.rollouts])),
+    section('Retried failures', ['phase', 'code', 'attempts', 'rollouts'], found.retries.map((one) => [one.phase, one.code, one.attempts, one.rollouts])),
   ].join('\n'); // prettier-ignore
 }
 
@@ -45,7 +45,7 @@ export function riskText(found: Risk): string {
   return [
     ...riskSentences(found).map((sentence) => wrap(`* ${oneLine(sentence)}`)),
     section(
-      'Found',
+      'Findings',
       ['by', 'level', 'failed', 'calls', 'rate', 'rest', 'ratio', 'low', 'high', 'p'],
       findings,
     ),
@@ -62,7 +62,7 @@ export function diagnosticsText({ rows, steps, deltas }: Diagnostics): string {
       ? ''
       : ` (step ${String(deltas.from)} to ${String(deltas.to)}; "worse, more calls" should be empty)`;
   return [
-    `Rows: ${String(rows.total)}; ${String(rows.without_spread)} have the same score every time, so nothing can be learned from them; ${String(rows.all_zero)} never scored above zero.`,
+    `Rows: ${String(rows.total)}; ${String(rows.without_spread)} have the same score in every rollout, so they give no signal to learn from; ${String(rows.all_zero)} never scored above zero.`,
     section('Rows with the least spread', ['row', 'rollouts', 'mean', 'spread', 'best'], rows.list.slice(0, ROWS_SHOWN).map((one) => [one.row, one.rollouts, one.mean, one.spread, one.best])),
     section('Steps', ['job', 'step', 'rollouts', 'reward', 'calls/rollout', 'tokens/call', 'latency ms', 'tool errors'], spaced(steps).map((one) => [one.job, one.step, one.rollouts, one.reward, one.calls_per_rollout, one.tokens_per_call, one.latency_ms, percent(one.tool_errors)])),
     section(`Rows by what changed${between}`, ['quadrant', 'rows', 'with excluded rollouts'], quadrants),
@@ -71,7 +71,7 @@ export function diagnosticsText({ rows, steps, deltas }: Diagnostics): string {
 
 const STEPS_SHOWN = 20;
 
-/** Evenly chosen steps, first and last among them. */
+/** At most STEPS_SHOWN steps, evenly spaced, the first and the last included. */
 function spaced<Item>(all: readonly Item[]): readonly Item[] {
   if (all.length <= STEPS_SHOWN) return all;
   const chosen = Array.from({ length: STEPS_SHOWN }, (_, index) =>

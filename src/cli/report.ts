@@ -16,12 +16,12 @@ interface ReportOptions extends DataOptions, Scope {
 
 export function reportCommand(): Command {
   const command = new Command('report')
-    .description('What happened: verdicts, causes, rates, slow phases')
-    .option('--risk', 'is training in danger: does infrastructure fail some behaviours more than others')
-    .option('--diagnostics', 'scores against tool calls: rows, steps, and what changed between two steps')
+    .description('Verdicts, causes, infra rate over time, slowest phases, retries')
+    .option('--risk', 'whether infrastructure fails some behaviours more often than others')
+    .option('--diagnostics', 'scores against tool calls: dataset rows, steps, and changes between two steps')
     .option(
       '--between <from:to>',
-      'the two steps that --diagnostics compares; else first and last',
+      'the two steps that --diagnostics compares; default: the first and the last',
       twoSteps,
     );
   return withScope(withData(command)).action(async (options: ReportOptions) => {

@@ -9,7 +9,7 @@ const OUTPUT_LINES = 12;
 
 export function rolloutCommand(): Command {
   const command = new Command('rollout')
-    .description('One rollout told as a story: each call, what was seen, evidence, verdict')
+    .description('One rollout: each call, its answer, its evidence, and the verdict')
     .argument('<id>', 'rollout id (trace_id)');
   return withData(command).action(async (id: string, options: DataOptions) => {
     const story = await storyOf(options.data, id);
@@ -19,9 +19,9 @@ export function rolloutCommand(): Command {
   });
 }
 
-/** Programs that read JSON get one in every case, in the form of the server's errors; the exit status is 1. */
+/** With `--json` the error is JSON as well, in the form of the server's errors. The exit status is 1. */
 function unknownRollout(id: string, { json }: DataOptions): Error {
-  const message = `The journal knows no rollout ${oneLine(id)}.`;
+  const message = `The journal has no rollout ${oneLine(id)}.`;
   if (json === true) printJson({ error: 'unknown_rollout', message });
   return new Error(message);
 }
@@ -33,7 +33,7 @@ export function tell({ rollout, calls, attempts, gradings }: Story): string {
     `opened ${cell(rollout['opened_at'])} UTC`,
     ...attempts.map(
       (one) =>
-        `  unseen by the model: ${cell(one['phase'])} failed (${cell(one['code'])}): ${cell(one['message'])}`,
+        `  retried, the model did not notice: ${cell(one['phase'])} failed (${cell(one['code'])}): ${cell(one['message'])}`,
     ),
     ...calls.map(tellCall),
     ending(rollout),
@@ -48,7 +48,7 @@ function tellCall(call: Row, index: number): string {
   const width = terminalWidth() - 4;
   const head = `\n${String(index + 1)}. ${cell(call['tool'] ?? 'call')} (${cell(call['call'])})`;
   const given = call['arguments'] === null ? '' : `\n  > ${cell(call['arguments']).slice(0, width)}`;
-  if (call['cause'] === null) return `${head}${given}\n  no ending is recorded`;
+  if (call['cause'] === null) return `${head}${given}\n  the journal has no ending of this call`;
   const cause = call['cause'] as CauseCode;
   const judged = `  ${cell(call['duration_ms'])} ms, status ${cell(call['status'])}; ${cell(call['attribution'])}: ${cause}`;
   const why =

@@ -5,8 +5,8 @@ import { table } from './terminal.ts';
 
 export function sqlCommand(): Command {
   const command = new Command('sql')
-    .description('Query the journal: views calls, rollouts, attempts, gradings, bursts and the table events')
-    .argument('<query>', 'SQL of DuckDB');
+    .description('Query the journal: views calls, rollouts, attempts, gradings, bursts, and the table events')
+    .argument('<query>', 'SQL, in the dialect of DuckDB');
   return withData(command).action(async (query: string, options: DataOptions) => {
     using ledger = await Ledger.open(options.data, 'whole');
     const { columns, rows } = await ledger.table(query);

@@ -19,14 +19,14 @@ const CHUNK_BYTES = 2 ** 20;
 
 export function tailCommand(): Command {
   const command = new Command('tail')
-    .description('Follow the journal')
+    .description('Print events of the journal as they are written')
     .option('--rollout <id>', 'only this rollout')
     .option('--type <type>', 'only events of this type, such as call_finished')
     .option(
       '--attribution <attribution>',
-      'only calls that ended so: ok, model, infra, task, client, undetermined',
+      'only finished calls with this attribution: ok, model, infra, task, client, undetermined',
     )
-    .option('--once', 'what is there now, from the beginning, and no waiting');
+    .option('--once', 'print the journal from its beginning, and exit');
   return withData(command).action(async (options: TailOptions) => {
     const follower = new Follower(join(options.data, 'journal'));
     if (options.once !== true) await follower.skip();
@@ -52,7 +52,7 @@ function print(event: JournalEvent, { json }: TailOptions): void {
   console.log(json === true ? JSON.stringify(event) : line(event).slice(0, terminalWidth()));
 }
 
-/** One line of an event: time, type, and what a reader looks for. */
+/** An event as one line: time, type, and its most useful fields. */
 export function line(event: JournalEvent): string {
   const { at, type, ...fields } = event;
   const shown =
@@ -62,7 +62,7 @@ export function line(event: JournalEvent): string {
   return oneLine(`${at.slice(11, 23)} ${type.padEnd(16)} ${shown}`);
 }
 
-/** Reads what is added to the journal's files. Only whole lines are taken; a torn one waits for its end. */
+/** Reads what is appended to the journal's files. Only complete lines are read; an incomplete one is read later. */
 export class Follower {
   readonly #folder: string;
   readonly #read = new Map<string, number>();
@@ -71,7 +71,7 @@ export class Follower {
     this.#folder = folder;
   }
 
-  /** Passes over everything there is now. @throws ENOENT where there is no journal. */
+  /** Skips everything that is in the journal now. @throws ENOENT if there is no journal. */
   async skip(): Promise<void> {
     for (const file of await listLogFiles(this.#folder)) {
       await using handle = await open(join(this.#folder, file));

@@ -11,7 +11,7 @@ import { referenceCalls } from '../preflight/reference-calls.ts';
 import { printJson } from './options.ts';
 import { table } from './terminal.ts';
 
-/** The engine's own log lines would stand between the rows. */
+/** Log lines of the engine would break the table. */
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 interface TaskCheck {
@@ -22,7 +22,7 @@ interface TaskCheck {
 
 export function tasksCommand(): Command {
   const check = new Command('check')
-    .description('Try each task for real: image, sandboxd, set-up, a reference call per tool')
+    .description('Try each task in a sandbox: image, sandboxd, set-up, one reference call per tool')
     .argument('[name...]', 'only these tasks')
     .option('--json', 'JSON instead of tables')
     .action(async (names: string[], { json }: { json?: true }) => {
@@ -70,14 +70,14 @@ function chosen({ tasks }: Catalog, names: readonly string[]): Task[] {
 
 const SHELL = /(^|\/)(ba|da|z|k)?sh$/;
 
-/** What works and is likely to be a mistake: an argument of the model's inside a shell's command line. */
+/** Warnings about what works but is probably a mistake: a parameter inside a shell's command line. */
 function warningsOf({ tools }: Task): string[] {
   return tools.flatMap((tool) => {
     if (typeof tool === 'string') return [];
     const [program = '', flag = '', line = ''] = tool.command;
     const spliced = SHELL.test(program) && flag.includes('c') && /\{[A-Za-z_]\w*\}/.test(line);
     return spliced
-      ? [`${tool.name}: a parameter stands in a shell's command line; pass it as $1 or read stdin`]
+      ? [`${tool.name}: a shell reads a parameter as part of its command line; pass it as $1, or read stdin`]
       : [];
   });
 }
@@ -95,6 +95,6 @@ function print(checks: readonly TaskCheck[]): void {
   const failed = checks.filter(({ steps }) => steps.some(({ problem }) => problem !== null));
   for (const { task, warnings } of checks) for (const warning of warnings) console.log(`${task}: ${warning}`);
   console.log(
-    `\n${String(checks.length - failed.length)} of ${String(checks.length)} tasks work${failed.length > 0 ? `; not ${failed.map(({ task }) => task).join(', ')}` : ''}.`,
+    `\n${String(checks.length - failed.length)} of ${String(checks.length)} tasks work${failed.length > 0 ? `; failed: ${failed.map(({ task }) => task).join(', ')}` : ''}.`,
   );
 }

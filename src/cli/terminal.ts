@@ -3,14 +3,14 @@ import Table from 'cli-table3';
 const LEAST_WIDTH = 60;
 const BORDER = 3;
 
-/** Columns of the terminal; of a pipe a number that people read well. */
+/** Columns of the terminal; 120 for a pipe. */
 export function terminalWidth(stream: { columns?: number } = process.stdout): number {
   return Math.max(LEAST_WIDTH, stream.columns ?? 120);
 }
 
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;
 
-/** Text of a model's making, safe on a terminal: what could move the cursor or turn the writing is shown as `·`. */
+/** Text that a model wrote, safe for a terminal: characters that move the cursor or change the writing direction become `·`. */
 export function printable(text: string): string {
   return text.replaceAll('\t', '  ').replace(CONTROL, '·');
 }
@@ -19,7 +19,7 @@ export function oneLine(text: string): string {
   return printable(text.replaceAll('\n', '⏎'));
 }
 
-/** A value as a cell shows it. Numbers keep at most four digits after the point. */
+/** A value as the text of a table cell. Fractions have four significant digits. */
 export function cell(value: unknown): string {
   if (value === null || value === undefined) return '';
   if (typeof value === 'number')
@@ -27,7 +27,7 @@ export function cell(value: unknown): string {
   return oneLine(typeof value === 'string' ? value : JSON.stringify(value));
 }
 
-/** Rows as a table that is no wider than the terminal: the widest columns give way first. */
+/** Rows as a table that is not wider than the terminal: the widest columns are narrowed first. */
 export function table(
   columns: readonly string[],
   rows: readonly (readonly unknown[])[],

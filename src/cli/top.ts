@@ -20,15 +20,19 @@ const CLEAR = '\u001b[2J\u001b[H';
 
 export function topCommand(): Command {
   const command = new Command('top')
-    .description('What a running server does now')
+    .description('Live state of a running server')
     .addOption(
       new Option('--url <url>', 'address of the server')
         .env('FAULTLINE_URL')
         .default('http://127.0.0.1:8080'),
     )
-    .addOption(new Option('--token <token>', 'without it the one in the data folder').env('FAULTLINE_TOKEN'))
-    .option('--every <seconds>', 'time between two looks', '1')
-    .option('--once', 'look once and leave');
+    .addOption(
+      new Option('--token <token>', 'bearer token; default: the one in the data folder').env(
+        'FAULTLINE_TOKEN',
+      ),
+    )
+    .option('--every <seconds>', 'seconds between two updates', '1')
+    .option('--once', 'print once, and exit');
   return withData(command).action(async (options: TopOptions) => {
     const token = options.token ?? (await readFile(join(options.data, 'token'), 'utf8')).trim();
     const everyMs = Number(options.every) * 1000;
@@ -55,7 +59,7 @@ async function look(url: string, token: string): Promise<Status> {
   return statusSchema.parse(await response.json());
 }
 
-/** One screenful. `before` is the look before it, for rates. */
+/** One screen. `before` is the status before it, for rates; null for the first. */
 export function screen(now: Status, before: Status | null): string {
   return [head(now, before), bursts(now)].join('\n\n');
 }
@@ -65,10 +69,10 @@ function head({ at, queue, sandboxes, rollouts, calls, ...rest }: Status, before
   const rate = before === null ? '' : `, ${perSecond({ at, calls }, before)}/s`;
   const infra = total === 0 ? '' : `   infra ${percent(calls.infra / total)}`;
   const engine = queue.engine === 'closed' ? 'answers' : `DOES NOT ANSWER (circuit ${queue.engine})`;
-  const now = rest.burst === null ? '' : `   burst under way: ${String(rest.burst.rollouts)} answered`;
+  const now = rest.burst === null ? '' : `   current burst: ${String(rest.burst.rollouts)} answered`;
   return [
     `faultline ${at}   engine ${engine}${now}`,
-    `queue      ${list({ waiting: queue.waiting, starting: queue.starting })} (width ${queue.width.toFixed(1)})   a newcomer waits ${seconds(queue.expected_wait_ms)}`,
+    `queue      ${list({ waiting: queue.waiting, starting: queue.starting })} (concurrency limit ${queue.width.toFixed(1)})   expected wait ${seconds(queue.expected_wait_ms)}`,
     `sandboxes  ${String(sandboxes.live)} of ${String(sandboxes.cap)}   ${list({ warm: sandboxes.warm, filling: sandboxes.filling, 'to remove': sandboxes.to_remove, abandoned: sandboxes.abandoned })}`,
     `rollouts   ${list(rollouts)}`,
     `calls      ${String(total)}${rate}   ${list(calls)}${infra}`,
@@ -84,7 +88,7 @@ function perSecond(now: Pick<Status, 'at' | 'calls'>, before: Status): string {
 
 function bursts({ bursts: past, burst }: Status): string {
   const shown = burst === null ? past : [...past, burst];
-  if (shown.length === 0) return 'No burst yet.';
+  if (shown.length === 0) return 'No bursts.';
   const rows = shown
     .toReversed()
     .map((one) => [

@@ -3,21 +3,21 @@ import { pointerProblem } from './json-pointer.ts';
 import { BUILT_IN_TOOLS, type CustomTool, type Rule, type Task } from './schema.ts';
 import type { YamlFile } from './yaml-file.ts';
 
-/** `{parameter}` in a custom tool's command. Braces around anything else, as in awk programs, stay text. */
+/** `{parameter}` in a custom tool's command. Braces around anything else, such as an awk program, are not placeholders. */
 export const PLACEHOLDER = /\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 const PARAMETER_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const NEEDS_PYTHON: readonly string[] = ['python', 'code_interpreter'];
 
 type Path = readonly PropertyKey[];
 
-/** What a task's fields must be to each other and to its image and policy. Findings go to `file.problems`. */
+/** The rules between a task's fields, its image and its sandbox policy. Each broken rule is added to `file.problems`. */
 export function checkTask(task: Task, file: YamlFile): void {
   const path: Path = ['tasks', task.name];
   const seen = new Set<string>();
   task.tools.forEach((tool, index) => {
     const at = [...path, 'tools', index];
     const name = typeof tool === 'string' ? tool : tool.name;
-    if (seen.has(name)) file.add(at, `the tool "${name}" is there twice`);
+    if (seen.has(name)) file.add(at, `the tool "${name}" is listed twice`);
     seen.add(name);
     if (typeof tool === 'string') checkBuiltIn(tool, task, file, at);
     else checkCustomTool(tool, task, file, at);
@@ -44,10 +44,10 @@ function checkCustomTool(tool: CustomTool, task: Task, file: YamlFile, at: Path)
   for (const [name, parameter] of Object.entries(tool.parameters)) {
     const place = [...at, 'parameters', name];
     if (!PARAMETER_NAME.test(name))
-      file.add(place, 'a parameter has letters, digits and "_" and starts with no digit');
+      file.add(place, 'a parameter name has letters, digits and "_", and does not start with a digit');
     const wanted = parameter.type === 'string' ? 'string' : 'number';
     if (parameter.enum?.some((value) => typeof value !== wanted) === true) {
-      file.add([...place, 'enum'], `holds a value that is no ${parameter.type}`);
+      file.add([...place, 'enum'], `has a value that is not of type ${parameter.type}`);
     }
   }
   tool.command.forEach((argument, index) => {
@@ -57,7 +57,7 @@ function checkCustomTool(tool: CustomTool, task: Task, file: YamlFile, at: Path)
     }
   });
   if (tool.timeout !== undefined && tool.timeout > task.policy.times.call_max) {
-    file.add([...at, 'timeout'], `is longer than call_max of the policy "${task.policy.name}"`);
+    file.add([...at, 'timeout'], `is longer than call_max of the sandbox policy "${task.policy.name}"`);
   }
 }
 

@@ -1,21 +1,21 @@
-/** One mistake in what an operator wrote. */
+/** One mistake in a configuration file. */
 export interface Problem {
-  /** Path of the file or folder, as it was given. */
+  /** Path of the file or folder, as the caller gave it. */
   readonly file: string;
-  /** 1-based; null where the mistake has no place in the file, such as a missing file. */
+  /** 1-based; null if the mistake has no line, such as a missing file. */
   readonly line: number | null;
-  /** Path of the field, such as `tasks.base.image`; empty for the file as a whole. */
+  /** Path of the field, such as `tasks.base.image`; empty if the mistake is about the whole file. */
   readonly field: string;
   readonly message: string;
 }
 
-/** `file:line: field: message`, the form that editors and terminals turn into a link. */
+/** `file:line: field: message`; editors and terminals make a link of it. */
 export function formatProblem(problem: Problem): string {
   const place = problem.line === null ? problem.file : `${problem.file}:${String(problem.line)}`;
   return [place, problem.field, problem.message].filter((part) => part !== '').join(': ');
 }
 
-/** Thrown once by `loadCatalog`, with every mistake found. The server must not start; nothing to retry. */
+/** Thrown by `loadCatalog` and `readConfig`, with every mistake found. The server must not start; a retry cannot help. */
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';
   readonly problems: readonly Problem[];

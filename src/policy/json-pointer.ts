@@ -3,14 +3,15 @@
 const INVALID_ESCAPE = /~(?![01])/;
 const ARRAY_INDEX = /^(?:0|[1-9]\d*)$/;
 
-/** Why a text is no JSON pointer, or null where it is one. */
+/** Why a text is not a JSON pointer; null if it is one. */
 export function pointerProblem(pointer: string): string | null {
   if (pointer !== '' && !pointer.startsWith('/')) return 'a JSON pointer is empty or starts with "/"';
-  if (INVALID_ESCAPE.test(pointer)) return 'in a JSON pointer "~" is written "~0" and "/" inside a name "~1"';
+  if (INVALID_ESCAPE.test(pointer))
+    return 'in a JSON pointer, "~" is written "~0", and "/" inside a name is written "~1"';
   return null;
 }
 
-/** What the pointer leads to; `found: false` where nothing is there. Never follows inherited properties. */
+/** The value at the pointer; `found: false` if there is none. Inherited properties are never followed. */
 export function resolvePointer(document: unknown, pointer: string): { found: boolean; value: unknown } {
   let value = document;
   for (const token of pointer.split('/').slice(1)) {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { imageSchema, policySchema, taskFileSchema } from './schema.ts';
 
-/** JSON schemas (2020-12) of what an operator writes, for editors that complete and check YAML; kept in `policies/schema`. */
+/** JSON schemas (2020-12) of the configuration files, for editors that complete and check YAML; kept in `policies/schema`. */
 export function configurationJsonSchemas(): Record<'policy' | 'image' | 'tasks', object> {
   return {
     policy: z.toJSONSchema(policySchema, { io: 'input' }),

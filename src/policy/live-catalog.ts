@@ -2,8 +2,8 @@ import { loadCatalog, type CatalogFiles } from './load.ts';
 import type { Catalog } from './schema.ts';
 
 /**
- * The catalog in force. Who holds it sees a reload at its next look; a rollout holds its task, and a task never
- * changes.
+ * The configuration in force. Its getters return the new catalog after a reload. A rollout keeps the task that it began
+ * with, because a `Task` never changes.
  */
 export class LiveCatalog implements Catalog {
   readonly #files: CatalogFiles;
@@ -31,12 +31,12 @@ export class LiveCatalog implements Catalog {
     return this.#current.policies;
   }
 
-  /** What the files say now; not in force yet. @throws ConfigurationError */
+  /** Reads the files again; the result is not in force yet. @throws ConfigurationError */
   read(): Catalog {
     return loadCatalog(this.#files, this.#current);
   }
 
-  /** All of it, from now on. */
+  /** Puts `next` in force, as a whole. */
   take(next: Catalog): void {
     this.#current = next;
   }

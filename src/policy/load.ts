@@ -13,11 +13,11 @@ import {
 } from './schema.ts'; // prettier-ignore
 import { YamlFile } from './yaml-file.ts';
 
-/** The task file's usual name, which no policy may have. */
+/** The usual name of the task file; a sandbox policy cannot have it. */
 const TASK_FILE = 'tasks.yaml';
 
 export interface CatalogFiles {
-  /** Every `*.yaml` in it is a policy, but for `tasks.yaml` and the task file. */
+  /** Every `*.yaml` in it is a sandbox policy, except `tasks.yaml` and `taskFile`. */
   readonly policiesDir: string;
   /** Every folder in it with an `image.yaml` is an image. */
   readonly imagesDir: string;
@@ -25,9 +25,9 @@ export interface CatalogFiles {
 }
 
 /**
- * Everything an operator configured, checked as a whole and frozen.
+ * Reads everything that an operator configured, checks it as a whole, and freezes it.
  *
- * @param earlier What this load replaces; tells which images and policies are another generation.
+ * @param earlier The catalog that this one replaces; an image or sandbox policy that differs gets the next generation.
  * @throws ConfigurationError with every mistake in every file; the server must not start then.
  */
 export function loadCatalog(files: CatalogFiles, earlier?: Catalog): Catalog {
@@ -45,7 +45,7 @@ export function loadCatalog(files: CatalogFiles, earlier?: Catalog): Catalog {
   return Object.freeze({ defaultTask, tasks, images: present(images), policies: present(policies) });
 }
 
-/** A null stands for a file that is there but wrong, so that what refers to it isn't called unknown as well. */
+/** Null: the file exists but has mistakes, so a reference to it is not reported as unknown in addition. */
 type Found<Value> = ReadonlyMap<string, Value | null>;
 
 function loadNamed<Schema extends z.ZodObject, Value extends z.output<Schema> & Named>(
@@ -75,7 +75,7 @@ interface Named {
   readonly generation?: number;
 }
 
-/** The same as before, or the next generation of it. */
+/** `before` itself if nothing changed, else `fresh` with the next generation number. */
 function inGeneration<Value extends Named>(fresh: Value, before: Value | undefined): Value {
   if (before === undefined) return fresh;
   const { generation = 1, ...content } = before;
@@ -115,7 +115,7 @@ function resolveTask(
   const policy = policies.get(definition.policy);
   if (image === undefined) file.add(['tasks', name, 'image'], unknownName('image', definition.image, images));
   if (policy === undefined)
-    file.add(['tasks', name, 'policy'], unknownName('policy', definition.policy, policies));
+    file.add(['tasks', name, 'policy'], unknownName('sandbox policy', definition.policy, policies));
   if (!image || !policy) return null;
   const { tools, setup, when, calls, answer_tokens } = definition;
   const files = definition.files.map((entry, index) =>

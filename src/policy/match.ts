@@ -1,20 +1,20 @@
 import { resolvePointer } from './json-pointer.ts';
 import type { Catalog, Rule, Task } from './schema.ts';
 
-/** Why no task could be chosen, for the caller to read. */
+/** No task could be chosen; `problem` is a message for the caller. */
 export interface NoTask {
   readonly problem: string;
 }
 
-/** What a rollout's first call says about its task. */
+/** What the first call of a rollout says about its task. */
 export interface TaskRequest {
-  /** Name of the task, where the caller named one. */
+  /** Name of the task, if the caller named one. */
   readonly task?: string | undefined;
-  /** The dataset row, where the call carries one. */
+  /** The dataset row, if the call has one. */
   readonly item?: unknown;
 }
 
-/** One rule against a dataset row. `equals` compares without conversion, `matches` looks at strings alone. */
+/** Whether a rule matches a dataset row. `equals` compares without conversion; `matches` is false for anything but a string. */
 export function ruleHolds(rule: Rule, item: unknown): boolean {
   const { found, value } = resolvePointer(item, rule.pointer);
   if ('exists' in rule) return found === rule.exists;
@@ -22,14 +22,14 @@ export function ruleHolds(rule: Rule, item: unknown): boolean {
   return typeof value === 'string' && new RegExp(rule.matches, 'u').test(value);
 }
 
-/** The named task; else the first in file order whose rules all hold; else the default. */
-export function chooseTask(catalog: Catalog, wish: TaskRequest): Task | NoTask {
-  if (wish.task !== undefined) {
-    return catalog.tasks.get(wish.task) ?? { problem: `there is no task "${wish.task}"` };
+/** The named task; else the first task in file order whose rules all match; else the default task. */
+export function chooseTask(catalog: Catalog, request: TaskRequest): Task | NoTask {
+  if (request.task !== undefined) {
+    return catalog.tasks.get(request.task) ?? { problem: `there is no task "${request.task}"` };
   }
-  if (wish.item === undefined) return catalog.defaultTask;
+  if (request.item === undefined) return catalog.defaultTask;
   for (const task of catalog.tasks.values()) {
-    if (task.when.length > 0 && task.when.every((rule) => ruleHolds(rule, wish.item))) return task;
+    if (task.when.length > 0 && task.when.every((rule) => ruleHolds(rule, request.item))) return task;
   }
   return catalog.defaultTask;
 }

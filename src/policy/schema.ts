@@ -1,8 +1,9 @@
 import { z } from 'zod';
 
 /**
- * Schemas of everything an operator writes: `policies/*.yaml`, `images/<name>/image.yaml`, the task file.
- * Durations and sizes carry their unit in the file (`60s`, `512MiB`) and are milliseconds and bytes here.
+ * Schemas of the configuration files: `policies/*.yaml`, `images/<name>/image.yaml`, the task file. Durations and sizes have
+ * a unit in the file (`60s`, `512MiB`) and are milliseconds and bytes after parsing. The field tables for operators are in
+ * policies/README.md and images/README.md; a test compares them with these schemas.
  */
 
 const UNITS_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
@@ -40,32 +41,32 @@ export const capability = z.enum([
 
 const DNS_NAME = /^\.?(?!-)[a-z0-9-]{1,63}(\.(?!-)[a-z0-9-]{1,63})*$/;
 
-/** Where sandboxes of a policy may connect to. */
+/** One host that sandboxes of this sandbox policy may connect to. */
 const egressRuleSchema = z.strictObject({
-  /** A name; with a dot before it that name and all below. What it is asked for, not what it resolves to. */
+  /** A host name; with a dot in front, that name and all names below it. Compared with the name asked for, not the address. */
   host: z.string().regex(DNS_NAME, 'expected a lower-case host name, such as pypi.org or .debian.org'),
   ports: z.array(z.int().min(1).max(65_535)).min(1).default([80, 443]),
-  /** It may resolve to an address of a private network or of the host itself. */
+  /** The name may resolve to a private address or to the host itself. */
   private: z.boolean().default(false),
 });
 
 export const policySchema = z.strictObject({
   description: z.string().optional(),
   /**
-   * The user that commands run as, numeric; `own`: a number that no other sandbox has, since the kernel counts
-   * inotify instances, pipe buffers and the like by user. sandboxd itself is always root of the container.
+   * The user that commands run as, numeric. `own`: a uid that no other sandbox has, because the kernel limits inotify
+   * instances, pipe buffers and others per user. sandboxd itself always runs as root in the container.
    */
   user: z.union(
     [z.strictObject({ uid: z.int().min(0).max(65_534), gid: z.int().min(0).max(65_534) }), z.literal('own')],
     { error: 'expected uid and gid, or own' },
   ),
-  /** What commands keep. Anything else is dropped from every set before the command runs. */
+  /** Capabilities that commands keep. All others are dropped from every set before a command starts. */
   capabilities: z.array(capability),
-  /** `auto`: crun where the probe at boot shows that it works, else runc. Otherwise a runtime the engine knows. */
+  /** `auto`: crun if the probe at start shows that it works, else runc. Otherwise the name of a runtime of the engine. */
   runtime: z.string().default('auto'),
   /**
-   * `none`: no network at all, only loopback. A list of hosts: these, through an egress proxy, and nothing else.
-   * Otherwise the engine's network of this name, with all that it reaches.
+   * `none`: loopback only. `egress`: the listed hosts, through the egress proxy, and nothing else. Otherwise the engine's
+   * network of this name, without restriction.
    */
   network: z
     .union([z.string(), z.strictObject({ egress: z.array(egressRuleSchema).min(1) })], {
@@ -73,50 +74,50 @@ export const policySchema = z.strictObject({
     })
     .default('none'),
   read_only_root: z.boolean().default(false),
-  /** Name of a profile, `seccomp/<name>.json` beside the policies, or `engine` for the engine's default. */
+  /** Name of a profile, `seccomp/<name>.json` beside the sandbox policies; `engine`: the engine's default. */
   seccomp: z.string().default('engine'),
   limits: z.strictObject({
     memory: size,
     cpus: z.number().positive(),
     processes: z.int().min(16),
     open_files: z.int().min(64),
-    /** Largest single file a command may write. */
+    /** Largest single file that a command may write. */
     file_size: size,
-    /** Size of the tmpfs at /tmp; absent: /tmp is on the container's disk. Counts as memory. */
+    /** Size of a tmpfs at /tmp, counted as memory. Absent: /tmp is on the container's disk. */
     tmp: size.optional(),
-    /** Size of a tmpfs at /work, where commands start and which is HOME. Absent: none. Counts as memory. */
+    /** Size of a tmpfs at /work, counted as memory; commands start there and it is HOME. Absent: there is no /work. */
     work: size.optional(),
-    /** What the container may add to its image. Held only where the engine can; it says so when it starts. */
+    /** What the container may add to its image. Enforced only if the engine's storage driver can; logged at start. */
     disk: size.optional(),
     /** Shared memory at /dev/shm. */
     shm: size,
-    /** Bytes kept per output stream: first and last half. */
+    /** Bytes of each output stream that are kept: the first and the last half. */
     output_kept: size,
     /** A command that writes more than this to one stream is ended. */
     output_total: size,
   }),
   times: z.strictObject({
-    /** What a call gets where it names no `timeout_ms`. */
+    /** Time limit of a call that names no `timeout_ms`. */
     call_default: duration,
-    /** What a call may ask for at most. */
+    /** Longest time limit that a call may ask for. */
     call_max: duration,
-    /** A rollout without calls for this long ends. */
+    /** A rollout without a call for this long is ended. */
     rollout_idle: duration,
     rollout_life: duration,
-    /** One start attempt of a container, until its sandboxd answers. */
+    /** Time limit of one attempt to start a container, until sandboxd answers. */
     sandbox_start: duration,
   }),
-  /** Tokens (o200k) of a tool answer that the model sees. */
+  /** Longest answer that the model sees, in tokens (o200k). */
   answer_tokens: z.int().min(50).default(4000),
-  /** Calls of one rollout at the same time, at most what sandboxd holds. Above 1, verified replay is not possible. */
+  /** Calls of one rollout at the same time; sandboxd runs at most 8. Above 1, replay is not possible. */
   parallel_calls: z.int().min(1).max(8).default(1),
-  /** What becomes of a rollout whose sandbox was lost to infrastructure. Absent: `replay` where `replays` allows it. */
+  /** What happens to a rollout whose sandbox was lost to infrastructure. Absent: `replay` if `replays` allows it. */
   recovery: z.enum(['replay', 'none']).optional(),
-  /** Beyond either of these a replay is given up and the rollout is lost. */
+  /** A replay beyond either limit is given up, and the rollout is lost. */
   replay_budget: z
     .strictObject({ calls: z.int().min(0).default(200), time: duration.prefault('240s') })
     .prefault({}),
-  /** Sandboxes kept started ahead of need. Absent: none, but as many as bursts that are announced or remembered. */
+  /** Warm pool: sandboxes started ahead of need. Absent: none, except for bursts that are announced or remembered. */
   pool: z
     .strictObject({
       min: z.int().min(0).max(10_000).default(0),
@@ -128,11 +129,11 @@ export const policySchema = z.strictObject({
 
 export const imageSchema = z.strictObject({
   description: z.string().optional(),
-  /** What the engine knows the image as: a tag, or better a digest. */
+  /** The engine's name for the image: a tag, or better a digest. */
   reference: z.string().min(1),
-  /** Folder of the Dockerfile, relative to this file; absent for an image that is only pulled. */
+  /** Folder of the Dockerfile, relative to this file. Absent: the image is only referenced, and pulled. */
   build: z.string().optional(),
-  /** What the image is meant to offer; checked by the image build's own test. */
+  /** What the image offers; a tool that needs more than this is a mistake. sandboxd checks the image itself at readiness. */
   shell: z.boolean().default(true),
   python: z.boolean().default(true),
 });
@@ -147,7 +148,7 @@ export const ruleSchema = z.union(
   { error: 'expected a pointer and exactly one of equals, matches or exists' },
 );
 
-/** Types that a custom tool's parameter may have. */
+/** One parameter of a custom tool. */
 export const parameterSchema = z.strictObject({
   type: z.enum(['string', 'integer', 'number', 'boolean']),
   description: z.string().optional(),
@@ -159,14 +160,14 @@ export const customToolSchema = z.strictObject({
   name,
   description: z.string().min(1),
   parameters: z.record(z.string(), parameterSchema),
-  /** Program and arguments. `{parameter}` inside an argument is replaced whole; no shell ever sees it. */
+  /** Program and arguments. `{parameter}` inside an argument is replaced by its text; no shell reads it. */
   command: z.array(z.string()).min(1),
   timeout: duration.optional(),
-  /** Tokens (o200k) of an answer of this tool; absent: the task's. */
+  /** Longest answer of this tool, in tokens (o200k). Absent: the task's. */
   answer_tokens: z.int().min(50).optional(),
-  /** It changes nothing in the sandbox. Told to MCP clients; nobody holds the tool to it. */
+  /** The tool changes nothing in the sandbox. MCP clients are told; it is not enforced. */
   read_only: z.boolean().default(false),
-  /** Arguments of a reference call, which `faultline tasks check` makes; it must exit with 0. */
+  /** Arguments of the reference call that `faultline tasks check` makes; it must exit with 0. */
   example: z.record(z.string(), z.unknown()).optional(),
 });
 
@@ -174,11 +175,11 @@ export const BUILT_IN_TOOLS = [
   'shell', 'python', 'code_interpreter', 'read_file', 'write_file', 'list_files', 'search_files',
 ] as const; // prettier-ignore
 
-/** A file written before the set-up commands, with the model's rights and missing folders. */
+/** A file that is written before the set-up commands run, as the sandbox's user; missing folders are created. */
 export const setupFileSchema = z.union(
   [
     z.strictObject({ path: z.string().min(1), content: z.string() }),
-    /** `source` is a file of the operator's, relative to the task file; read when the configuration is. */
+    /** `source`: a file of the operator, relative to the task file; read when the configuration is read. */
     z.strictObject({ path: z.string().min(1), source: z.string().min(1) }),
   ],
   { error: 'expected a path and exactly one of content or source' },
@@ -192,14 +193,14 @@ export const taskSchema = z.strictObject({
     .array(z.union([z.enum(BUILT_IN_TOOLS), customToolSchema]))
     .min(1)
     .default([...BUILT_IN_TOOLS]),
-  /** Commands run in a fresh sandbox before the first call, each as an argument list. A failure is the task's. */
+  /** Commands that run in a fresh sandbox before the first call, each as an argument list. A failure is the task's. */
   setup: z.array(z.array(z.string()).min(1)).default([]),
   files: z.array(setupFileSchema).default([]),
-  /** Tool calls of a rollout at most, and the model is told so. Absent: as many as it likes. */
+  /** Most tool calls of a rollout; the tool definitions tell the model. Absent: no limit. */
   calls: z.int().min(1).optional(),
-  /** Tokens (o200k) of a tool answer; absent: the policy's. */
+  /** Longest answer of a tool, in tokens (o200k). Absent: the sandbox policy's. */
   answer_tokens: z.int().min(50).optional(),
-  /** All must hold for the task to be chosen; a task without rules is chosen by name or as the default. */
+  /** The task is chosen if all match. A task without rules is chosen only by name or as the default. */
   when: z.array(ruleSchema).default([]),
 });
 
@@ -210,7 +211,7 @@ export const taskFileSchema = z.strictObject({
 
 export interface Policy extends z.output<typeof policySchema> {
   readonly name: string;
-  /** Grows with each reload that changed it, so that no sandbox of an earlier one is taken for it. Absent: the first. */
+  /** Counted up by each reload that changed it, so that no sandbox of an earlier generation is used for it. Absent: 1. */
   readonly generation?: number;
 }
 export interface Image extends z.output<typeof imageSchema> {
@@ -219,8 +220,8 @@ export interface Image extends z.output<typeof imageSchema> {
 }
 
 /**
- * Whether a lost sandbox may be rebuilt from the journal: only where everything that its calls did died with it, and
- * where they have an order to be repeated in.
+ * Whether a lost sandbox may be rebuilt by replay: all effects of its calls were inside it (no network), and the calls
+ * have an order (no parallel calls).
  */
 export function replays(policy: Policy): boolean {
   return policy.recovery !== 'none' && policy.network === 'none' && policy.parallel_calls === 1;
@@ -230,13 +231,13 @@ export type Rule = z.output<typeof ruleSchema>;
 export type CustomTool = z.output<typeof customToolSchema>;
 export type TaskDefinition = z.output<typeof taskSchema>;
 
-/** A file of the set-up with its content, base64. */
+/** A file of the set-up; its content is base64. */
 export interface SetupFile {
   readonly path: string;
   readonly base64: string;
 }
 
-/** A task with its references resolved and frozen. */
+/** A task with its references resolved. Frozen. */
 export interface Task {
   readonly name: string;
   readonly image: Image;
@@ -249,7 +250,7 @@ export interface Task {
   readonly when: readonly Rule[];
 }
 
-/** Everything an operator configured, checked as a whole. */
+/** The whole configuration, checked. */
 export interface Catalog {
   readonly defaultTask: Task;
   readonly tasks: ReadonlyMap<string, Task>;

@@ -5,7 +5,7 @@ import type { Policy } from './schema.ts';
 
 const condition = z.strictObject({
   argument: z.int().min(0).max(5),
-  /** Compared after this mask; absent: the whole 64 bits. */
+  /** The argument is masked with this before the comparison. Absent: all 64 bits are compared. */
   mask: z.int().min(0).optional(),
   equals: z.int().min(0),
 });
@@ -16,9 +16,9 @@ const calls = z.string().transform((text) => text.trim().split(/\s+/));
 const group = z.strictObject({
   why: z.string(),
   allow: calls,
-  /** Alternatives, each a list of conditions that must all hold. Absent: always. */
+  /** The call is allowed if all conditions of one of these lists hold. Absent: it is always allowed. */
   when: z.array(z.array(condition).min(1)).min(1).optional(),
-  /** Refused with this error number instead of allowed. */
+  /** The calls are refused with this error number. Absent: they are allowed. */
   errno: z.int().positive().optional(),
 });
 
@@ -27,13 +27,13 @@ export const seccompSourceSchema = z.strictObject({
   architectures: z.array(z.string()).min(1),
   refuse_with: z.int().positive(),
   groups: z.array(group).min(1),
-  /** What a reader misses in the groups, and why. */
+  /** What the groups leave out although an ordinary container has it, and why. For readers and tests only. */
   refused: z.array(z.strictObject({ calls, why: z.string() })),
 });
 
 export type SeccompSource = z.output<typeof seccompSourceSchema>;
 
-/** A profile in the form Docker takes (not the OCI one: `archMap` instead of `architectures`). */
+/** A profile in Docker's form, which is not the OCI form: `archMap` instead of `architectures`. */
 export function seccompProfile(source: SeccompSource): object {
   return {
     defaultAction: 'SCMP_ACT_ERRNO',
@@ -60,12 +60,12 @@ function argument({ argument: index, mask, equals }: z.output<typeof condition>)
     : { index, value: mask, valueTwo: equals, op: 'SCMP_CMP_MASKED_EQ' };
 }
 
-/** The profile that policies call by this name, as the JSON that goes to the engine. @throws what reading throws. */
+/** The profile that sandbox policies name, as the JSON that is sent to the engine. @throws the error of reading the file. */
 export function readSeccompProfile(policiesDir: string, name: string): string {
   return JSON.stringify(JSON.parse(readFileSync(join(policiesDir, 'seccomp', `${name}.json`), 'utf8')));
 }
 
-/** Every profile that a policy names, by its name. */
+/** Every profile that a sandbox policy names, by name. */
 export function seccompProfiles(
   policiesDir: string,
   policies: Iterable<Policy>,

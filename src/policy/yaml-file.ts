@@ -6,10 +6,10 @@ import type { Problem } from './configuration-error.ts';
 
 type Path = readonly PropertyKey[];
 
-/** How zod says that a required field is not there. */
+/** The end of zod's message for a required field that is missing. */
 const RECEIVED_NOTHING = ', received undefined';
 
-/** One YAML file, read and checked against a schema, that can say on which line a field stands. */
+/** One YAML file: reads it, checks it against a schema, and finds the line of a field. */
 export class YamlFile {
   readonly path: string;
   readonly problems: Problem[] = [];
@@ -21,7 +21,7 @@ export class YamlFile {
     this.#document = this.#read();
   }
 
-  /** The checked content, or null where there are problems, which then stand in `problems`. */
+  /** The checked content; null if there are problems, which are then in `problems`. */
   parse<Schema extends z.ZodType>(schema: Schema): z.output<Schema> | null {
     const content = this.#content();
     if (this.problems.length > 0) return null;
@@ -35,7 +35,7 @@ export class YamlFile {
     this.problems.push({ file: this.path, line: this.#lineOf(path), field: formatPath(path), message });
   }
 
-  /** Keys of a map in the order of the file. A JavaScript object would put keys like `1` first. */
+  /** Keys of a map in file order. A JavaScript object would put keys such as `1` first. */
   keysOf(path: Path): string[] {
     const node = this.#document?.getIn(path, true);
     if (!isMap(node)) return [];
@@ -61,7 +61,7 @@ export class YamlFile {
     try {
       return this.#document?.toJS();
     } catch (error) {
-      this.add([], errorMessage(error)); // An alias that refers to nothing, or too many of them.
+      this.add([], errorMessage(error)); // An alias without an anchor, or too many aliases.
       return undefined;
     }
   }
@@ -79,7 +79,7 @@ export class YamlFile {
     }
   }
 
-  /** The line of the field, or of the nearest thing around it where the field itself is missing. */
+  /** The line of the field; of the nearest field around it if the field itself is missing. */
   #lineOf(path: Path): number | null {
     const document = this.#document;
     if (document === null) return null;
@@ -92,7 +92,7 @@ export class YamlFile {
   }
 }
 
-/** Where an entry of a map (its key) or of a list begins, in characters from the start of the file. */
+/** Offset of a map's entry (its key) or of a list's item, in characters from the start of the file. */
 function offsetWithin(parent: unknown, key: PropertyKey | undefined): number | null {
   if (isMap(parent)) {
     const pair = parent.items.find((item) => isScalar(item.key) && String(item.key.value) === String(key));
@@ -104,7 +104,7 @@ function offsetWithin(parent: unknown, key: PropertyKey | undefined): number | n
   return isNode(item) ? (item.range?.[0] ?? null) : null;
 }
 
-/** Of a union's branches the one that the value came closest to: its complaints lie deepest. */
+/** The issues of the union's branch that fits the value best: the one whose issues are deepest in the value. */
 function nearestBranch(branches: readonly (readonly z.core.$ZodIssue[])[]): readonly z.core.$ZodIssue[] {
   const depth = (issues: readonly z.core.$ZodIssue[]): number =>
     Math.min(...issues.map((issue) => (issue.code === 'unrecognized_keys' ? 1 : issue.path.length)));

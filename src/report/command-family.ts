@@ -1,4 +1,4 @@
-/** Commands whose second word says what they do. */
+/** Commands whose second word is a subcommand. */
 const WITH_SUBCOMMAND = [
   'git',
   'pip',
@@ -20,17 +20,17 @@ const PATTERN =
   String.raw`(?:\S*python[\d.]*\s+-m\s+)?(?:[\w./+-]*/)?([\w.+-]+)(?:\s+([a-z][\w-]*))?`;
 
 /**
- * SQL for the first words of a shell command, as a struct that `familyOf` makes a family of. Matching is what costs,
- * so it is done once per command.
+ * SQL for the first words of a shell command, as a struct for `familyOf`. The regular expression is the expensive part, so it
+ * is applied once per command.
  */
 export function commandWords(command: string): string {
   return `regexp_extract(${command}, '${PATTERN}', ['first', 'next'])`;
 }
 
 /**
- * SQL for the family of a shell command: `git clone` of `cd /repo && git clone https://…`. A coarse sorting by the
- * first command; what comes after a pipe or a semicolon isn't looked at. Only letters, digits and `._+-` come out,
- * so it is safe to print. NULL for no command.
+ * SQL for the family of a shell command: `git clone` of `cd /repo && git clone https://…`. Only the first command counts;
+ * text after a pipe or a semicolon is ignored. The result has only letters, digits and `._+-`, so it is safe to print.
+ * NULL for NULL.
  */
 export function familyOf(words: string): string {
   const list = WITH_SUBCOMMAND.map((one) => `'${one}'`).join(', ');

@@ -1,30 +1,30 @@
 import type { Cell, Dimension } from './exposures.ts';
 import { jackknifeRatio, tUpperTail, type Interval } from './statistics.ts';
 
-/** One level against the rest of its strata. */
+/** One level (such as the command `git clone`) compared with all other calls of the same strata. */
 export interface Comparison {
   readonly dimension: Dimension;
   readonly level: string;
   readonly failed: number;
-  /** Failures to be expected if the level were like the rest. */
+  /** Failures expected if the level did not differ from the rest. */
   readonly expected: number;
   /** Mantel-Haenszel ratio of failure rates, level to rest, and its 95 % interval. */
   readonly ratio: number;
   readonly interval: Interval;
-  /** One-sided: fails more than the rest. Not corrected. */
+  /** One-sided: the level fails more often than the rest. Not corrected. */
   readonly p: number;
   /** How well the split between level and rest explains where failures fall (likelihood ratio). */
   readonly explains: number;
 }
 
-/** Below these there is nothing to say. */
+/** Below these no comparison is made. */
 const LEAST_FAILURES = 5;
 const LEAST_CLUSTERS = 3;
 
 /**
- * The score test of Cochran, Mantel and Haenszel with clusters for its variance: what counts is how many steps agree,
- * not how many calls failed, so that one incident of a thousand failures weighs as one step. The interval leaves out
- * one cluster at a time for the same reason.
+ * The score test of Cochran, Mantel and Haenszel, with its variance taken over clusters (steps): the number of steps that
+ * agree counts, not the number of failed calls. So one incident with a thousand failures counts as one step. For the same
+ * reason the interval is made by leaving out one cluster at a time.
  */
 export function compare(cells: readonly Cell[]): Comparison[] {
   return [...Map.groupBy(cells, ({ dimension, level }) => `${dimension}\n${level}`).values()]
@@ -67,7 +67,7 @@ function compareLevel(cells: readonly Cell[]): Comparison | null {
 
 const expectation = (cell: Cell): number => (cell.allFailed * cell.calls) / cell.allCalls;
 
-/** Null where the level is all there is, or nothing: such a cluster says nothing about a difference. */
+/** Null if every stratum of the cluster has only this level or none of it: then there is nothing to compare. */
 function partOf(cells: readonly Cell[]): Part | null {
   const telling = cells.filter((cell) => cell.calls < cell.allCalls);
   if (telling.length === 0) return null;
@@ -80,7 +80,7 @@ function partOf(cells: readonly Cell[]): Part | null {
   return part;
 }
 
-/** Half a failure is added on both sides, so that a rest without any failure gives a finite ratio. */
+/** Half a failure is added to both sides, so that the ratio is finite if the rest has no failure. */
 function logRatio(parts: readonly Part[]): number {
   const top = parts.reduce((sum, part) => sum + part.top, 0);
   const bottom = parts.reduce((sum, part) => sum + part.bottom, 0);

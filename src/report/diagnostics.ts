@@ -37,7 +37,7 @@ export interface RowDelta {
 }
 
 export interface Diagnostics {
-  /** Rows without a spread give no signal to learn from. */
+  /** A row whose rollouts all have the same score gives no signal to learn from. */
   readonly rows: {
     readonly total: number;
     readonly without_spread: number;
@@ -58,11 +58,11 @@ interface Deltas {
   readonly rows: readonly RowDelta[];
 }
 
-/** Scored gradings; the last one where a rollout was graded again. */
+/** Scored gradings; the last one if a rollout was graded more than once. */
 const SCORED = `(SELECT rollout, arg_max(row, "at") AS row, arg_max(score, "at") AS score FROM gradings
   WHERE score IS NOT NULL GROUP BY rollout)`;
 
-/** Scores against tool calls: is there a signal, and does the model get better or only busier? */
+/** Scores against tool calls: which rows give a signal, and whether more calls come with better scores. */
 export async function diagnostics(
   ledger: Ledger,
   scope: Scope,
@@ -96,7 +96,7 @@ async function rowSignals(ledger: Ledger): Promise<Diagnostics['rows']> {
   };
 }
 
-/** The platform's own four metrics per step, and the reward. A tool error is an answer that the model got wrong, or a 5xx. */
+/** The platform's four metrics per step, and the mean reward. A tool error is a call whose attribution is not ok. */
 function stepFigures(ledger: Ledger, scope: Scope): Promise<StepFigures[]> {
   return ledger.rows(`SELECT r.job, r.step, count(DISTINCT r.rollout) AS rollouts, any_value(s.reward) AS reward,
       count(c.call) / count(DISTINCT r.rollout) AS calls_per_rollout, coalesce(avg(c.tokens), 0) AS tokens_per_call,
@@ -122,7 +122,7 @@ async function deltas(ledger: Ledger, from: number, to: number, which: string): 
   return { quadrants: quadrants as Record<Quadrant, number>, rows };
 }
 
-/** Equal calls count as fewer: nothing was added. Equal reward is unchanged. */
+/** The same number of calls counts as fewer; the same reward is unchanged. */
 export function quadrantOf(rewardDelta: number, callsDelta: number): Quadrant {
   if (rewardDelta === 0) return 'unchanged';
   return `${rewardDelta > 0 ? 'better' : 'worse'}, ${callsDelta > 0 ? 'more' : 'fewer'} calls`;

@@ -4,10 +4,10 @@ import { quote } from './quote.ts';
 /** `whole`: with arguments, outputs and evidence. `light`: without them, for reports over many calls. */
 export type Depth = 'whole' | 'light';
 
-/** Longest line that DuckDB takes; the journal's own limit is half of it. */
+/** Longest line that DuckDB reads; the journal's own limit is half of it. */
 const LINE_BYTES = 32 * 2 ** 20;
 
-/** Fields of the journal's lines, as far as analysis uses them. What a line doesn't have is NULL. */
+/** The fields of journal lines that analysis uses. A field that a line does not have is NULL. */
 const FIELDS = {
   at: 'TIMESTAMP',
   type: 'VARCHAR',
@@ -46,7 +46,7 @@ const BULKY: Record<Depth, string> = {
   light: `NULL::VARCHAR AS output, NULL::VARCHAR AS given, NULL::JSON AS evidence, evidence.kind AS evidence_kind`,
 };
 
-/** The row of the dataset: its own id, else a digest. The gate names rows in the same order of fields. */
+/** Name of the dataset row: its own id, else a digest. The grader gate looks at the same fields in the same order. */
 const ITEM_ROW = `CASE WHEN item IS NOT NULL THEN coalesce(
   ${['id', 'row_id', 'task_id', 'instance_id', 'index'].map((field) => `item->>'$.${field}'`).join(', ')},
   'row-' || md5(item::VARCHAR)[:16]) END`;
@@ -54,8 +54,8 @@ const ITEM_ROW = `CASE WHEN item IS NOT NULL THEN coalesce(
 const COMMAND = `CASE WHEN type = 'call_intended' AND given LIKE '{%' AND json_valid(given) THEN given->>'$.command' END`;
 
 /**
- * SQL that reads journal files as rows, one per event. Torn and foreign lines are passed over. Both depths have the
- * same columns, so that what one wrote can be read beside the other.
+ * SQL that reads journal files as rows, one per event. Incomplete and foreign lines are skipped. Both depths have the same
+ * columns, so rows of both can be combined.
  */
 export function eventsIn(files: readonly string[], depth: Depth): string {
   const lines = files.length === 0 ? noLines(depth) : linesOf(files, depth);

@@ -1,20 +1,21 @@
 import type { Ledger } from './ledger.ts';
 import { condition, type Scope } from './scope.ts';
 
-/** What a call can be compared by. `after`: the command before it. */
+/** The properties by which calls are compared. `after`: the command family of the call before. */
 export const DIMENSIONS = ['tool', 'family', 'after', 'image', 'task', 'time'] as const;
 export type Dimension = (typeof DIMENSIONS)[number];
 
 const TIME_BIN = `CASE WHEN since_step_s < 10 THEN 'first 10 s' WHEN since_step_s < 60 THEN '10 to 60 s'
   WHEN since_step_s < 300 THEN '1 to 5 min' WHEN since_step_s < 900 THEN '5 to 15 min' ELSE 'after 15 min' END`;
 
-/** With fewer steps than this, windows of time are what is independent of each other. */
+/** With fewer steps than this, windows of time are compared instead of steps. */
 const LEAST_STEPS = 8;
 const WINDOW_S = 300;
 
 /**
- * The table `exposures`: every call that could have been hit by infrastructure, and whether it was. A rollout counts
- * up to its first such failure, since what comes after repeats it. A sandbox found lost is charged to the call before.
+ * The table `exposures`: every call that could have failed because of infrastructure, and whether it did. A rollout counts up
+ * to its first such failure, because later ones repeat it. If a call finds its sandbox lost, the failure is charged to the
+ * call before.
  */
 export async function createExposures(ledger: Ledger, scope: Scope): Promise<'step' | 'window'> {
   await ledger.run(`CREATE OR REPLACE TEMP TABLE ranked AS
@@ -49,8 +50,8 @@ export interface Cell {
 }
 
 /**
- * Cells of strata that had a failure. Compared is within one step and time of the step, so that an incident, which
- * hits all alike at that moment, makes no difference between levels.
+ * Cells of strata that had a failure. Calls are compared within one step and time of the step, so that an incident, which
+ * hits all calls of that moment alike, makes no difference between levels.
  */
 export async function cells(ledger: Ledger, dropped: string): Promise<Cell[]> {
   const all = await Promise.all(DIMENSIONS.map((dimension) => cellsOf(ledger, dimension, dropped)));

@@ -6,8 +6,10 @@ import { quote } from './quote.ts';
 import { SegmentCache } from './segment-cache.ts';
 
 /**
- * Makes the view `events`. `whole` reads the journal's files for each query anew; `light` reads all but the newest from
- * the cache, and the newest once. `files` are the names of those to read; without it all are. @throws ENOENT where the data folder holds no journal.
+ * Makes the view `events`. `whole` reads the journal's files again for each query. `light` reads the newest file once, and
+ * the others from the cache. `files`: names of the files to read; absent: all.
+ *
+ * @throws ENOENT if the data folder has no journal.
  */
 export async function createEvents(
   connection: DuckDBConnection,

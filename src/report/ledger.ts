@@ -22,9 +22,10 @@ export class Ledger implements Disposable {
   }
 
   /**
-   * `light` is for reports over many calls and goes through the cache; `whole` reads the journal for each query anew,
-   * arguments, outputs and evidence included. `files`: only these of the journal. @throws ENOENT where the data folder
-   * holds no journal.
+   * `light` is for reports over many calls and uses the cache. `whole` reads the journal again for each query, with
+   * arguments, outputs and evidence. `files`: only these files of the journal.
+   *
+   * @throws ENOENT if the data folder has no journal.
    */
   static async open(dataDir: string, depth: Depth, files?: ReadonlySet<string>): Promise<Ledger> {
     const instance = await DuckDBInstance.create(':memory:');
@@ -38,13 +39,13 @@ export class Ledger implements Disposable {
     return new Ledger(instance, connection);
   }
 
-  /** Rows as plain JSON values; large integers as numbers, times as text. @throws Error with DuckDB's words. */
+  /** Rows as plain JSON values; large integers as numbers, times as text. @throws Error with DuckDB's message. */
   async rows<Wanted extends object = Row>(sql: string): Promise<Wanted[]> {
     const result = await this.#connection.runAndReadAll(sql);
     return plainRows(result) as Wanted[];
   }
 
-  /** Columns and rows, for tables whose shape the caller doesn't know. */
+  /** Columns and rows, for queries whose columns the caller does not know. */
   async table(sql: string): Promise<{ columns: string[]; rows: Row[] }> {
     const result = await this.#connection.runAndReadAll(sql);
     return { columns: result.deduplicatedColumnNames(), rows: plainRows(result) };

@@ -9,7 +9,7 @@ export interface Overview {
     readonly pending: number;
   };
   readonly calls: readonly { readonly attribution: string; readonly cause: string; readonly calls: number }[];
-  /** calls = ok + model + infra + task + client + undetermined + pending; what doesn't add up is a bug of ours. */
+  /** calls = ok + model + infra + task + client + undetermined + pending. If `holds` is false, faultline has a bug. */
   readonly identity: { readonly calls: number; readonly sum: number; readonly holds: boolean };
   readonly over_time: readonly {
     readonly from: string;
@@ -45,7 +45,7 @@ export interface Overview {
 
 const PERIODS = 12;
 
-/** What happened: the first page an engineer on call looks at. */
+/** What happened in a part of the journal: the first report for an engineer on call. */
 export async function overview(ledger: Ledger, scope: Scope): Promise<Overview> {
   const calls = `(SELECT * FROM calls WHERE ${condition(scope, 'ended_at')})`;
   const rollouts = `(SELECT * FROM rollouts WHERE ${condition(scope, 'opened_at')})`;

@@ -12,16 +12,15 @@ import type { Story } from './story.ts';
 const PROGRAM = join(import.meta.dirname, `../cli/faultline${extname(import.meta.filename)}`);
 const DEADLINE_MS = 300_000;
 const MOST_BYTES = 64 * 2 ** 20;
-/** Half the share of the server's own: tool calls go first, and on a machine without an idle moment a report still ends. */
+/** About half the server's share of the processor: tool calls go first, and a report still ends on a busy machine. */
 const NICENESS = 3;
 
 export type SpokenRisk = Risk & { readonly sentences: readonly string[] };
 
 /**
- * Reports for a server that goes on serving: each is made by the command line in a process of its own, at low
- * priority and one at a time, so that a large journal costs the server neither memory nor its event loop, and
- * neither can a crash of the database. Rejects where a report fails, takes more than five minutes, or whoever asked has
- * `gone`.
+ * Reports for a running server. Each is made by the command line in a separate process, at low priority and one at a time. So
+ * a large journal takes neither memory nor event loop of the server, and a crash of the database does not end the server.
+ * Rejects if a report fails, takes more than five minutes, or `gone` is aborted because the requester left.
  */
 export class ReportProcess {
   readonly #dataDir: string;
@@ -43,7 +42,7 @@ export class ReportProcess {
     return this.#ask(['report', '--diagnostics', ...options(scope)], gone) as Promise<Diagnostics>;
   }
 
-  /** Null where the journal doesn't know the rollout. */
+  /** Null if the journal has no such rollout. */
   async story(rollout: string, gone?: AbortSignal): Promise<Story | null> {
     const told = (await this.#ask(['rollout', '--', rollout], gone)) as Story | { readonly error: string };
     return 'error' in told ? null : told;
@@ -51,7 +50,7 @@ export class ReportProcess {
 
   #ask(words: readonly string[], gone?: AbortSignal): Promise<unknown> {
     const mine = this.#last.then(() => this.#run(words, gone));
-    this.#last = mine.catch(() => undefined); // Whoever asked is told; the next one isn't held up by it.
+    this.#last = mine.catch(() => undefined); // The requester gets the error; the next report does not depend on it.
     return mine;
   }
 
@@ -71,14 +70,14 @@ export class ReportProcess {
   }
 }
 
-/** A report that ends with 1 and says why as JSON is an answer; whatever else went wrong is thrown. */
+/** A report that exits with 1 and prints JSON is an answer (such as an unknown rollout); any other failure is thrown. */
 function toldNo(error: unknown): { readonly stdout: string } {
   const { code, stdout = '' } = error as { readonly code?: unknown; readonly stdout?: string };
   if (code !== 1 || stdout === '') throw error;
   return { stdout };
 }
 
-/** One word each: a value that begins with a dash is no option. */
+/** `--name=value` as one argument, so that a value that begins with a dash is not read as an option. */
 function options(scope: Scope): string[] {
   return Object.entries(scope).flatMap(([name, value]) =>
     value === undefined ? [] : [`--${name}=${String(value)}`],

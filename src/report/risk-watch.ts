@@ -12,13 +12,13 @@ export interface RiskWatchParts {
   readonly reports: Pick<ReportProcess, 'risk'>;
   readonly clock: Clock;
   readonly log: Log;
-  /** Grows with every finished call: without news the last judgement stands. */
+  /** Number of finished calls. While it does not change, no new report is made. */
   readonly callsFinished: () => number;
-  /** Null where the report failed. */
+  /** Null if the report failed. */
   readonly onJudged: (judgement: RiskJudgement | null) => void;
 }
 
-/** Has the report on risk made from time to time, until aborted. It also keeps the report's copies of the journal fresh. */
+/** Makes the risk report every 15 minutes until aborted. This also keeps the cached copies of the journal up to date. */
 export async function watchRisk(parts: RiskWatchParts, signal: AbortSignal): Promise<void> {
   let seen: number | null = null;
   await pause(parts.clock, FIRST_MS, signal);
@@ -34,12 +34,12 @@ async function judge({ reports, log }: RiskWatchParts): Promise<RiskJudgement | 
   try {
     return judgementOf(await reports.risk({ since: SINCE }));
   } catch (error) {
-    log.error({ err: error }, 'report on risk failed');
+    log.error({ err: error }, 'risk report failed');
     return null;
   }
 }
 
-/** The first sentences are those of the findings, one each. */
+/** Relies on the order of `riskSentences`: the first sentences are those of the findings, one each. */
 export function judgementOf({ findings, sentences, excludedTrend }: SpokenRisk): RiskJudgement {
   return {
     behaviours: sentences.slice(0, findings.length),

@@ -5,7 +5,7 @@ import { quote } from './quote.ts';
 import { condition, type Scope } from './scope.ts';
 import { trend, wilson, type Interval, type Trend } from './statistics.ts';
 
-/** Chance that a report names anything at all where nothing is going on. */
+/** Probability that a report names any behaviour although there is no difference. */
 const ALPHA = 0.01;
 const MOST_FINDINGS = 5;
 
@@ -14,9 +14,9 @@ export interface Rate extends Interval {
   readonly of: number;
 }
 
-/** A behaviour that infrastructure fails more often than the rest. */
+/** A behaviour in which infrastructure fails more often than in the rest. */
 export interface RiskFinding extends Comparison {
-  /** Corrected for all levels looked at in that round (Bonferroni). */
+  /** Corrected for all levels that were compared in that round (Bonferroni). */
   readonly adjustedP: number;
   readonly rate: Rate;
   readonly rest: Rate;
@@ -34,13 +34,13 @@ export interface StepRate {
 }
 
 export interface Risk {
-  /** What was taken as independent: training steps, or windows of five minutes where there are few. */
+  /** What counts as independent: training steps, or windows of five minutes if there are few steps. */
   readonly unit: 'step' | 'window';
   readonly calls: number;
   readonly failures: number;
   readonly compared: number;
   readonly findings: readonly RiskFinding[];
-  /** Everything that was compared, before any finding was put aside. */
+  /** Everything that was compared, before the calls of any finding were left out. */
   readonly levels: readonly Comparison[];
   readonly steps: readonly StepRate[];
   readonly excluded: Rate;
@@ -51,8 +51,9 @@ export interface Risk {
 }
 
 /**
- * Whether infrastructure treats behaviours unequally. Found one by one: of the levels that stand out, the one that
- * explains most is reported and its calls are put aside, so that a tool isn't blamed for one of its commands.
+ * Whether infrastructure fails some behaviours more often than others. One finding per round: of the levels that differ, the
+ * one that explains most is reported and its calls are left out of the next round, so that a tool is not named for one of
+ * its commands.
  */
 export async function risk(ledger: Ledger, scope: Scope): Promise<Risk> {
   const unit = await createExposures(ledger, scope);

@@ -1,6 +1,6 @@
 import { quote } from './quote.ts';
 
-/** Which part of the journal a report is about. What is absent isn't asked for. */
+/** Which part of the journal a report covers. An absent field does not restrict it. */
 export interface Scope {
   readonly since?: string | undefined;
   readonly until?: string | undefined;
@@ -10,7 +10,7 @@ export interface Scope {
   readonly step?: number | undefined;
 }
 
-/** SQL condition; `time` is the column that `since` and `until` are held against. */
+/** SQL condition; `time` is the column that `since` and `until` are compared with. */
 export function condition(scope: Scope, time: string): string {
   const parts = (['job', 'task', 'image'] as const).flatMap((column) =>
     scope[column] === undefined ? [] : [`${column} = ${quote(scope[column])}`],

@@ -8,13 +8,12 @@ import { quote } from './quote.ts';
 
 const FOLDER = 'report-cache';
 
-/** Another way of reading the journal gives other files. */
+/** Part of each copy's name: a changed way of reading the journal does not find the old copies. */
 const FORM = hash('sha256', eventsIn(['-'], 'light')).slice(0, 8);
 
 /**
- * Journal files that are written no more, as Parquet without arguments, outputs and evidence. The journal stays the truth: a
- * copy is named for its file's size and time, so one that doesn't fit is never found, and the folder may be
- * deleted at any time.
+ * Copies of closed journal files, as Parquet without arguments, outputs and evidence. The journal stays the only record: a
+ * copy's name contains size and time of its file, so an outdated copy is never found. The folder may be deleted at any time.
  */
 export class SegmentCache {
   readonly #connection: DuckDBConnection;
@@ -25,7 +24,7 @@ export class SegmentCache {
     this.#folder = folder;
   }
 
-  /** Null where this user may not write into the data folder. */
+  /** Null if this user may not write into the data folder. */
   static async open(connection: DuckDBConnection, dataDir: string): Promise<SegmentCache | null> {
     const folder = join(dataDir, FOLDER);
     try {
@@ -38,7 +37,7 @@ export class SegmentCache {
     return new SegmentCache(connection, folder);
   }
 
-  /** Paths of the copies of these files, made where they are missing; copies of other files are removed. */
+  /** Paths of the copies of these files. Missing ones are made; copies of other files are removed. */
   async of(journal: string, names: readonly string[]): Promise<string[]> {
     const copies = await Promise.all(names.map((name) => copyName(join(journal, name), name)));
     const there = new Set(await readdir(this.#folder));
@@ -48,7 +47,7 @@ export class SegmentCache {
     return copies.map((copy) => join(this.#folder, copy));
   }
 
-  /** Whole or not at all, also where two reports make the same one at once. */
+  /** Atomic, also if two reports make the same copy at once: written under another name, then renamed. */
   async #make(file: string, copy: string): Promise<void> {
     const unfinished = join(this.#folder, `${randomUUID()}.unfinished`);
     try {

@@ -1,10 +1,10 @@
 import jstat from 'jstat';
 
-/** Distribution functions come from jstat; what is here are the textbook formulas around them. */
+/** Textbook formulas; the distribution functions are jstat's. */
 
-/** Upper tail of Student's t: how likely a value this large or larger is where nothing is going on. */
+/** Upper tail of Student's t: probability of a value this large or larger if there is no difference. */
 export function tUpperTail(t: number, freedom: number): number {
-  return jstat.studentt.cdf(-t, freedom); // The lower tail of -t keeps its digits; 1 - cdf(t) loses them.
+  return jstat.studentt.cdf(-t, freedom); // The lower tail of -t is precise; 1 - cdf(t) loses digits.
 }
 
 export interface Interval {
@@ -40,7 +40,7 @@ export interface Trend {
   readonly p: number;
 }
 
-/** Whether values rise along their order. Ranks, so that one incident counts as one step. Null below `LEAST` values. */
+/** Whether values rise in their order. By ranks, so that one incident counts as one step. Null below `LEAST_FOR_TREND` values. */
 export function trend(values: readonly number[]): Trend | null {
   const n = values.length;
   if (n < LEAST_FOR_TREND || new Set(values).size < 2) return null;

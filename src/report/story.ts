@@ -1,7 +1,7 @@
 import { Ledger, type Row } from './ledger.ts';
 import { quote } from './quote.ts';
 
-/** One rollout as the journal tells it. */
+/** What the journal has of one rollout. */
 export interface Story {
   readonly rollout: Row;
   readonly calls: readonly Row[];
@@ -9,10 +9,10 @@ export interface Story {
   readonly gradings: readonly Row[];
 }
 
-/** These need all rollouts of the job, and the story reads only the files with this one; its row has them. */
+/** Columns that depend on all rollouts of the job. Only the files of this rollout are read here; `rollout` has the columns. */
 const ELSEWHERE = 'job, task, image, step';
 
-/** Null where the journal doesn't know the rollout. @throws ENOENT where the data folder holds no journal. */
+/** Null if the journal has no such rollout. @throws ENOENT if the data folder has no journal. */
 export async function storyOf(dataDir: string, id: string): Promise<Story | null> {
   const where = `WHERE rollout = ${quote(id)}`;
   using all = await Ledger.open(dataDir, 'light');

@@ -2,7 +2,7 @@ import { ATTRIBUTIONS, causes } from '../outcome/causes.ts';
 import type { Depth } from './events.ts';
 import { quote } from './quote.ts';
 
-/** Rollouts of one job that open with smaller gaps than this belong to one training step of the platform. */
+/** Rollouts of one job that open with gaps of at most this are one step of the training. */
 const STEP_GAP_S = 60;
 
 const EXCLUDING = Object.entries(causes)
@@ -21,13 +21,13 @@ const steps = `
   FROM (SELECT *, CASE WHEN opened_at - lag(opened_at) OVER (PARTITION BY job ORDER BY opened_at, rollout)
     <= INTERVAL ${String(STEP_GAP_S)} SECOND THEN 0 ELSE 1 END AS begins FROM opened))`;
 
-/** Only `whole` events have these; to gather them costs, and nothing but NULL would come of it. */
+/** Only `whole` events have these; for `light` ones they would all be NULL, and grouping them takes time. */
 const BULKY: Record<Depth, string> = {
   whole: 'any_value(given) AS given, any_value(output) AS output, any_value(evidence) AS evidence',
   light: 'NULL::VARCHAR AS given, NULL::VARCHAR AS output, NULL::JSON AS evidence',
 };
 
-/** Intent and ending of each call as one row, by one grouping: joining them costs as much again. */
+/** Intent and ending of each call as one row. One grouping takes half the time of a join. */
 const pairs = (depth: Depth): string => `
   SELECT rollout, call, any_value(tool) AS tool, any_value(family) AS family, ${BULKY[depth]},
     max("at") FILTER (type = 'call_finished') AS ended_at, any_value(attribution) AS attribution,
@@ -36,7 +36,7 @@ const pairs = (depth: Depth): string => `
     any_value(exit_code) AS exit_code, max(output_bytes) AS output_bytes
   FROM events WHERE type IN ('call_intended', 'call_finished') GROUP BY rollout, call`;
 
-/** A call without an ending is listed too, with NULLs. */
+/** A call without an ending is a row as well, with NULLs. */
 const calls = `
   SELECT p.rollout, p.call, s.job, s.task, s.image, s.policy, s.step, s.row,
     p.ended_at, p.ended_at - to_milliseconds(p.duration_ms) AS began_at,
@@ -88,7 +88,7 @@ const bursts = `
     count(*) FILTER (verdict = 'exclude') AS excluded, sum(calls) AS calls, sum(infra_calls) AS infra_calls
   FROM rollouts GROUP BY job, step`;
 
-/** In the order in which they build on each other. Those that the README doesn't document are parts of the others. */
+/** In the order in which they depend on each other. Those that the README does not document are parts of others. */
 export const viewsOf = (depth: Depth): Readonly<Record<string, string>> => ({
   opened,
   steps,
@@ -102,5 +102,5 @@ export const viewsOf = (depth: Depth): Readonly<Record<string, string>> => ({
   bursts,
 });
 
-/** Worth computing once where a report asks for them again and again. */
+/** Stored as tables for reports, which ask for them repeatedly. */
 export const STORED: ReadonlySet<string> = new Set(['steps', 'pairs', 'rollouts']);

@@ -11,11 +11,14 @@ import { TOKEN, World, type Server } from './support/server.ts';
 const README_MS = 150_000;
 
 const root = join(import.meta.dirname, '../..');
-const READMES = globSync(['README.md', 'src/*/README.md', 'images/*/README.md', 'policies/README.md', 'docker/README.md'], {
+const READMES = globSync(['README.md', 'CONTRIBUTING.md', '{docker,images,policies,src,test}/**/README.md'], {
   cwd: root,
-}).sort(); // prettier-ignore
+}).sort();
 
-/** Commands that this test doesn't run, and why. What is in no README any more must leave the list. */
+/**
+ * Commands that this test does not run, and why. A command that is in no README any more must leave the list. The
+ * quickstarts are run by quickstarts.test.ts.
+ */
 const NOT_RUN: Readonly<Record<string, string>> = {
   'npm start': 'set-up and a server in the foreground: this test starts the server',
   'npm test': 'runs this test',
@@ -67,6 +70,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   'docker/setup/sandboxd': 'set-up has run it',
   'docker exec': 'a mention',
   'docker exec … bash -c': 'a mention',
+  'docker kill': 'a mention',
   'docker run': 'a mention',
   'docker volume prune': 'a mention',
   'npm ci': 'a mention',

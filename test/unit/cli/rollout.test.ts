@@ -35,7 +35,7 @@ test(
   'a rollout that the journal does not know is an error that names it, as text and as JSON',
   { timeout: 2 * COMMAND_MS },
   async () => {
-    const message = 'The journal knows no rollout nobody.';
+    const message = 'The journal has no rollout nobody.';
     expect(await faultline('nobody')).toMatchObject({ code: 1, stdout: '', stderr: `${message}\n` });
     const told = await faultline('nobody', '--json');
     expect(told).toMatchObject({ code: 1, stderr: `${message}\n` });

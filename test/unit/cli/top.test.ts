@@ -19,5 +19,5 @@ it('shows what the server says of itself, and calls per second between two looks
   const shown = screen(later, before);
   expect(shown).toContain('engine answers');
   expect(shown).toContain('calls      1, 0.5/s   ok 1');
-  expect(shown).toContain('No burst yet.');
+  expect(shown).toContain('No bursts.');
 });

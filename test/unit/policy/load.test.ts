@@ -119,14 +119,14 @@ describe('what is wrong in a policy', () => {
       'more files in memory than memory',
       'shm: 64MiB',
       'shm: 64MiB\n  tmp: 512MiB',
-      'limits.memory: is not more',
+      'limits.memory: must be more than tmp and work together',
     ],
     ['a user who is no number', '{ uid: 0, gid: 0 }', 'root', 'user: expected uid and gid, or own'],
     [
       'a seccomp profile that is missing',
       'seccomp: sandbox',
       'seccomp: missing',
-      "seccomp: the profile can't be read",
+      'seccomp: the profile cannot be read',
     ],
     ['broken YAML', 'cpus: 1', 'cpus: [1', 'policies/default.yaml:'],
     [
@@ -162,7 +162,7 @@ describe('what is wrong in tasks and images', () => {
       TASKS.replace('image: base', 'image: bose'),
       'tasks.base.image: there is no image "bose"; there are base',
     ],
-    ['an unknown policy', `${TASKS}    policy: lax\n`, 'tasks.base.policy: there is no policy "lax"'],
+    ['an unknown policy', `${TASKS}    policy: lax\n`, 'tasks.base.policy: there is no sandbox policy "lax"'],
     [
       'an unknown default',
       TASKS.replace('default: base', 'default: other'),
@@ -176,7 +176,7 @@ describe('what is wrong in tasks and images', () => {
     [
       'a tool twice',
       `${TASKS}    tools: [shell, shell]\n`,
-      'tasks.base.tools[1]: the tool "shell" is there twice',
+      'tasks.base.tools[1]: the tool "shell" is listed twice',
     ],
     ['no tool at all', `${TASKS}    tools: []\n`, 'tasks.base.tools: '],
     [
@@ -213,12 +213,12 @@ describe('what is wrong in tasks and images', () => {
     [
       'a parameter that is no identifier',
       tool('parameters: { a-b: { type: string } }\ncommand: [cat]'),
-      'a parameter has letters',
+      'a parameter name has letters',
     ],
     [
       'an enum of another type',
       tool('parameters: { a: { type: integer, enum: [x] } }\ncommand: [cat]'),
-      'a value that is no integer',
+      'has a value that is not of type integer',
     ],
     [
       'a custom tool named as a built-in',

@@ -42,7 +42,7 @@ describe('a month of training with six incidents', () => {
       expect(finding?.rate.high).toBeGreaterThan(0.0205);
       expect(finding?.usage).toMatchObject({ trend: { p: expect.closeTo(1, 3) as number } });
       const [sentence] = riskSentences(report);
-      expect(sentence).toMatch(/^The command "git clone" fails for infrastructure's reasons/);
+      expect(sentence).toMatch(/^The command "git clone" fails because of infrastructure in/);
       expect(sentence).toContain('uses it less and less');
       expect(report.excludedTrend?.p).toBeGreaterThan(0.01);
     },
@@ -55,7 +55,7 @@ describe('a month of training with six incidents', () => {
       const report = await riskOf({ seed, steps: 60, rollouts: 120, planted: null });
       expect(report.failures).toBeGreaterThan(50);
       expect(found(report)).toEqual([]);
-      expect(riskSentences(report)[0]).toMatch(/^No tool, command, image/);
+      expect(riskSentences(report)[0]).toMatch(/^Infrastructure fails no tool, command, image/);
     },
     MINUTES,
   );
@@ -70,7 +70,7 @@ test('a few steps are too few to blame anything, and the report says how unsure 
 
 test('no calls at all', async () => {
   const report = await riskOf({ seed: 1, steps: 0, rollouts: 0, planted: null });
-  expect(riskSentences(report)).toEqual(['There are no calls to judge.']);
+  expect(riskSentences(report)).toEqual(['There are no calls in this part of the journal.']);
 });
 
 test('scores against calls: every row once, deltas between two steps, excluded rollouts apart', async () => {
