@@ -3,7 +3,6 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Deadline } from '../kernel/deadline.ts';
 import type { Report } from '../protocol/messages.ts';
 import type { SandboxFault } from './sandbox.ts';
-import type { Wire } from './wire.ts';
 
 /** Opens one byte stream to sandboxd. Codes `engine_down` and `engine_error` are tried again, others are final. */
 export type Attach = (deadline: Deadline) => Promise<Duplex>;
@@ -38,7 +37,6 @@ export interface LinkOwner {
 
 export interface LinkOptions {
   readonly attach: Attach;
-  readonly wire: Wire;
   readonly clock: Clock;
   readonly times: LinkTimes;
   /** The instance that must answer; null: whichever answers first. */

@@ -6,7 +6,6 @@ import { SandboxdLink } from './sandboxd-link.ts';
 import { LINK_TIMES, type Attach, type LinkTimes, type State } from './link-contract.ts';
 import { PendingCall } from './pending-call.ts';
 import { SandboxFault, type Offers, type CallReport, type Sandbox, type SandboxHandle } from './sandbox.ts';
-import type { Wire } from './wire.ts';
 
 export interface ClientTimes extends LinkTimes {
   /** Silence that is forgiven beyond a command's own limit: killing, counting, a slow engine. */
@@ -17,7 +16,6 @@ export const CLIENT_TIMES: ClientTimes = { ...LINK_TIMES, marginMs: 15_000 };
 
 export interface ClientOptions {
   readonly attach: Attach;
-  readonly wire: Wire;
   readonly clock: Clock;
   /** `instance` null: whichever answers first is the one. */
   readonly handle: SandboxHandle;
@@ -64,8 +62,8 @@ export class SandboxdClient implements Sandbox {
     this.#times = { ...CLIENT_TIMES, ...options.times };
     this.#handle = options.handle;
     this.#host = options.host ?? NOBODY_LOOKS;
-    const { attach, wire, clock, handle } = options;
-    const link = { attach, wire, clock, times: this.#times, instance: handle.instance };
+    const { attach, clock, handle } = options;
+    const link = { attach, clock, times: this.#times, instance: handle.instance };
     this.#link = new SandboxdLink(link, {
       attached: (state) => {
         this.#resume(state);

@@ -2,14 +2,17 @@ import type { Duplex } from 'node:stream';
 import { pause } from '../kernel/clock.ts';
 import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
 import { errorMessage } from '../kernel/errors.ts';
+import { encodeCommand, UNKNOWN_INSTANCE } from '../protocol/command-codec.ts';
+import { attachmentStart, FrameDecoder } from '../protocol/framing.ts';
 import type { Command, Report } from '../protocol/messages.ts';
+import { decodeReport } from '../protocol/report-codec.ts';
 import type { LinkOptions, LinkOwner } from './link-contract.ts';
 import { SandboxFault } from './sandbox.ts';
-import type { ReportReader } from './wire.ts';
 
 interface Attachment {
   readonly stream: Duplex;
-  readonly reader: ReportReader;
+  /** A partial frame is lost with its attachment. */
+  readonly decoder: FrameDecoder;
   answered: PromiseWithResolvers<undefined>;
 }
 
@@ -55,7 +58,7 @@ export class SandboxdLink {
   /** False where nobody is attached: the frame was not sent. */
   send(command: Command): boolean {
     if (this.#status !== 'attached' || this.#current === null) return false;
-    this.#current.stream.write(this.#options.wire.encode(command, this.#instance));
+    this.#current.stream.write(encode(command, this.#instance));
     return true;
   }
 
@@ -107,13 +110,13 @@ export class SandboxdLink {
     const stream = await this.#openStream(deadline);
     const attachment: Attachment = {
       stream,
-      reader: this.#options.wire.reader(),
+      decoder: new FrameDecoder(),
       answered: Promise.withResolvers<undefined>(),
     };
     this.#current = attachment;
     this.#listen(attachment);
     // Addressed to whoever is there: a sandboxd doesn't answer frames for another instance.
-    stream.write(this.#options.wire.encode({ type: 'resume' }, null));
+    stream.write(encode({ type: 'resume' }, null));
     try {
       await deadline.race(attachment.answered.promise);
     } catch (error) {
@@ -141,8 +144,9 @@ export class SandboxdLink {
   #listen(attachment: Attachment): void {
     const { stream } = attachment;
     stream.on('data', (chunk: Uint8Array) => {
-      for (const report of attachment.reader.push(chunk)) {
-        if (this.#current === attachment) this.#take(attachment, report);
+      for (const frame of attachment.decoder.push(chunk)) {
+        const report = decodeReport(frame);
+        if (report !== null && this.#current === attachment) this.#take(attachment, report);
       }
     });
     // An error is followed by `close`; one listener keeps it from being thrown.
@@ -190,6 +194,12 @@ export class SandboxdLink {
       this.#fail(new SandboxFault(code, fault.message, { cause: fault }));
     });
   }
+}
+
+/** `resume` also ends the partial frame that sandboxd may hold from the previous attachment. */
+function encode(command: Command, instance: string | null): Uint8Array {
+  const frame = encodeCommand(command, instance ?? UNKNOWN_INSTANCE);
+  return command.type === 'resume' ? Buffer.concat([attachmentStart(), frame]) : frame;
 }
 
 function mayPass(fault: SandboxFault): boolean {

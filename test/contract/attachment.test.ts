@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { existsSync, readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { encodeCommand } from '../../src/protocol/codec.ts';
+import { encodeCommand } from '../../src/protocol/command-codec.ts';
 import type { Report } from '../../src/protocol/messages.ts';
 import { SandboxdProcess, buildSandboxd, exec, limits, out, shell, shown } from './sandboxd-process.ts';
 

@@ -7,9 +7,10 @@ import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { encodeCommand, UNKNOWN_INSTANCE } from '../../src/protocol/command-codec.ts';
 import { attachmentStart, FrameDecoder } from '../../src/protocol/framing.ts';
-import { decodeReport, encodeCommand, UNKNOWN_INSTANCE } from '../../src/protocol/codec.ts';
 import type { CallLimits, Command, Ending, Report, StartFailure, Work } from '../../src/protocol/messages.ts';
+import { decodeReport } from '../../src/protocol/report-codec.ts';
 
 const sandboxdFolder = resolve(import.meta.dirname, '../../docker/sandboxd');
 const binary = join(sandboxdFolder, 'build/sandboxd');

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeCommand, decodeReport, encodeCommand, encodeReport } from '../../../src/protocol/codec.ts';
+import { encodeCommand } from '../../../src/protocol/command-codec.ts';
 import { FrameDecoder, type Frame } from '../../../src/protocol/framing.ts';
 import type {
   Command,
@@ -10,6 +10,8 @@ import type {
   StreamRecord,
   Work,
 } from '../../../src/protocol/messages.ts';
+import { decodeReport } from '../../../src/protocol/report-codec.ts';
+import { decodeCommand, encodeReport } from '../support/sandboxd-codec.ts';
 
 const instance = '0123456789abcdef'.repeat(2);
 
