@@ -25,8 +25,8 @@ export interface CallLimits {
 }
 
 /** As sandboxd's constants of these names. */
-const GRACE_TIMES = 10;
-const GRACE_MS = 120_000;
+export const GRACE_TIMES = 10;
+export const GRACE_MS = 120_000;
 
 /** When sandboxd ends a command in any case, milliseconds after its start. */
 export const longestMs = ({ timeoutMs }: CallLimits): number =>
