@@ -11,7 +11,7 @@ struct bytes {
   size_t n, cap;
 };
 
-/* Memory of somebody else. */
+/* Does not own its memory. */
 struct span {
   const uint8_t *p;
   size_t n;

@@ -41,7 +41,7 @@ struct call {
   enum kill_reach reach;
   enum interpreter_fate fate;
   bool started_sent;
-  bool raised, done; /* as the interpreter says */
+  bool raised, done; /* reported by the interpreter */
   int error;
   enum start_stage stage;
   int64_t before[COUNTERS];
@@ -50,7 +50,7 @@ struct call {
 void call_init(struct call *call, uint32_t number);
 /* Starting or running. */
 bool call_active(const struct call *call);
-/* The command itself has ended; for python, the interpreter says so or has ended. */
+/* The command itself has ended; for python: the interpreter has reported it, or has ended. */
 bool call_ended(const struct call *call);
 /* Frees the slot. */
 void call_release(struct call *call);

@@ -151,7 +151,7 @@ enum interpreter_event interpreter_ready(int fd) {
   ssize_t n = recv(fd, message, sizeof message, MSG_DONTWAIT);
   if (n > 0) return received(message, n);
   if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-    /* Closed by the driver or by the model's code: it can run nothing any more, whether it still lives or not. */
+    /* The driver or the model's code has closed it: no further code can be given to this interpreter. */
     unwatch_close(&resident.control);
     if (resident.child.main && !resident.child.ended) kill(resident.child.main, SIGKILL);
   }

@@ -127,7 +127,7 @@ static void active_child_changed(struct call *call, bool childless) {
   }
   if (call->state == CALL_STARTING && (child->started || orphaned)) started(call);
   if (!child->ended && childless) {
-    /* It vanished together with its supervisor: only killing both does that. */
+    /* Its supervisor was killed together with it, so nothing has reported its status. */
     child->ended = true;
     child->status = SIGKILL;
   }

@@ -13,7 +13,7 @@ void call_fail_start(struct call *call, int error, enum start_stage stage);
 void call_report_started(struct call *call);
 /* The record of its child has changed. `childless`: PID 1 has no child any more. */
 void call_child_changed(struct call *call, bool childless);
-/* The interpreter says that the code has ended. */
+/* The interpreter has reported that the code has ended. */
 void call_code_ended(struct call *call);
 /* True where the descriptor is one of the call's. */
 bool call_ready(struct call *call, int fd);

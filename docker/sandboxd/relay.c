@@ -68,7 +68,7 @@ static struct relay *free_relay(void) {
   return NULL;
 }
 
-/* Beyond RELAYS_MAX connections, and where nobody listens on the unix socket, the connection is closed at once. */
+/* Beyond RELAYS_MAX connections, and without a listener on the unix socket, the connection is closed at once. */
 static void accept_connection(void) {
   int inner = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (inner < 0) return;
@@ -137,7 +137,7 @@ static bool carry_both(struct relay *relay) {
 static void step(struct relay *relay, int side, uint32_t events) {
   if (relay->fd[side] < 0) return;
   if (events & (EPOLLHUP | EPOLLERR) && !relay->gone[side]) {
-    /* The kernel reports these whatever is watched, so the descriptor leaves the set. */
+    /* The kernel reports these events whatever is watched, so the descriptor must leave the set. */
     control(relay->fd[side], EPOLL_CTL_DEL, 0, 0);
     relay->gone[side] = true;
   }

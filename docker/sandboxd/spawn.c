@@ -26,7 +26,7 @@ void spawn_prepare(void) {
   for (int signal = 1; signal <= 64; signal++) sigaction(signal, &action, NULL);
 }
 
-/* The kernel shall end supervisors and commands before PID 1 where memory runs out. */
+/* Makes the kernel end supervisors and commands before PID 1 where memory runs out. */
 static void raise_oom_score(void) {
   int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
   if (fd < 0) return;

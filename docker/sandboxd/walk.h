@@ -9,7 +9,7 @@
 
 #include "job.h"
 
-/* Nothing below this depth is visited: the answer then says that it was cut. */
+/* Nothing below this depth is visited, and the answer is then marked as cut. */
 #define DEPTH_MAX 128
 
 struct walk {

@@ -54,11 +54,7 @@ export function numberAt(frame: Frame, tag: number): number {
 }
 
 /** The name in `table` of the field's number. */
-export function chosen<T extends string>(
-  frame: Frame,
-  tag: number,
-  table: Readonly<Record<T, number>>,
-): T {
+export function chosen<T extends string>(frame: Frame, tag: number, table: Readonly<Record<T, number>>): T {
   const value = numberAt(frame, tag);
   const name = (Object.keys(table) as T[]).find((key) => table[key] === value);
   if (name === undefined) throw new Malformed();

@@ -1,5 +1,14 @@
 /** Frames to reports. */
-import { bytes, chosen, Malformed, numberAt, readOrNull, safeNumber, string, stringOrNull } from './fields.ts';
+import {
+  bytes,
+  chosen,
+  Malformed,
+  numberAt,
+  readOrNull,
+  safeNumber,
+  string,
+  stringOrNull,
+} from './fields.ts';
 import type { Frame } from './framing.ts';
 import type { Counters, Ending, Report, StartFailure, StreamRecord } from './messages.ts';
 import {

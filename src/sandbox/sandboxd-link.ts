@@ -17,12 +17,12 @@ interface Attachment {
 }
 
 /**
- * The attachment to one sandboxd, kept up.
+ * The attachment to one sandboxd, restored when it breaks.
  *
  *     attaching --state--> attached --stream broke, renew--> attaching --no way back--> closed
  *
- * On every attachment `resume` goes first. A sandboxd of another instance knows nothing of earlier calls, so it
- * closes the link. Only the current stream is listened to; a stream that opens after its deadline is destroyed.
+ * `resume` is the first command of every attachment. Another instance of sandboxd does not know earlier calls, so it
+ * closes the link. Only the current stream is read. A stream that opens after its deadline is destroyed.
  */
 export class SandboxdLink {
   readonly #options: LinkOptions;
@@ -55,29 +55,29 @@ export class SandboxdLink {
     }
   }
 
-  /** False where nobody is attached: the frame was not sent. */
+  /** False where there is no attachment: the command was not sent. */
   send(command: Command): boolean {
     if (this.#status !== 'attached' || this.#current === null) return false;
     this.#current.stream.write(encode(command, this.#instance));
     return true;
   }
 
-  /** Resolves when sandboxd has answered over the stream that is there. @throws SandboxFault, DeadlineExceeded. */
-  async ask(deadline: Deadline): Promise<void> {
+  /** Resolves when sandboxd has answered over the current stream. @throws SandboxFault, DeadlineExceeded. */
+  async awaitAnswer(deadline: Deadline): Promise<void> {
     const attachment = this.#current;
     if (this.#status !== 'attached' || attachment === null)
-      throw new SandboxFault('lost', 'nobody is attached');
+      throw new SandboxFault('lost', 'there is no attachment to sandboxd');
     attachment.answered = Promise.withResolvers<undefined>();
     this.send({ type: 'resume' });
     await deadline.race(attachment.answered.promise);
   }
 
-  /** Drops the stream and asks sandboxd again over a new one. */
+  /** Replaces the stream by a new attachment. */
   renew(): void {
     if (this.#status === 'attached' && this.#current !== null) this.#broke(this.#current);
   }
 
-  /** Lets go, without a word to the owner. */
+  /** Does not call the owner. */
   close(): void {
     this.#status = 'closed';
     const current = this.#current;
@@ -100,7 +100,8 @@ export class SandboxdLink {
         return;
       } catch (error) {
         const fault = asFault(error);
-        if (!mayPass(fault) || this.#status === 'closed' || deadline.remainingMs <= backoffMs) throw fault;
+        if (!isTransient(fault) || this.#status === 'closed' || deadline.remainingMs <= backoffMs)
+          throw fault;
       }
       await pause(clock, backoffMs * (0.5 + Math.random() / 2));
     }
@@ -115,7 +116,7 @@ export class SandboxdLink {
     };
     this.#current = attachment;
     this.#listen(attachment);
-    // Addressed to whoever is there: a sandboxd doesn't answer frames for another instance.
+    // To any instance: sandboxd does not answer frames for another one.
     stream.write(encode({ type: 'resume' }, null));
     try {
       await deadline.race(attachment.answered.promise);
@@ -123,7 +124,9 @@ export class SandboxdLink {
       if (this.#current === attachment) this.#current = null;
       stream.destroy();
       if (!(error instanceof DeadlineExceeded)) throw error;
-      throw new SandboxFault('agent_silent', 'attached, but sandboxd does not answer', { cause: error });
+      throw new SandboxFault('agent_silent', 'the stream is attached, but sandboxd does not answer', {
+        cause: error,
+      });
     }
   }
 
@@ -146,10 +149,10 @@ export class SandboxdLink {
     stream.on('data', (chunk: Uint8Array) => {
       for (const frame of attachment.decoder.push(chunk)) {
         const report = decodeReport(frame);
-        if (report !== null && this.#current === attachment) this.#take(attachment, report);
+        if (report !== null && this.#current === attachment) this.#handle(attachment, report);
       }
     });
-    // An error is followed by `close`; one listener keeps it from being thrown.
+    // `close` follows every error; without a listener the error would be thrown.
     stream.on('error', () => undefined);
     stream.on('end', () => stream.destroy());
     stream.on('close', () => {
@@ -157,7 +160,7 @@ export class SandboxdLink {
     });
   }
 
-  #take(attachment: Attachment, report: Report): void {
+  #handle(attachment: Attachment, report: Report): void {
     if (report.type !== 'state') {
       if (this.#status === 'attached') this.#owner.reported(report);
       return;
@@ -202,7 +205,7 @@ function encode(command: Command, instance: string | null): Uint8Array {
   return command.type === 'resume' ? Buffer.concat([attachmentStart(), frame]) : frame;
 }
 
-function mayPass(fault: SandboxFault): boolean {
+function isTransient(fault: SandboxFault): boolean {
   return fault.code === 'engine_down' || fault.code === 'engine_error' || fault.code === 'agent_silent';
 }
 

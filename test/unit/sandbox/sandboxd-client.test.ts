@@ -48,7 +48,7 @@ test('the same number given twice while it runs is one call', async () => {
   expect(sandboxd.received.filter(({ type }) => type === 'start')).toHaveLength(1);
 });
 
-test('a stream that breaks while a command runs is attached again, unseen, and nothing runs twice', async () => {
+test('a stream that breaks while a command runs is attached again, and nothing runs twice', async () => {
   using opened = await open(new ScriptedSandboxd());
   const { client, sandboxd, clock } = opened;
   const running = client.run(16, WORK, LIMITS);
@@ -74,7 +74,7 @@ test('a frame that was never delivered is sent again under its number', async ()
   expect(sandboxd.executions).toBe(1);
 });
 
-test('a call asked for while nobody is attached goes out with the next attachment', async () => {
+test('a call begun without an attachment is started with the next one', async () => {
   using opened = await open(new ScriptedSandboxd());
   const { client, sandboxd, clock } = opened;
   sandboxd.refuse = new Error('connect ECONNREFUSED');
@@ -96,7 +96,7 @@ test('a call asked for while nobody is attached goes out with the next attachmen
   await running;
 });
 
-test('an engine that stays away ends the sandbox after its bound: not sent means not executed', async () => {
+test('an engine that stays unreachable ends the sandbox after a bounded time: what was not sent did not run', async () => {
   using opened = await open(new ScriptedSandboxd());
   const { client, sandboxd, clock } = opened;
   const started = client.run(16, WORK, LIMITS);
@@ -147,7 +147,7 @@ test('adopting by a handle of another instance is refused', async () => {
   expect(await faultOf(open(new ScriptedSandboxd(), OTHER_INSTANCE))).toMatchObject({ code: 'lost' });
 });
 
-test('an ending said twice, or for nobody, changes nothing', async () => {
+test('an ending that comes twice, or for no pending call, changes nothing', async () => {
   using opened = await open(new ScriptedSandboxd());
   const { client, sandboxd } = opened;
   const first = client.run(16, WORK, LIMITS);
@@ -186,7 +186,7 @@ test('a frame that a broken stream cut in two, in either direction, costs no lat
   expect(sandboxd).toMatchObject({ attachments: 2, executions: 1, refused: 1 });
 });
 
-test('silence beyond what sandboxd may give a starved command is asked about once, and a late ending still counts', async () => {
+test('silence beyond the longest time of a starved command renews the attachment once, and a late ending still counts', async () => {
   using opened = await open(new ScriptedSandboxd());
   const { client, sandboxd, clock } = opened;
   const running = client.run(16, WORK, LIMITS);
@@ -198,7 +198,7 @@ test('silence beyond what sandboxd may give a starved command is asked about onc
   expect(await running).toMatchObject({ waitStatus: 9 });
 });
 
-test('a start that sandboxd never saw is asked about long before its command could have ended', async () => {
+test('a start that sandboxd never saw is repeated long before its command could have ended', async () => {
   using opened = await open(new ScriptedSandboxd());
   const { client, sandboxd, clock } = opened;
   sandboxd.mute = true;
@@ -212,7 +212,7 @@ test('a start that sandboxd never saw is asked about long before its command cou
   expect(await running).toMatchObject({ waitStatus: 0 });
 });
 
-test('silence after the second question is agent_silent', async () => {
+test('silence after the renewed attachment is agent_silent', async () => {
   using opened = await open(new ScriptedSandboxd());
   const { client, clock } = opened;
   const fault = faultOf(client.run(16, WORK, LIMITS));
@@ -230,7 +230,7 @@ test('a sandboxd that answers no resume is silent, not lost', async () => {
   expect(await client.lost).toMatchObject({ code: 'agent_silent' });
 });
 
-test('an ending kept from an earlier life of the controller is told to who asks by its number', async () => {
+test('an ending kept from before a restart of the controller is given to the call with its number', async () => {
   const sandboxd = new ScriptedSandboxd();
   {
     using first = await open(sandboxd);
@@ -249,7 +249,7 @@ test('an ending kept from an earlier life of the controller is told to who asks 
   expect(sandboxd.executions).toBe(1);
 });
 
-test('numbers used in an earlier life of the controller are known after an adoption, so that none is used twice', async () => {
+test('numbers used before a restart of the controller are known after an adoption, so that none is used twice', async () => {
   const sandboxd = new ScriptedSandboxd();
   sandboxd.lastCall = 41;
   using opened = await open(sandboxd, FIRST_INSTANCE);
@@ -258,7 +258,7 @@ test('numbers used in an earlier life of the controller are known after an adopt
   expect(opened.client.lastCall).toBe(42);
 });
 
-test('letting go tells pending calls, and is no loss of the sandbox', async () => {
+test('detaching rejects pending calls, and is no loss of the sandbox', async () => {
   const { client } = await open(new ScriptedSandboxd());
   const fault = faultOf(client.run(16, WORK, LIMITS));
   await settle();
