@@ -1,12 +1,12 @@
-"""The resident code interpreter: runs cells one after the other in one namespace that lives on.
+"""The resident code interpreter: runs cells one after the other in one namespace that is kept between cells.
 
-Started by sandboxd (PID 1 of the sandbox) as the model's user. Under descriptor 198 it has one end of a
-SOCK_SEQPACKET pair. A message from sandboxd is a 16-byte nonce with four descriptors: the code, a file for rich
-results, and the pipes for standard output and error. Two messages go back, each with the nonce: b"B" when the cell
-begins and b"D" with one byte more (1: it ended in an exception) when it is done.
+Started by sandboxd (PID 1 of the sandbox) as the model's user. Descriptor 198 is one end of a SOCK_SEQPACKET pair. A
+message from sandboxd is a 16-byte nonce with four descriptors: the code, a file for rich results, and the pipes for
+standard output and error. Two messages go back, each with the nonce: b"B" when the cell begins, and b"D" with one more
+byte (1: it ended in an exception) when it has ended.
 
-Everything here runs in the model's own process, so nothing here is trusted by anybody: sandboxd takes the ending
-of the process from wait(2), and these messages only to know when to stop waiting.
+The model's code runs in this process, so nothing here is trusted: sandboxd takes the ending of the process from
+wait(2), and uses these messages only to know when to stop waiting.
 
 Standard library only, Python 3.8 or later.
 """
@@ -29,7 +29,7 @@ HERE = os.path.abspath(__file__)
 
 
 def take_control():
-    """The control socket on a high number that no program started from here inherits."""
+    """The control socket, under a number that programs started from here do not inherit."""
     control = socket.socket(fileno=os.dup(CONTROL))
     os.close(CONTROL)
     control.set_inheritable(False)
@@ -38,7 +38,7 @@ def take_control():
 
 
 def receive(control):
-    """The next cell's nonce and descriptors, or None where sandboxd is gone."""
+    """The next cell's nonce and descriptors, or None where sandboxd has ended."""
     size = socket.CMSG_SPACE(4 * 4)
     message, ancillary, _, _ = control.recvmsg(64, size)
     if len(message) != NONCE_BYTES:
@@ -59,7 +59,7 @@ def read_all(descriptor):
 
 
 class Streams:
-    """Standard streams that outlive what cells do to them: each cell gets fresh pipes under the old numbers."""
+    """The standard streams. Each cell gets new pipes under the old numbers, whatever earlier cells did to them."""
 
     def __init__(self):
         self.null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
@@ -85,7 +85,7 @@ class Streams:
             self.open()
 
     def end(self):
-        """Gives the pipes back, so that sandboxd sees their end. Threads that still print do so to nowhere."""
+        """Closes the pipes, so that sandboxd reads their end. What threads print later is dropped."""
         for stream in (sys.stdout, sys.stderr):
             try:
                 stream.flush()
@@ -96,7 +96,7 @@ class Streams:
 
 
 class Cells:
-    """Compiles and runs cells in a module that calls itself __main__, so that pickle finds what they define."""
+    """Compiles and runs cells in a module named __main__, so that pickle finds what they define."""
 
     def __init__(self):
         self.module = types.ModuleType("__main__")
@@ -145,7 +145,7 @@ def shown_code(code):
 
 
 def print_error(error):
-    """Without the frames of this file: the model sees its own lines only."""
+    """Prints a traceback without the frames of this file."""
     try:
         shown = traceback.TracebackException.from_exception(error)
         if isinstance(error, SyntaxError) and error.filename == f"<cell {cells.count}>":
@@ -161,8 +161,8 @@ def print_error(error):
 
 
 class Results:
-    """What a cell shows beside text. Pictures become files in the working directory; all is also given as data,
-    as far as PAYLOAD_BYTES allow."""
+    """What a cell shows beside text. Pictures become files in the working directory. All results are also returned as
+    data, up to PAYLOAD_BYTES."""
 
     figures = 0
 
@@ -203,7 +203,7 @@ class Results:
         self.add(mime, data, path)
 
     def take(self, value):
-        """True where the value was shown as a picture, so that its repr is not."""
+        """True where the value was shown as a picture; then its repr is not printed."""
         if isinstance(value, type):
             return False
         shown = False
@@ -218,7 +218,7 @@ class Results:
         return shown
 
     def take_figures(self):
-        """Open matplotlib figures, if the code itself imported it."""
+        """Takes the open figures of matplotlib, if the code has imported it."""
         plots = sys.modules.get("matplotlib.pyplot")
         if plots is None:
             return
@@ -252,7 +252,7 @@ def call_quietly(value, name):
 
 
 class Interrupts:
-    """SIGINT becomes KeyboardInterrupt in a cell only; between cells there is nobody to interrupt."""
+    """SIGINT becomes KeyboardInterrupt inside a cell, and is ignored between cells."""
 
     def __init__(self):
         self.inside = False
@@ -264,7 +264,7 @@ class Interrupts:
 
 
 def run_cell(nonce, descriptors):
-    """Returns the last message, or ends the process where the cell has forked and this is the child."""
+    """Returns the b"D" message. Ends the process where it is a child that the cell has forked."""
     code_file, payload, out, err = descriptors
     streams.begin(out, err)
     code = read_all(code_file).decode("utf-8", "replace")
@@ -291,7 +291,7 @@ def run_cell(nonce, descriptors):
 
 
 def leave(raised):
-    """A child that the cell has forked and not ended must not answer for the cell."""
+    """Ends a child that the cell has forked and not ended: only the interpreter itself reports the end of the cell."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

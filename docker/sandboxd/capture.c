@@ -1,11 +1,13 @@
-/* One output stream: head and tail are kept, all is counted and hashed, memory is bounded by `keep`. */
+#include "capture.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "sandboxd.h"
+#include "frames.h"
+#include "watch.h"
 
 #define DRAINS_MAX 64
 static uint8_t chunk[65536];
@@ -69,7 +71,6 @@ static void append_ring(struct capture *c, struct bytes *to) {
   bytes_append(to, c->ring, c->ring_at);
 }
 
-/* u64 total, 32 bytes digest, u32 length of the head, head, tail. */
 void capture_field(struct capture *c, struct bytes *frame, uint8_t tag) {
   struct bytes text = {0};
   uint8_t head[44];
@@ -91,12 +92,14 @@ void capture_free(struct capture *c) {
   c->ring = NULL;
 }
 
-void drain_add(int fd) {
+void capture_drain(struct capture *c) {
+  if (c->fd < 0) return;
   if (drain_count == DRAINS_MAX) {
     unwatch_close(&drains[0]);
     memmove(drains, drains + 1, sizeof drains[0] * (size_t)--drain_count);
   }
-  drains[drain_count++] = fd;
+  drains[drain_count++] = c->fd;
+  c->fd = -1;
 }
 
 bool drain_ready(int fd) {

@@ -1,38 +1,49 @@
-/* The container's own counters. The files are opened before any command runs, so that nothing mounted or removed
- * later hides them, and read by pread. Which of the paths exist tells cgroup v1 from v2. */
+#include "counters.h"
+
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "sandboxd.h"
-
 struct source {
   const char *path;
-  const char *key;  /* line that starts with it, or NULL: the file is the number */
+  const char *key; /* how the line begins; NULL: the file is the number */
   int64_t divisor;
   int fd;
 };
 
 #define ALTERNATIVES 3
+#define FROM_FILES COUNTER_ROOT_FREE_BYTES
 #define CG "/sys/fs/cgroup/"
-/* In the order of `Counters` in messages.ts, without the two of the file system. */
-static struct source sources[COUNTERS - 2][ALTERNATIVES] = {
-    {{CG "memory.events.local", "oom_kill ", 1, -1}, {CG "memory/memory.oom_control", "oom_kill ", 1, -1}, {CG "memory.events", "oom_kill ", 1, -1}},
-    {{CG "memory.current", NULL, 1, -1}, {CG "memory/memory.usage_in_bytes", NULL, 1, -1}},
-    {{CG "memory.peak", NULL, 1, -1}, {CG "memory/memory.max_usage_in_bytes", NULL, 1, -1}},
-    {{CG "memory.max", NULL, 1, -1}, {CG "memory/memory.limit_in_bytes", NULL, 1, -1}},
-    {{CG "pids.current", NULL, 1, -1}, {CG "pids/pids.current", NULL, 1, -1}},
-    {{CG "pids.max", NULL, 1, -1}, {CG "pids/pids.max", NULL, 1, -1}},
-    {{CG "pids.events", "max ", 1, -1}, {CG "pids/pids.events", "max ", 1, -1}},
-    {{CG "cpu.stat", "usage_usec ", 1, -1}, {CG "cpuacct/cpuacct.usage", NULL, 1000, -1}, {CG "cpu,cpuacct/cpuacct.usage", NULL, 1000, -1}},
-    {{CG "cpu.stat", "throttled_usec ", 1, -1}, {CG "cpu/cpu.stat", "throttled_time ", 1000, -1}, {CG "cpu,cpuacct/cpu.stat", "throttled_time ", 1000, -1}},
-    {{CG "cpu.stat", "nr_throttled ", 1, -1}, {CG "cpu/cpu.stat", "nr_throttled ", 1, -1}, {CG "cpu,cpuacct/cpu.stat", "nr_throttled ", 1, -1}},
+/* Of each counter the paths of cgroup v2 and v1. Which of them exist tells the two apart. */
+static struct source sources[FROM_FILES][ALTERNATIVES] = {
+    [COUNTER_OOM_KILLS] = {{CG "memory.events.local", "oom_kill ", 1, -1},
+                           {CG "memory/memory.oom_control", "oom_kill ", 1, -1},
+                           {CG "memory.events", "oom_kill ", 1, -1}},
+    [COUNTER_MEMORY_USAGE_BYTES] = {{CG "memory.current", NULL, 1, -1},
+                                    {CG "memory/memory.usage_in_bytes", NULL, 1, -1}},
+    [COUNTER_MEMORY_PEAK_BYTES] = {{CG "memory.peak", NULL, 1, -1},
+                                   {CG "memory/memory.max_usage_in_bytes", NULL, 1, -1}},
+    [COUNTER_MEMORY_LIMIT_BYTES] = {{CG "memory.max", NULL, 1, -1},
+                                    {CG "memory/memory.limit_in_bytes", NULL, 1, -1}},
+    [COUNTER_PIDS_CURRENT] = {{CG "pids.current", NULL, 1, -1}, {CG "pids/pids.current", NULL, 1, -1}},
+    [COUNTER_PIDS_LIMIT] = {{CG "pids.max", NULL, 1, -1}, {CG "pids/pids.max", NULL, 1, -1}},
+    [COUNTER_PIDS_LIMIT_HITS] = {{CG "pids.events", "max ", 1, -1}, {CG "pids/pids.events", "max ", 1, -1}},
+    [COUNTER_CPU_USAGE_US] = {{CG "cpu.stat", "usage_usec ", 1, -1},
+                              {CG "cpuacct/cpuacct.usage", NULL, 1000, -1},
+                              {CG "cpu,cpuacct/cpuacct.usage", NULL, 1000, -1}},
+    [COUNTER_CPU_THROTTLED_US] = {{CG "cpu.stat", "throttled_usec ", 1, -1},
+                                  {CG "cpu/cpu.stat", "throttled_time ", 1000, -1},
+                                  {CG "cpu,cpuacct/cpu.stat", "throttled_time ", 1000, -1}},
+    [COUNTER_CPU_THROTTLED_PERIODS] = {{CG "cpu.stat", "nr_throttled ", 1, -1},
+                                       {CG "cpu/cpu.stat", "nr_throttled ", 1, -1},
+                                       {CG "cpu,cpuacct/cpu.stat", "nr_throttled ", 1, -1}},
 };
 static int root_fd = -1;
 
-/* "max", and v1's largest page count, mean that there is no limit. */
+/* -1 for "max" and for the largest page count of v1: both mean that there is no limit. */
 static int64_t number(const char *text) {
   if (*text < '0' || *text > '9') return -1;
   unsigned long long value = strtoull(text, NULL, 10);
@@ -57,7 +68,7 @@ static int64_t read_source(const struct source *source) {
 
 void counters_open(void) {
   root_fd = open("/", O_PATH | O_CLOEXEC);
-  for (int i = 0; i < COUNTERS - 2; i++) {
+  for (int i = 0; i < FROM_FILES; i++) {
     for (int k = 0; k < ALTERNATIVES; k++) {
       struct source *source = &sources[i][k];
       if (!source->path) break;
@@ -71,13 +82,13 @@ void counters_open(void) {
 }
 
 void counters_read(int64_t out[COUNTERS]) {
-  for (int i = 0; i < COUNTERS - 2; i++) {
+  for (int i = 0; i < FROM_FILES; i++) {
     out[i] = -1;
     for (int k = 0; k < ALTERNATIVES; k++)
       if (sources[i][k].path && sources[i][k].fd >= 0) out[i] = read_source(&sources[i][k]);
   }
   struct statfs fs;
   bool known = fstatfs(root_fd, &fs) == 0;
-  out[COUNTERS - 2] = known ? (int64_t)(fs.f_bavail * (uint64_t)fs.f_bsize) : -1;
-  out[COUNTERS - 1] = known ? (int64_t)fs.f_ffree : -1;
+  out[COUNTER_ROOT_FREE_BYTES] = known ? (int64_t)(fs.f_bavail * (uint64_t)fs.f_bsize) : -1;
+  out[COUNTER_ROOT_FREE_INODES] = known ? (int64_t)fs.f_ffree : -1;
 }

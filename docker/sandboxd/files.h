@@ -1,29 +1,13 @@
-/* The child's side of file work: runs with the model's rights, may be killed at any time, writes one answer. */
+/* File work. A worker that has dropped to the model's rights does it; PID 1 only collects the answer. */
 #ifndef FILES_H
 #define FILES_H
 
-#include "sandboxd.h"
+#include "call.h"
+#include "request.h"
 
-#define RESULT_MAX (1u << 20)
-/* Deeper than this is not looked at: the answer says that it was cut. */
-#define DEPTH_MAX 128
-
-struct job {
-  enum work kind;
-  const char *path, *pattern, *glob;
-  uint64_t offset, length, mode, depth, limit;
-  struct span data;
-  int result;
-};
-
-/* Ends the worker: errno, then what was found. */
-_Noreturn void answer(const struct job *job, int error, const struct bytes *found);
-_Noreturn void read_whole(const struct job *job);
-_Noreturn void write_whole(const struct job *job);
-_Noreturn void list_tree(const struct job *job);
-_Noreturn void search_tree(const struct job *job);
-
-/* Regular files only, never waiting for a FIFO's other end: EISDIR for folders, EINVAL for all else. */
-int open_regular(int directory, const char *path, int flags, mode_t mode, int *error);
+/* Relative paths start in `directory`. Returns 0 or errno, with the stage in the call. */
+int files_start(struct call *call, const struct request *request, const char *directory);
+/* Moves the answer into the call. A worker that has not answered gives EINTR, and its wait status shows how it ended. */
+void files_finish(struct call *call);
 
 #endif

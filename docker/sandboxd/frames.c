@@ -4,38 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-void bytes_append(struct bytes *b, const void *p, size_t n) {
-  if (n == 0) return;
-  if (b->n + n > b->cap) {
-    size_t cap = b->cap ? b->cap : 256;
-    while (cap < b->n + n) cap *= 2;
-    uint8_t *grown = realloc(b->p, cap);
-    if (!grown) _exit(70);
-    b->p = grown;
-    b->cap = cap;
-  }
-  memcpy(b->p + b->n, p, n);
-  b->n += n;
-}
-
-void bytes_free(struct bytes *b) {
-  free(b->p);
-  *b = (struct bytes){0};
-}
-
-void put_u32(uint8_t *p, uint32_t v) {
-  for (int i = 0; i < 4; i++) p[i] = (uint8_t)(v >> (24 - 8 * i));
-}
-
-void put_u64(uint8_t *p, uint64_t v) {
-  for (int i = 0; i < 8; i++) p[i] = (uint8_t)(v >> (56 - 8 * i));
-}
-
-static uint32_t get_u32(const uint8_t *p) {
-  return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-/* Polynomial of IEEE 802.3, reflected; eight bytes a step, so that a megabyte costs well under a millisecond. */
+/* Polynomial of IEEE 802.3, reflected; eight bytes per step, so that a megabyte costs well under a millisecond. */
 static uint32_t crc_table[8][256];
 
 static void crc_prepare(void) {
@@ -61,7 +30,7 @@ uint32_t crc32_of(const uint8_t *p, size_t n) {
   return ~c;
 }
 
-size_t cobs_encode(const uint8_t *in, size_t n, uint8_t *out) {
+static size_t cobs_encode(const uint8_t *in, size_t n, uint8_t *out) {
   size_t at = 1, code_at = 0;
   uint8_t code = 1;
   for (size_t i = 0; i < n; i++) {
@@ -79,7 +48,8 @@ size_t cobs_encode(const uint8_t *in, size_t n, uint8_t *out) {
   return at;
 }
 
-size_t cobs_decode(uint8_t *p, size_t n) {
+/* In place, of text without 0x00. Returns the decoded length, or SIZE_MAX where the input is not COBS text. */
+static size_t cobs_decode(uint8_t *p, size_t n) {
   size_t in = 0, out = 0;
   while (in < n) {
     uint8_t code = p[in++];
@@ -114,15 +84,15 @@ static void hold(struct decoder *d, const uint8_t *p, size_t n) {
   bytes_free(&d->held);
 }
 
-/* A big buffer is given back: PID 1 stays small between big frames. */
-static void forget(struct decoder *d) {
+/* Frees a large buffer, so that PID 1 stays small between large frames. */
+static void clear(struct decoder *d) {
   d->held.n = 0;
   d->spent = false;
   if (d->held.cap > 65536) bytes_free(&d->held);
 }
 
 bool decoder_next(struct decoder *d, struct span *input, struct frame *out) {
-  if (d->spent) forget(d);
+  if (d->spent) clear(d);
   while (input->n > 0) {
     const uint8_t *end = memchr(input->p, 0, input->n);
     size_t n = end ? (size_t)(end - input->p) : input->n;
@@ -136,7 +106,7 @@ bool decoder_next(struct decoder *d, struct span *input, struct frame *out) {
     d->spent = !discarded && parse(&d->held, out);
     if (d->spent) return true;
     d->refused++;
-    forget(d);
+    clear(d);
   }
   return false;
 }

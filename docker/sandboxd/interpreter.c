@@ -1,8 +1,5 @@
-/*
- * The resident interpreter: one Python process under a supervisor of its own. A call hands it the code in a memory
- * file and fresh pipes by SCM_RIGHTS; it answers "begun" and "done" with the call's nonce. The answers are the
- * interpreter's, so the model can forge them: they end its own call early and judge nothing.
- */
+#include "interpreter.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -12,7 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "sandboxd.h"
+#include "clock.h"
+#include "settings.h"
+#include "spawn.h"
+#include "watch.h"
 
 #define NONCE_BYTES 16
 #define PAYLOAD_MAX (512 * 1024)
@@ -21,15 +21,13 @@ enum { CODE, PAYLOAD, OUT, ERR, PASSED };
 static struct {
   struct child child;
   int control;
-  bool present; /* started and not known to be dead */
-  bool lost;    /* an earlier one died between calls */
-  bool begun, fresh;
+  bool present;      /* started, and not known to have ended */
+  bool lost;         /* an earlier one ended between calls */
+  bool begun, fresh; /* it runs the call's code; it was started for this call */
   struct call *call;
   uint8_t nonce[NONCE_BYTES];
   int passed[PASSED];
 } resident = {.control = -1, .child = {.report = -1}, .passed = {-1, -1, -1, -1}};
-
-pid_t interpreter_supervisor(void) { return resident.child.supervisor; }
 
 static void close_passed(void) {
   for (int i = 0; i < PASSED; i++) {
@@ -38,7 +36,7 @@ static void close_passed(void) {
   }
 }
 
-static void bury(void) {
+static void close_resident(void) {
   unwatch_close(&resident.control);
   unwatch_close(&resident.child.report);
   resident.present = false;
@@ -65,7 +63,7 @@ static int launch_resident(void) {
   return 0;
 }
 
-/* False where the interpreter is gone. A stopped one takes the message and never answers. */
+/* Sends the code. False where the interpreter is gone; a stopped one accepts the message and never answers. */
 static bool hand_over(void) {
   char space[CMSG_SPACE(PASSED * sizeof(int))];
   struct iovec text = {resident.nonce, NONCE_BYTES};
@@ -81,7 +79,7 @@ static bool hand_over(void) {
 }
 
 static int start_fresh(struct call *call) {
-  bury();
+  close_resident();
   int error = launch_resident();
   if (error) return error;
   if (resident.lost) call->fate = FATE_REPLACED;
@@ -105,73 +103,62 @@ int interpreter_start(struct call *call, const struct request *request) {
   for (int i = 0; i < PASSED; i++)
     if (resident.passed[i] < 0) return EMFILE;
   if (getrandom(resident.nonce, NONCE_BYTES, 0) != NONCE_BYTES) return EIO;
-  interpreter_listen();
+  child_read(&resident.child);
+  interpreter_check();
   resident.fresh = false;
   if (resident.present && !resident.child.ended && hand_over()) return 0;
   if (resident.present) resident.lost = true;
   return start_fresh(call);
 }
 
-/* It was dying when it was given the code and never began: the same call goes to a fresh one, once. */
+/* Where the interpreter ended before it began with the code, the same call is given to a fresh one, once. */
 static bool give_again(struct call *call) {
   if (resident.begun || resident.fresh || call->reason != KILL_NONE) return false;
   resident.lost = true;
   return start_fresh(call) == 0;
 }
 
-static void died(void) {
+void interpreter_check(void) {
   if (!resident.present || !resident.child.ended) return;
   if (resident.call && give_again(resident.call)) return;
   if (!resident.call) {
     resident.lost = true;
-    bury();
+    close_resident();
   }
 }
 
-void interpreter_listen(void) {
-  child_listen(&resident.child);
-  died();
-}
+bool interpreter_owns(const struct child *child) { return child == &resident.child; }
 
-void interpreter_reaped(pid_t pid, int status) {
-  if (child_reaped(&resident.child, pid, status)) died();
-}
-
-static void answered(const uint8_t *message, ssize_t n) {
+static enum interpreter_event received(const uint8_t *message, ssize_t n) {
   struct call *call = resident.call;
-  if (n < 1 + NONCE_BYTES || !call || memcmp(message + 1, resident.nonce, NONCE_BYTES) != 0) {
-    refused_frames++;
-    return;
-  }
+  if (n < 1 + NONCE_BYTES || !call || memcmp(message + 1, resident.nonce, NONCE_BYTES) != 0)
+    return INTERPRETER_REFUSED;
   if (message[0] == 'B') {
     resident.begun = true;
     close_passed();
-    return;
+    return INTERPRETER_QUIET;
   }
-  if (message[0] != 'D' || call->done || call->child->ended) return;
+  if (message[0] != 'D' || call->done || call->child->ended) return INTERPRETER_QUIET;
   call->done = true;
   call->raised = n > 1 + NONCE_BYTES && message[1 + NONCE_BYTES] == 1;
   close_passed();
-  if (call->state == CALL_STARTING) call_started(call);
-  call_main_ended(call);
+  return INTERPRETER_DONE;
 }
 
-bool interpreter_ready(int fd) {
+enum interpreter_event interpreter_ready(int fd) {
   uint8_t message[64];
-  if (fd == resident.child.report) {
-    call_children_changed();
-    return true;
-  }
-  if (fd != resident.control) return false;
+  if (fd != resident.control) return INTERPRETER_OTHER;
   ssize_t n = recv(fd, message, sizeof message, MSG_DONTWAIT);
-  if (n > 0) answered(message, n);
-  else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-    /* Closed by the driver or by the model's code: of no use any more, whether it still runs or not. */
+  if (n > 0) return received(message, n);
+  if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+    /* The driver or the model's code has closed it: no further code can be given to this interpreter. */
     unwatch_close(&resident.control);
     if (resident.child.main && !resident.child.ended) kill(resident.child.main, SIGKILL);
   }
-  return true;
+  return INTERPRETER_QUIET;
 }
+
+struct call *interpreter_call(void) { return resident.call; }
 
 bool interpreter_interrupt(struct call *call) {
   if (!resident.begun || call->child->ended) return false;
@@ -197,5 +184,5 @@ void interpreter_finish(struct call *call) {
   read_payload(call);
   if (resident.present && resident.child.main && !resident.child.ended && call->done) return;
   if (resident.present || call->reach == REACH_EVERYTHING) call->fate = FATE_LOST;
-  bury();
+  close_resident();
 }

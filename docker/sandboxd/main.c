@@ -1,7 +1,7 @@
 /*
- * PID 1 of a sandbox. One thread, one loop: frames from standard input, frames to standard output, output pipes,
- * children, clocks. All signals have their default disposition: for PID 1 the kernel then
- * ignores them, SIGPIPE included, and nobody in its pid namespace can kill it.
+ * PID 1 of a sandbox. One process, one thread, one loop: frames from standard input, frames to standard output, output
+ * pipes, children, clocks. All signals have their default disposition: the kernel then ignores them for PID 1, SIGPIPE
+ * included, so that no process in its pid namespace can kill it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -9,88 +9,67 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "sandboxd.h"
+#include "calls.h"
+#include "counters.h"
+#include "endings.h"
+#include "frames.h"
+#include "outbox.h"
+#include "relay.h"
+#include "reports.h"
+#include "rights.h"
+#include "settings.h"
+#include "spawn.h"
+#include "table.h"
+#include "watch.h"
 
 #ifndef VERSION
 #define VERSION "unversioned"
 #endif
+#define READY_MAX 32
 
-static int epoll_fd, signal_fd;
+static int signal_fd;
 static struct decoder decoder;
-static bool input_left, output_watched;
+static bool input_left;
+static uint64_t refused;
 
-void watch(int fd) {
-  struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-  epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event);
-}
-
-/* Taken out by name: a forked supervisor may for a moment hold a copy, which would keep the entry alive. */
-void unwatch_close(int *fd) {
-  if (*fd < 0) return;
-  epoll_ctl(epoll_fd, EPOLL_CTL_DEL, *fd, NULL);
-  close(*fd);
-  *fd = -1;
-}
-
-void watch_output(bool wanted) {
-  if (wanted == output_watched) return;
-  struct epoll_event event = {.events = EPOLLOUT, .data.fd = 1};
-  epoll_ctl(epoll_fd, wanted ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, 1, &event);
-  output_watched = wanted;
-}
-
-static void send_state(void) {
-  struct bytes frame = {0};
-  int64_t counters[COUNTERS];
-  uint8_t text[8 * COUNTERS], running[4 * CALLS_MAX];
-  size_t n = 0;
-  counters_read(counters);
-  for (int i = 0; i < COUNTERS; i++) put_u64(text + 8 * i, (uint64_t)counters[i]);
-  for (int i = 0; i < CALLS_MAX; i++)
-    if (calls[i].state != CALL_FREE) put_u32(running + 4 * n++, calls[i].number);
-  frame_begin(&frame, settings.instance, STATE, 0);
-  frame_bytes(&frame, 20, VERSION, strlen(VERSION));
-  if (settings.shell) frame_bytes(&frame, 21, settings.shell, strlen(settings.shell));
-  if (settings.python) frame_bytes(&frame, 22, settings.python, strlen(settings.python));
-  frame_number(&frame, 23, (uint64_t)now_ms());
-  frame_bytes(&frame, 24, running, 4 * n);
-  frame_number(&frame, 25, number_last());
-  frame_number(&frame, 26, refused_frames + decoder.refused);
-  frame_bytes(&frame, 10, text, sizeof text);
-  outbox_send(&frame);
-}
+/* ---- frames ---- */
 
 static void resume(void) {
+  uint32_t running[CALLS_MAX];
+  struct state state = {.running = running, .running_n = (size_t)calls_running(running), .last_call = number_last(),
+                        .refused_frames = decoder.refused + refused + calls_refused()};
   outbox_attach();
-  send_state();
+  struct bytes frame = report_state(&state);
+  outbox_send(&frame);
   endings_send_all();
 }
 
-static void obey(const struct frame *frame) {
-  static const uint8_t nobody[INSTANCE_BYTES];
-  bool for_us = memcmp(frame->instance, settings.instance, INSTANCE_BYTES) == 0;
-  bool greeting = frame->type == RESUME && memcmp(frame->instance, nobody, INSTANCE_BYTES) == 0;
-  if (!for_us && !greeting) {
-    refused_frames++;
-    return;
-  }
-  switch (frame->type) {
-    case RESUME: resume(); return;
-    case START: call_start(frame->call, frame->fields); return;
-    case ACKNOWLEDGE: call_acknowledge(frame->call); return;
-    case CANCEL: call_cancel(frame->call); return;
-    default: refused_frames++;
+/* Only `resume` may come from a controller that does not know the instance yet. */
+static bool is_addressed(const struct frame *frame) {
+  static const uint8_t unknown[INSTANCE_BYTES];
+  if (memcmp(frame->instance, settings.instance, INSTANCE_BYTES) == 0) return true;
+  return frame->type == COMMAND_RESUME && memcmp(frame->instance, unknown, INSTANCE_BYTES) == 0;
+}
+
+static void execute(const struct frame *frame) {
+  switch (is_addressed(frame) ? frame->type : 0) {
+    case COMMAND_RESUME: resume(); return;
+    case COMMAND_START: calls_start(frame->call, frame->fields); return;
+    case COMMAND_ACKNOWLEDGE: calls_acknowledge(frame->call); return;
+    case COMMAND_CANCEL: calls_cancel(frame->call); return;
+    default: refused++;
   }
 }
 
-/* The end of input is no end of ours: Docker may attach again. Edge-triggered, so it does not make the loop spin. */
+/* ---- the loop ---- */
+
+/* sandboxd goes on after the end of its input, as Docker may attach again. */
 static void read_input(void) {
   static uint8_t chunk[65536];
   ssize_t n = read(0, chunk, sizeof chunk);
@@ -98,32 +77,34 @@ static void read_input(void) {
   if (n <= 0) return;
   struct span input = {chunk, (size_t)n};
   struct frame frame;
-  while (decoder_next(&decoder, &input, &frame)) obey(&frame);
+  while (decoder_next(&decoder, &input, &frame)) execute(&frame);
 }
 
 static void read_signals(void) {
   struct signalfd_siginfo info[16];
   while (read(signal_fd, info, sizeof info) > 0) continue;
-  call_children_changed();
+  calls_children_changed();
 }
 
 static void handle(int fd) {
-  if (fd == 0) read_input();
-  else if (fd == 1) outbox_flush();
+  if (fd == STDIN_FILENO) read_input();
+  else if (fd == STDOUT_FILENO) outbox_flush();
   else if (fd == signal_fd) read_signals();
-  else if (!relay_ready(fd) && !interpreter_ready(fd)) call_ready(fd);
+  else if (!relay_ready(fd)) calls_ready(fd);
 }
 
 static void loop(void) {
-  struct epoll_event events[32];
+  int ready[READY_MAX];
   for (;;) {
-    int n = epoll_wait(epoll_fd, events, 32, input_left ? 0 : call_next_timeout());
-    for (int i = 0; i < n; i++) handle(events[i].data.fd);
+    int n = watch_wait(ready, READY_MAX, input_left ? 0 : calls_next_timeout());
+    for (int i = 0; i < n; i++) handle(ready[i]);
     if (input_left) read_input();
-    call_timers();
+    calls_clocks();
     outbox_flush();
   }
 }
+
+/* ---- start ---- */
 
 static void open_streams(void) {
   if (syscall(SYS_close_range, 3, ~0u, 0) < 0)
@@ -145,13 +126,12 @@ static void open_events(void) {
   sigaddset(&set, SIGCHLD);
   sigprocmask(SIG_SETMASK, &set, NULL);
   signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-  epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+  watch_open();
   watch(signal_fd);
-  struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.fd = 0};
-  epoll_ctl(epoll_fd, EPOLL_CTL_ADD, 0, &event);
+  watch_arrivals(STDIN_FILENO);
 }
 
-/* As in linux/sched/types.h, which musl does not bring along. */
+/* As in linux/sched/types.h, which musl does not provide. */
 struct sched_attributes {
   uint32_t size, policy;
   uint64_t flags;
@@ -160,9 +140,9 @@ struct sched_attributes {
   uint64_t runtime_ns, deadline_ns, period_ns;
 };
 
-/* The shortest turns of the processor that the kernel gives, for all commands too: README.md, "Short turns". What can't
-   be had (before Linux 6.12, in gVisor) is done without. */
-static void take_short_turns(void) {
+/* The shortest scheduling slice that the kernel gives, which commands inherit: README.md, "Short scheduling slices". Where
+ * the kernel has no such setting (before Linux 6.12, gVisor) nothing changes. */
+static void shorten_slice(void) {
   struct sched_attributes wanted = {.size = sizeof wanted, .runtime_ns = 100000};
   syscall(SYS_sched_setattr, 0, &wanted, 0);
 }
@@ -176,15 +156,18 @@ static bool parse_user(const char *text) {
   return end != text && *end == 0;
 }
 
+static bool parse_caps(const char *text) {
+  char *end;
+  settings.keep_caps = strtoull(text, &end, 16);
+  return end != text && *end == 0;
+}
+
 static bool parse_arguments(int argc, char **argv) {
   bool user = false, caps = false;
   for (int i = 1; i + 1 < argc; i += 2) {
     if (strcmp(argv[i], "--user") == 0) user = parse_user(argv[i + 1]);
-    else if (strcmp(argv[i], "--keep-caps") == 0) {
-      char *end;
-      settings.keep_caps = strtoull(argv[i + 1], &end, 16);
-      caps = end != argv[i + 1] && *end == 0;
-    } else if (strcmp(argv[i], "--driver") == 0) settings.driver = argv[i + 1];
+    else if (strcmp(argv[i], "--keep-caps") == 0) caps = parse_caps(argv[i + 1]);
+    else if (strcmp(argv[i], "--driver") == 0) settings.driver = argv[i + 1];
     else if (strcmp(argv[i], "--egress") == 0) settings.egress = argv[i + 1];
     else return false;
   }
@@ -198,13 +181,15 @@ int main(int argc, char **argv) {
     dprintf(2, "usage: sandboxd --user UID:GID --keep-caps HEXMASK [--driver PATH] [--egress PATH] | --noop | --version\n");
     return 64;
   }
+  settings.version = VERSION;
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   if (getrandom(settings.instance, INSTANCE_BYTES, 0) != INSTANCE_BYTES) return 71;
-  take_short_turns();
+  shorten_slice();
   open_streams();
   open_events();
   spawn_prepare();
-  image_prepare();
+  rights_prepare();
+  settings_complete();
   counters_open();
   if (settings.egress && !relay_open(settings.egress)) return 71;
   loop();

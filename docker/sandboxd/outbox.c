@@ -1,12 +1,12 @@
-/* Frames to the controller. Standard output is written without blocking from a bounded queue; nothing is said
- * before a resume, and what a lost attachment swallowed is asked for again by the next one. */
+#include "outbox.h"
+
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
-#include "sandboxd.h"
+#include "frames.h"
+#include "watch.h"
 
 #define QUEUE_MAX 512
 static struct shared *queue[QUEUE_MAX];
@@ -51,7 +51,7 @@ void outbox_flush(void) {
   watch_output(false);
 }
 
-/* A queue this long means that nobody reads; the frame is not lost, the next resume asks for what matters. */
+/* A full queue means that the controller does not read. Endings are not lost: the next resume sends them again. */
 void outbox_share(struct shared *frame) {
   if (!attached || queue_n == QUEUE_MAX) return;
   frame->references++;
@@ -68,7 +68,7 @@ static void send_sealed(struct bytes sealed) {
 
 void outbox_send(struct bytes *frame) { send_sealed(frame_seal(frame)); }
 
-/* A delimiter first: it ends whatever half a frame the last attachment was left with. */
+/* A delimiter first: it ends the partial frame that the previous attachment may have received. */
 void outbox_attach(void) {
   struct bytes delimiter = {0};
   detach();

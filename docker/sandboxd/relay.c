@@ -1,7 +1,5 @@
-/*
- * The one way out of a sandbox that has a network policy: connections to 127.0.0.1:PROXY_PORT are passed on to a unix
- * socket that the controller listens on. There is no other network. An epoll set of its own, watched by the loop's.
- */
+#include "relay.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -11,24 +9,24 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "sandboxd.h"
+#include "watch.h"
 
 #define RELAYS_MAX 32
 #define FLOW_BYTES 32768
 
-/* One direction. What was read from `from` and not yet written to the other side. */
+/* One direction: what was read from one side and not yet written to the other. */
 struct flow {
   uint8_t bytes[FLOW_BYTES];
   size_t at, n;
-  bool ended, told; /* nothing more comes; the other side knows */
+  bool ended, shut; /* end of file was read; it was passed on */
 };
 
 enum { INNER, OUTER, SIDES };
 static struct relay {
   int fd[SIDES];
-  struct flow flow[SIDES]; /* by the side that it comes from */
+  struct flow flow[SIDES]; /* indexed by the side it is read from */
   uint32_t watched[SIDES];
-  bool gone[SIDES]; /* nobody is there any more: what it had sent can be read, and no event is needed to do so */
+  bool gone[SIDES]; /* hung up: what it sent before can be read without waiting for an event */
 } relays[RELAYS_MAX];
 
 static int listener = -1, relay_epoll = -1;
@@ -70,8 +68,8 @@ static struct relay *free_relay(void) {
   return NULL;
 }
 
-/* Beyond the most, and where nobody listens outside, the connection is closed again: that is an answer, too. */
-static void welcome(void) {
+/* Beyond RELAYS_MAX connections, and without a listener on the unix socket, the connection is closed at once. */
+static void accept_connection(void) {
   int inner = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (inner < 0) return;
   struct relay *relay = free_relay();
@@ -107,9 +105,9 @@ static bool carry(struct relay *relay, int from) {
     if (n < 0 && errno != EAGAIN && errno != EINTR) return false;
     if (n > 0) flow->at += (size_t)n, flow->n -= (size_t)n;
   }
-  if (flow->ended && flow->n == 0 && !flow->told) {
+  if (flow->ended && flow->n == 0 && !flow->shut) {
     shutdown(to, SHUT_WR);
-    flow->told = true;
+    flow->shut = true;
   }
   return true;
 }
@@ -124,7 +122,7 @@ static void rewatch(struct relay *relay) {
   }
 }
 
-/* False where there is nothing left to do for this connection. */
+/* False where both directions are finished, or the connection is broken. */
 static bool carry_both(struct relay *relay) {
   bool again;
   do {
@@ -133,13 +131,13 @@ static bool carry_both(struct relay *relay) {
     for (int side = 0; side < SIDES; side++)
       again = again || (relay->gone[side] && relay->flow[side].n == 0 && !relay->flow[side].ended);
   } while (again);
-  return !(relay->flow[INNER].told && relay->flow[OUTER].told);
+  return !(relay->flow[INNER].shut && relay->flow[OUTER].shut);
 }
 
 static void step(struct relay *relay, int side, uint32_t events) {
   if (relay->fd[side] < 0) return;
   if (events & (EPOLLHUP | EPOLLERR) && !relay->gone[side]) {
-    /* Reported for ever, whatever is watched. */
+    /* The kernel reports these events whatever is watched, so the descriptor must leave the set. */
     control(relay->fd[side], EPOLL_CTL_DEL, 0, 0);
     relay->gone[side] = true;
   }
@@ -153,7 +151,7 @@ bool relay_ready(int fd) {
   int n = epoll_wait(relay_epoll, events, 16, 0);
   for (int i = 0; i < n; i++) {
     size_t key = (size_t)events[i].data.u64;
-    if (key == RELAYS_MAX * SIDES) welcome();
+    if (key == RELAYS_MAX * SIDES) accept_connection();
     else step(&relays[key / SIDES], (int)(key % SIDES), events[i].events);
   }
   return true;

@@ -1,8 +1,5 @@
-/*
- * The shell tool. A command runs as `bash -c COMMAND`, to the letter, so that its output and status are those of
- * `docker exec`. State is carried by a file in memory under INHERITED_FD: bash reads a prelude from it (BASH_ENV),
- * which sets an EXIT trap, and the trap writes directory and exports back into it. README.md has the residuals.
- */
+#include "shell.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "sandboxd.h"
+#include "command.h"
+#include "environment.h"
+#include "exports.h"
+#include "settings.h"
+#include "syntax.h"
 
 #define FILE_UNDER "/proc/self/fd/198"
 _Static_assert(INHERITED_FD == 198, "FILE_UNDER names the inherited descriptor");
@@ -24,13 +25,15 @@ static struct {
   char *functions;    /* exported ones, as source text */
 } state;
 
-/* dir \n NUL exports NUL functions NUL end. Options are reset first: the command may have set -u, -x or -C. */
+/* Writes: NUL, directory, newline, NUL, exports, NUL, functions, NUL, "end". Options are reset first, as the command may
+ * have set -u, -x or -C. */
 #define SAVE_COMMON "set +exu; command pwd -P; command printf \"\\0\"; command export -p; command printf \"\\0\";"
 #define SAVE_BASH "{ builtin trap - DEBUG ERR RETURN; builtin printf \"\\0\"; " SAVE_COMMON \
                   " command export -fp; command printf \"\\0end\"; } 2>/dev/null >|" FILE_UNDER
 #define SAVE_SH "{ command printf \"\\0\"; " SAVE_COMMON " command printf end; } 2>/dev/null >|" FILE_UNDER
 
-/* For commands that speak of traps: keeps the model's own EXIT trap first and ours behind it, and shows only theirs. */
+/* For commands that contain "trap": the model's own EXIT trap runs first and sandboxd's after it, and `trap -p` shows only
+ * the model's. */
 static const char TRAP_FUNCTION[] =
     "trap() {\n"
     "  { local -; set +xeu; } 2>/dev/null\n"
@@ -55,57 +58,6 @@ static const char TRAP_FUNCTION[] =
     "}\n";
 
 const char *shell_directory(void) { return state.directory ? state.directory : settings.directory; }
-
-static bool is_builtin(const char *word, size_t n) {
-  static const char names[] =
-      " . : [ [[ alias bg bind break builtin caller case cd chdir command compgen complete compopt continue coproc "
-      "declare dirs disown do done echo elif else enable esac eval exec exit export false fc fg fi for function "
-      "getopts hash help history if in jobs kill let local logout mapfile popd printf pushd pwd read readarray "
-      "readonly return select set shift shopt source suspend test then time times trap true type typeset ulimit "
-      "umask unalias unset until wait while ";
-  char key[16];
-  if (n == 0 || n > sizeof key - 3) return false;
-  snprintf(key, sizeof key, " %.*s ", (int)n, word);
-  return strstr(names, key) != NULL;
-}
-
-/*
- * A single external program with plain words. bash executes it in its own place if no trap is set; it cannot change
- * the shell's state, so nothing is lost by setting none, and a death by signal looks as it does in `bash -c`.
- */
-static bool is_plain(const char *command) {
-  size_t word = strcspn(command, " \t");
-  if (word == 0 || strspn(command, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+-") < word)
-    return false;
-  if (is_builtin(command, word)) return false;
-  char quote = 0;
-  for (const char *c = command; *c; c++) {
-    if (quote == '\'') {
-      if (*c == quote) quote = 0;
-    } else if (*c == '`' || (*c == '$' && (c[1] == '(' || c[1] == '{')) || (*c == '\\' && c[1] <= '\n')) {
-      return false;
-    } else if (*c == '\\') {
-      c++;
-    } else if (quote) {
-      if (*c == quote) quote = 0;
-    } else if (*c == '\'' || *c == '"') {
-      quote = *c;
-    } else if (strchr(";&|<>(){}!#\n", *c)) {
-      return false;
-    }
-  }
-  return quote == 0;
-}
-
-/* `set -v` would print the trap's text: such a command goes without, and leaves the state as it was. */
-static bool shows_input(const char *command) {
-  if (strstr(command, "verbose")) return true;
-  for (const char *set = strstr(command, "set -"); set; set = strstr(set + 1, "set -")) {
-    size_t flags = strspn(set + 5, "abcdefghijklmnopqrstuvwxyzBCEHPT");
-    if (memchr(set + 5, 'v', flags)) return true;
-  }
-  return false;
-}
 
 static void text(struct bytes *b, const char *s) { bytes_append(b, s, strlen(s)); }
 
@@ -134,7 +86,7 @@ static void bash_prelude(struct bytes *b, const char *command, bool plain, char 
   text(b, "\n. \"$BASH_ENV\"\n");
 }
 
-/* A command too long for one argument comes by the file. */
+/* A command too long for one argument is passed in the file. */
 static void long_command(struct bytes *b, const char *command) {
   text(b, "__faultline_command=");
   quoted(b, command);
@@ -156,13 +108,13 @@ static int start_bash(struct call *call, struct launch *launch, const char *comm
   }
   launch->argv = argv;
   launch->inherited = call->memo_fd;
-  int error = start_with_pipes(call, launch, keep);
+  int error = command_start(call, launch, keep);
   if (prelude) free((void *)launch->environment);
   bytes_free(&b);
   return error;
 }
 
-/* No start file here, so the trap stands before the command, on the same line to keep line numbers. */
+/* These shells read no start file: the trap stands before the command, on the same line to keep line numbers. */
 static int start_sh(struct call *call, struct launch *launch, const char *command, uint64_t keep) {
   bool plain = is_plain(command) || shows_input(command), longer = strlen(command) > ARGUMENT_MAX;
   struct bytes line = {0}, b = {0};
@@ -175,7 +127,7 @@ static int start_sh(struct call *call, struct launch *launch, const char *comman
   char *argv[] = {"sh", "-c", (char *)line.p, NULL};
   launch->argv = argv;
   launch->inherited = call->memo_fd;
-  int error = start_with_pipes(call, launch, keep);
+  int error = command_start(call, launch, keep);
   bytes_free(&line);
   bytes_free(&b);
   return error;
@@ -196,7 +148,7 @@ int shell_start(struct call *call, const struct request *request) {
   return error;
 }
 
-/* Cuts the last NUL-ended part off; what stands before it remains in `text`. */
+/* Cuts the last part off, up to the NUL before it, and returns it. */
 static char *last_part(char *text, size_t *n) {
   size_t at = *n;
   while (at > 0 && text[at - 1] != 0) at--;
@@ -205,7 +157,7 @@ static char *last_part(char *text, size_t *n) {
   return text + at;
 }
 
-/* Each shell counts from what the image has, as the first one did. */
+/* SHLVL of the image, so that each shell counts from there, as the first one did. */
 static char **with_level(char **environment) {
   const char *level = environment_get(settings.environment, "SHLVL");
   char *entry = NULL;
@@ -223,18 +175,19 @@ static void adopt(char *saved, size_t n) {
   char *directory = last_part(saved, &n);
   size_t length = directory ? strlen(directory) : 0;
   if (!exports || !directory || length < 2 || directory[0] != '/') return;
-  char **environment = environment_parse(exports);
+  char **environment = exports_parse(exports);
   if (!environment) return;
   directory[length - 1] = 0;
   free(state.directory);
   free(state.functions);
-  environment_free(state.environment);
+  strings_free(state.environment);
   state.directory = strdup(directory);
   state.functions = functions && *functions ? strdup(functions) : NULL;
   state.environment = with_level(environment);
 }
 
-/* Where the command could not write it (exec, kill, time limit) the file still holds the prelude: no end mark. */
+/* Where the command could not write its state (exec, kill, time limit), the file still holds the prelude, without the end
+ * mark, and the state before the command stays. */
 void shell_finish(struct call *call) {
   struct stat st;
   if (call->memo_fd < 0 || fstat(call->memo_fd, &st) < 0 || st.st_size < 8 || st.st_size > STATE_MAX) return;

@@ -1,4 +1,5 @@
-/* Who descends from whom, by /proc, and ending them. /proc/PID/stat never blocks, unlike cmdline or maps. */
+#include "tree.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -6,10 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-
-#include "sandboxd.h"
 
 struct process {
   pid_t pid, parent;
@@ -17,15 +15,9 @@ struct process {
   uint64_t start;
 };
 
-/* More than a policy allows; what does not fit is found by the next pass. */
+/* More than a sandbox policy allows. What does not fit is found by the next pass. */
 #define PROCESSES_MAX 8192
 static struct process processes[PROCESSES_MAX];
-
-uint64_t ticks_now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_BOOTTIME, &t);
-  return (uint64_t)t.tv_sec * 100 + (uint64_t)t.tv_nsec / 10000000;
-}
 
 static bool read_stat(int proc, const char *name, struct process *out) {
   char path[32], text[512];
@@ -36,7 +28,7 @@ static bool read_stat(int proc, const char *name, struct process *out) {
   close(fd);
   if (n <= 0) return false;
   text[n] = 0;
-  /* The name in brackets is the process's own choice and may hold anything: fields count from the last bracket. */
+  /* The process chooses the name in brackets, and it may hold anything: fields are counted from the last bracket. */
   const char *rest = strrchr(text, ')');
   char state;
   int parent, threads;
@@ -44,7 +36,7 @@ static bool read_stat(int proc, const char *name, struct process *out) {
   if (!rest || sscanf(rest + 1, " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d %*d %llu",
                       &state, &parent, &threads, &start) != 4)
     return false;
-  /* A leader that has left its threads behind looks like a zombie. */
+  /* A leader whose other threads still run looks like a zombie. */
   bool alive = (state != 'Z' && state != 'X') || threads > 1;
   *out = (struct process){.pid = atoi(name), .parent = parent, .alive = alive, .start = start};
   return true;
@@ -62,13 +54,7 @@ static int list_processes(void) {
   return count;
 }
 
-static bool is_supervisor(pid_t pid) {
-  for (int i = 0; i < CALLS_MAX; i++)
-    if (calls[i].state != CALL_FREE && calls[i].own.supervisor == pid) return true;
-  return pid == interpreter_supervisor();
-}
-
-/* Roots: children of the supervisor; where it was killed, the command and orphans that came with it. */
+/* Roots: the supervisor's children; where it was killed, the command, and orphans that started after it. */
 static bool is_root(const struct process *p, const struct child *child) {
   if (child->supervisor) return p->parent == child->supervisor;
   return p->pid == child->main || (p->parent == 1 && p->start >= child->start_ticks && !is_supervisor(p->pid));
@@ -108,8 +94,9 @@ struct cpu_time cpu_time_of(pid_t pid) {
   return read_cpu_time(AT_FDCWD, path);
 }
 
-/* While a thread waits, its processor is had by a sibling, by a throttled nobody, or by somebody outside. The first two
- * together are at most what the container used without this thread: what it waited beyond that was outside. */
+/* While a thread waits, its processor runs a sibling, runs nothing because of the container's quota, or runs a process
+ * outside. The first two together are at most what the container used without this thread: what the thread waited beyond
+ * that, it waited for processes outside. */
 static int64_t starved_ms(struct cpu_time thread, int64_t used) {
   int64_t siblings = used > thread.ran ? used - thread.ran : 0;
   return thread.waited > siblings ? thread.waited - siblings : 0;

@@ -1,4 +1,4 @@
-/** The values inside a frame's fields, written and read. Reading throws `Malformed`, which `readOrNull` turns into null. */
+/** The values in a frame's fields, written and read. Reading throws `Malformed`, which `readOrNull` turns into null. */
 import type { Field, Frame } from './framing.ts';
 
 export function number(tag: number, value: number): Field {
@@ -9,12 +9,6 @@ export function number(tag: number, value: number): Field {
 
 export function text(tag: number, value: string): Field {
   return { tag, value: Buffer.from(value, 'utf8') };
-}
-
-export function u32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value);
-  return bytes;
 }
 
 /** Never leaves `readOrNull`. */
@@ -47,6 +41,7 @@ export function bytes(frame: Frame, tag: number): Buffer {
   return value;
 }
 
+/** sandboxd's numbers are at least -1. */
 export function safeNumber(value: bigint): number {
   if (value > BigInt(Number.MAX_SAFE_INTEGER) || value < -1n) throw new Malformed();
   return Number(value);
@@ -58,10 +53,12 @@ export function numberAt(frame: Frame, tag: number): number {
   return safeNumber(value.readBigInt64BE());
 }
 
-export function chosen<T>(frame: Frame, tag: number, choices: readonly T[]): T {
-  const choice = choices[numberAt(frame, tag)];
-  if (choice === undefined) throw new Malformed();
-  return choice;
+/** The name in `table` of the field's number. */
+export function chosen<T extends string>(frame: Frame, tag: number, table: Readonly<Record<T, number>>): T {
+  const value = numberAt(frame, tag);
+  const name = (Object.keys(table) as T[]).find((key) => table[key] === value);
+  if (name === undefined) throw new Malformed();
+  return name;
 }
 
 export function string(frame: Frame, tag: number): string {

@@ -1,16 +1,15 @@
 /**
- * Byte frames: COBS text between 0x00 delimiters, so that any partial frame ends at the next delimiter and both
- * sides resynchronise after lost bytes. Inside: a CRC-32 over the rest, sandboxd's instance, type, call number,
- * and tagged fields. `docker/sandboxd/README.md` has the byte form.
+ * Byte frames: COBS text between 0x00 delimiters, so that any partial frame ends at the next delimiter and both sides
+ * resynchronise after lost bytes. Inside: a CRC-32 over the rest, sandboxd's instance, type, call number, and tagged
+ * fields. `docker/sandboxd/README.md` describes the byte form.
  *
- * The reading side takes every byte as hostile: it never throws, holds at most one frame of the largest size, and
- * counts what it refuses.
+ * The decoder trusts no byte: it never throws, holds at most one frame of the largest size, and counts what it refuses.
  */
 import { crc32 } from 'node:zlib';
 
 export const INSTANCE_BYTES = 16;
 export const HEADER_BYTES = 4 + INSTANCE_BYTES + 1 + 4;
-/** Of a decoded frame; the sender's business, as sandboxd discards what is longer. */
+/** Of a decoded frame. The sender must keep to it: sandboxd discards longer frames. */
 export const MAX_FRAME_BYTES = 4 * 1024 * 1024;
 const MAX_ENCODED_BYTES = MAX_FRAME_BYTES + Math.floor(MAX_FRAME_BYTES / 254) + 2;
 
@@ -27,12 +26,12 @@ export interface Frame {
   readonly fields: readonly Field[];
 }
 
-/** A receive buffer larger than this is given back after its frame. */
+/** A receive buffer larger than this is freed after its frame. */
 const KEPT_BYTES = 64 * 1024;
 
 const DELIMITER = Buffer.from([0]);
 
-/** The frame's bytes with the delimiter behind. Throws RangeError for a frame that the other side would discard. */
+/** The frame's bytes, then a delimiter. @throws RangeError for a frame that sandboxd would discard. */
 export function encodeFrame(frame: Frame): Buffer {
   const raw = serialize(frame);
   if (raw.length > MAX_FRAME_BYTES) throw new RangeError(`frame of ${String(raw.length)} bytes`);
@@ -40,7 +39,7 @@ export function encodeFrame(frame: Frame): Buffer {
   return stuff(raw);
 }
 
-/** Starts an attachment: ends whatever half a frame the other side holds from the one before. */
+/** To be sent first on an attachment: ends the partial frame that sandboxd may hold from the previous one. */
 export function attachmentStart(): Buffer {
   return Buffer.from(DELIMITER);
 }
@@ -61,7 +60,7 @@ function serialize(frame: Frame): Buffer {
   return raw;
 }
 
-/** COBS, run by run: `indexOf` and block copies, as a loop over bytes is slow for a megabyte. */
+/** Encodes COBS run by run, with `indexOf` and block copies: a loop over bytes is slow for a megabyte. */
 function stuff(raw: Buffer): Buffer {
   const out = Buffer.allocUnsafe(raw.length + Math.floor(raw.length / 254) + 3);
   let from = 0;
@@ -69,7 +68,7 @@ function stuff(raw: Buffer): Buffer {
   for (;;) {
     const zero = raw[from] === 0 ? from : raw.indexOf(0, from);
     const runEnd = zero < 0 ? raw.length : zero;
-    // A run of 254 bytes is a whole block: no zero is implied after it.
+    // A run of 254 bytes is a full block, which implies no zero after it.
     while (runEnd - from >= 254 && !(zero < 0 && runEnd - from === 254)) {
       out[to] = 0xff;
       raw.copy(out, to + 1, from, from + 254);
@@ -86,7 +85,7 @@ function stuff(raw: Buffer): Buffer {
   return out.subarray(0, to + 1);
 }
 
-/** Undoes `stuff` into fresh memory; null where the text is no COBS. `text` holds no delimiter. */
+/** Undoes `stuff` into new memory. Null where the text is not COBS. `text` holds no delimiter. */
 function unstuff(text: Buffer): Buffer | null {
   const out = Buffer.alloc(text.length);
   let from = 0;
@@ -98,7 +97,7 @@ function unstuff(text: Buffer): Buffer | null {
     if (code > 1) text.copy(out, to, from + 1, end);
     to += code - 1;
     from = end;
-    // The zero is there already: the memory was zeroed.
+    // The memory is zeroed, so the zero is there.
     if (code !== 0xff && from < text.length) to += 1;
   }
   return out.subarray(0, to);
@@ -130,9 +129,9 @@ function parseFields(raw: Buffer): Field[] | null {
   return fields;
 }
 
-/** Puts frames together from chunks cut anywhere. One per attachment, or `reset` at its start. */
+/** Assembles frames from chunks that are cut anywhere. One per attachment. */
 export class FrameDecoder {
-  /** Texts that were no frame: broken, cut, or longer than the largest. */
+  /** Texts that were not a frame: damaged, cut, or too long. */
   refused = 0;
   private held = Buffer.alloc(0);
   private heldBytes = 0;
@@ -154,7 +153,7 @@ export class FrameDecoder {
     return frames;
   }
 
-  /** Forgets a half-received frame: the next byte belongs to a new attachment. */
+  /** Drops a partial frame. */
   reset(): void {
     if (this.held.length > KEPT_BYTES) this.held = Buffer.alloc(0);
     this.heldBytes = 0;
@@ -183,7 +182,7 @@ export class FrameDecoder {
     this.heldBytes += rest.length;
   }
 
-  /** What is held and `more` behind it, in memory that doubles: pieces of one byte cost no more than big ones. */
+  /** What is held, then `more`. The memory doubles when it grows, so that small chunks cost no more than large ones. */
   private joined(more: Buffer): Buffer {
     const length = this.heldBytes + more.length;
     if (length > this.held.length) {

@@ -1,15 +1,15 @@
 /**
- * The payloads of `list-files` and `search-files`. Names and lines come from the model's files: bytes that are no
- * UTF-8 are shown with replacement characters, a cut payload gives what came before the cut.
+ * The payloads of `list-files` and `search-files`. Names and lines come from the model's files: bytes that are not UTF-8
+ * become replacement characters. Of a payload that is cut, the entries before the cut are returned.
  */
 
 export type EntryType = 'file' | 'folder' | 'link' | 'fifo' | 'socket' | 'character-device' | 'block-device';
 
 export interface FileEntry {
   readonly type: EntryType;
-  /** Below the folder that was asked for; the path itself where that was no folder. */
+  /** Relative to the folder that was asked for; the path itself where that is not a folder. */
   readonly path: string;
-  /** False where the path holds bytes that are no UTF-8: then it does not name the file. */
+  /** False where the path has bytes that are not UTF-8: then it does not name the file. */
   readonly exact: boolean;
   readonly sizeBytes: number;
   readonly modifiedAtMs: number;
@@ -22,13 +22,13 @@ export interface FileMatch {
   readonly exact: boolean;
   /** From 1. */
   readonly line: number;
-  /** At most the first 1,024 bytes of it. */
+  /** At most the line's first 1,024 bytes. */
   readonly text: string;
 }
 
 export interface Found<T> {
   readonly items: readonly T[];
-  /** The limit, the largest payload or depth was reached, or a folder could not be read: there may be more. */
+  /** There may be more: the limit, the largest payload or depth was reached, or a folder could not be read. */
   readonly truncated: boolean;
 }
 
@@ -44,7 +44,7 @@ const TYPES: Readonly<Record<string, EntryType>> = {
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Reads past the end give null, once and for all. */
+/** Reading past the end gives null. */
 class Reader {
   private at = 1;
   private readonly bytes: Buffer;

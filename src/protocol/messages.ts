@@ -1,44 +1,44 @@
 /**
- * What controller and sandboxd say to each other over the container's attached stdin and stdout.
+ * The messages between controller and sandboxd, sent over the container's attached stdin and stdout.
  *
- * sandboxd is PID 1 of a sandbox. It speaks only after it was spoken to (`resume`), starts a call number at
- * most once in its life, and keeps each ending until it is acknowledged. What it reports of itself (wait
- * status, counters, clocks) is evidence; the bytes a command printed never are.
+ * sandboxd is PID 1 of a sandbox. It sends nothing before the first `resume`, starts a call number at most once in its
+ * life, and keeps each ending until it is acknowledged. Its own observations (wait status, counters, clocks) are evidence;
+ * the bytes that a command printed never are.
  *
- * The byte form is in `framing.ts` and `codec.ts`, and for the C side in `docker/sandboxd/README.md`.
+ * `docker/sandboxd/README.md` describes the byte form.
  */
 
 /** Names a call within one sandboxd instance. Chosen by the controller, never reused in the same sandbox. */
 export type CallNumber = number;
 
-/** Limits sandboxd itself keeps for one call. */
+/** Limits of one call that sandboxd enforces. */
 export interface CallLimits {
   /**
-   * Wall time on sandboxd's clock, counted from the start of the command. Time in which others than the sandbox kept it
-   * from the processors is added, at most `longestMs` in all.
+   * Time on sandboxd's clock from the start of the command. Time in which processes outside the sandbox kept it from the
+   * processors is added, up to `longestMs` in all.
    */
   readonly timeoutMs: number;
-  /** Bytes kept per stream; the first half and the last half survive, the middle is counted and dropped. */
+  /** Bytes kept per stream: one half from its beginning, one from its end. What is between is counted and dropped. */
   readonly keepBytes: number;
   /** A call that writes more than this to one stream is ended with reason `output`. */
   readonly outputBytes: number;
 }
 
-/** As sandboxd's constants of these names. */
-const GRACE_TIMES = 10;
-const GRACE_MS = 120_000;
+/** As in `docker/sandboxd/protocol.h`. */
+export const GRACE_TIMES = 10;
+export const GRACE_MS = 120_000;
 
-/** When sandboxd ends a command in any case, milliseconds after its start. */
+/** The longest that sandboxd lets a command run, from its start. */
 export const longestMs = ({ timeoutMs }: CallLimits): number =>
   timeoutMs + Math.min(timeoutMs * GRACE_TIMES, GRACE_MS);
 
-/** The work a `start` asks for. Paths and commands are opaque bytes to everybody but the sandbox. */
+/** The work that a `start` asks for. Only the sandbox interprets paths and commands. */
 export type Work =
   /** A command line for the image's shell (`bash` where there is one, else `sh`); directory and exports persist. */
   | { readonly kind: 'shell'; readonly command: string }
   /** Code for the resident interpreter, started on first use. */
   | { readonly kind: 'python'; readonly code: string }
-  /** A program without a shell: set-up commands and custom tools. `stdin` is given whole, then end of file. */
+  /** A program without a shell: set-up commands and custom tools. Its standard input is `stdin`, then end of file. */
   | {
       readonly kind: 'exec';
       readonly argv: readonly string[];
@@ -46,7 +46,7 @@ export type Work =
       readonly cwd: string | null;
       readonly stdin: Uint8Array;
     }
-  /** Reads up to `length` bytes of a regular file from `offset`. `payload` of the ending holds them. */
+  /** Reads up to `length` bytes of a regular file from `offset`, into the ending's `payload`. */
   | { readonly kind: 'read-file'; readonly path: string; readonly offset: number; readonly length: number }
   /** Writes `data` at `offset`; at offset 0 the file is made (with missing parents) or truncated first. */
   | {
@@ -68,20 +68,20 @@ export type Work =
       readonly glob: string | null;
       readonly limit: number;
     }
-  /** sandboxd's own binary in a mode that does nothing, as the model's user: can a process be started at all? */
+  /** sandboxd's own binary in a mode that does nothing, as the model's user. Shows whether a process can be started. */
   | { readonly kind: 'probe' };
 
 export type Command =
-  /** First word on every attachment; answered by `state`. Also ends whatever half-received frame came before. */
+  /** The first command of every attachment; answered by `state`. */
   | { readonly type: 'resume' }
-  /** Starts a call. A number already seen is not started again; its present state is reported instead. */
+  /** Starts a call. A number that was seen before is not started again: its present state is reported. */
   | { readonly type: 'start'; readonly call: CallNumber; readonly work: Work; readonly limits: CallLimits }
-  /** The ending is durable here: forget it. Unknown numbers are ignored. */
+  /** The controller has stored the ending; sandboxd drops it. Unknown numbers are ignored. */
   | { readonly type: 'acknowledge'; readonly call: CallNumber }
-  /** Ends a running call's process tree; its ending then says `cancelled`. Unknown numbers are ignored. */
+  /** Ends the processes of a running call; its ending then has `cancelled`. Unknown numbers are ignored. */
   | { readonly type: 'cancel'; readonly call: CallNumber };
 
-/** Counters of the container's own cgroup and file system. -1 where a source is not there on this host, or no limit is set. */
+/** Counters of the container's own cgroup and root file system. -1: not available on this host, or no limit is set. */
 export interface Counters {
   readonly oomKills: number;
   readonly memoryUsageBytes: number;
@@ -101,7 +101,7 @@ export interface Counters {
 export interface StreamRecord {
   /** The stream's beginning. Holds everything where `totalBytes` equals its length. */
   readonly head: Uint8Array;
-  /** The stream's end, where something between was dropped; else empty. */
+  /** The stream's end, where bytes between were dropped; else empty. */
   readonly tail: Uint8Array;
   readonly totalBytes: number;
   /** SHA-256 of the whole stream, dropped bytes included. 32 bytes. */
@@ -109,65 +109,68 @@ export interface StreamRecord {
 }
 
 /**
- * Why sandboxd itself ended a call's processes. `none`: it did not. `starved`: the limit had been extended as far as it
- * goes, and still the command had not had its time, because others than this sandbox had the processors.
+ * Why sandboxd ended a call's processes. `none`: it did not. `starved`: the limit was extended as far as possible, and the
+ * command still had less than its time, because processes outside this sandbox used the processors.
  */
 export type KillReason = 'none' | 'timeout' | 'output' | 'cancelled' | 'starved';
 
-/** How far the killing had to go. `everything`: all but PID 1, so interpreter and background work are lost too. */
+/** What had to be killed. `everything`: all processes but PID 1, so interpreter and background work are lost too. */
 export type KillReach = 'none' | 'tree' | 'everything';
 
 /** What happened to the resident interpreter in a python call. */
 export type InterpreterFate =
-  /** Not a python call, or it lives on with its state. */
+  /** Not a python call, or it keeps running with its state. */
   | 'kept'
   /** It died or was ended during this call; the next call gets a fresh one. */
   | 'lost'
-  /** It had been lost between calls (killed, stopped), so this call ran in a fresh one: earlier state is gone. */
+  /** It was lost between calls (killed, stopped), so this call ran in a fresh one: earlier state is gone. */
   | 'replaced';
 
 export interface Ending {
   readonly type: 'exited';
   readonly call: CallNumber;
   /**
-   * As wait(2) gave it to sandboxd. For file work that of the worker: 0 unless something killed it; for python the
-   * interpreter's own, or 0 where it lives on.
+   * From wait(2). File work: the worker's, 0 unless it was killed. python: the interpreter's own, or 0 where it keeps
+   * running.
    */
   readonly waitStatus: number;
   readonly killReason: KillReason;
   readonly killReach: KillReach;
   readonly interpreter: InterpreterFate;
-  /** The interpreter says that the code ended in an exception. Untrusted: shapes the reply, judges nothing. */
+  /** The interpreter reports that the code ended in an exception. Untrusted: used for the reply, never as evidence. */
   readonly raised: boolean;
   /**
-   * 0, or why file work failed, from the child that did it with the model's rights. EISDIR: a folder; EINVAL: neither
-   * file nor folder; EBADMSG: no regular expression; EINTR: the child was killed.
+   * 0, or why file work failed, from the worker with the model's rights. EISDIR: a folder; EINVAL: neither file nor folder;
+   * EBADMSG: no regular expression; EINTR: the worker was killed.
    */
   readonly errno: number;
   /** CLOCK_BOOTTIME of the host, milliseconds. */
   readonly startedAtMs: number;
   readonly exitedAtMs: number;
-  /** Of a call that reached its limit: milliseconds in which the command was ready to run and others had the processors. */
+  /**
+   * Of a call that reached its limit: how long the command was ready to run while processes outside the sandbox used the
+   * processors.
+   */
   readonly starvedMs: number;
   readonly stdout: StreamRecord;
   readonly stderr: StreamRecord;
-  /** File bytes, listing, matches, or the interpreter's rich results as JSON. Written by the model's rights. */
+  /** File bytes, listing, matches, or the interpreter's rich results as JSON. Untrusted: written with the model's rights. */
   readonly payload: Uint8Array;
   readonly before: Counters;
   readonly after: Counters;
 }
 
-/** The command never ran. Nothing but a clean-up is needed before the same work may be started under a new number. */
+/** The command never ran. The same work may be started again under a new number. */
 export interface StartFailure {
   readonly type: 'start-failed';
   readonly call: CallNumber;
   /**
-   * As fork or exec gave it. Of sandboxd itself: EINVAL, the work was malformed (a NUL in a string, no program);
-   * ENOBUFS, too many calls run or wait for their acknowledgement; EBUSY, the interpreter is busy; EINTR, the model
-   * killed sandboxd's helper before it had started anything.
+   * From fork or exec. From sandboxd itself: EINVAL, the work was malformed (a NUL in a string, no program); ENOBUFS, too
+   * many calls run or wait for their acknowledgement; EBUSY, the interpreter is busy; EINTR, the model killed the
+   * supervisor before it had started the command.
    */
   readonly errno: number;
-  /** `fork`: no process to be had; `exec`: the program (shell, interpreter) is missing or broken. */
+  /** `fork`: no process could be made; `exec`: the program (shell, interpreter) is missing or broken. */
   readonly stage: 'fork' | 'exec';
   /** sandboxd freed the process table by ending everything but itself: interpreter and background work are lost. */
   readonly killReach: KillReach;
@@ -188,9 +191,9 @@ export type Report =
       readonly python: string | null;
       /** CLOCK_BOOTTIME of the host now, milliseconds. */
       readonly nowMs: number;
-      /** Calls that are running. Kept endings follow this message, each as its own report. */
+      /** Calls without an ending. Kept endings follow this message, each as a report of its own. */
       readonly running: readonly CallNumber[];
-      /** The highest call number ever accepted, 0 for none. A higher one was never seen. */
+      /** The highest call number ever accepted, 0 for none. Higher numbers were never seen. */
       readonly lastCall: CallNumber;
       /** Frames that were refused: broken, of another instance, or of a number seen before. */
       readonly refusedFrames: number;
@@ -204,5 +207,5 @@ export type Report =
     }
   | StartFailure
   | Ending
-  /** Asked to start a number it has seen, whose ending was acknowledged and forgotten. */
+  /** The answer to `start` where the ending of the number was acknowledged and dropped. */
   | { readonly type: 'forgotten'; readonly call: CallNumber };

@@ -3,17 +3,16 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Deadline } from '../kernel/deadline.ts';
 import type { Report } from '../protocol/messages.ts';
 import type { SandboxFault } from './sandbox.ts';
-import type { Wire } from './wire.ts';
 
-/** Opens one byte stream to sandboxd. Codes `engine_down` and `engine_error` are tried again, others are final. */
+/** Opens one byte stream to sandboxd. The link tries again after `engine_down` and `engine_error`; others are final. */
 export type Attach = (deadline: Deadline) => Promise<Duplex>;
 
 export type State = Extract<Report, { type: 'state' }>;
 
 export interface LinkTimes {
-  /** How long a broken attachment may take to come back, such as the engine's restart. */
+  /** How long a broken attachment may take to be restored, for example during a restart of the engine. */
   readonly reattachMs: number;
-  /** One attempt: attach and the answer to `resume`. */
+  /** One attempt: the attachment and the answer to `resume`. */
   readonly attemptMs: number;
   readonly firstBackoffMs: number;
   readonly lastBackoffMs: number;
@@ -26,21 +25,20 @@ export const LINK_TIMES: LinkTimes = {
   lastBackoffMs: 2_000,
 };
 
-/** What the link tells its one owner. */
+/** Called by the link. */
 export interface LinkOwner {
-  /** `resume` was answered: the truth about every call may be asked for now. */
+  /** `resume` was answered: commands can be sent. */
   attached(state: State): void;
   reported(report: Exclude<Report, State>): void;
   detached(): void;
-  /** The end: sandboxd can't be reached any more. */
+  /** sandboxd cannot be reached any more. Called at most once, and last. */
   closed(fault: SandboxFault): void;
 }
 
 export interface LinkOptions {
   readonly attach: Attach;
-  readonly wire: Wire;
   readonly clock: Clock;
   readonly times: LinkTimes;
-  /** The instance that must answer; null: whichever answers first. */
+  /** The instance that must answer; null: any. */
   readonly instance: string | null;
 }

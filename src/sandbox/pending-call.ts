@@ -11,7 +11,7 @@ import {
 } from '../protocol/messages.ts';
 import { SandboxFault } from './sandbox.ts';
 
-/** A sandboxd says at once that it has started a command; so long may a slow engine keep that from us. */
+/** sandboxd reports a started command at once; a slow engine may delay the report by this much. */
 const STARTED_WITHIN_MS = 45_000;
 
 type Start = Extract<Command, { type: 'start' }>;
@@ -19,10 +19,10 @@ type Start = Extract<Command, { type: 'start' }>;
 /**
  * One call without an ending yet, and what is known of it.
  *
- *     unsent --frame given to a stream--> sent --`started`--> started
- *     sent --sandboxd says that it never saw the number--> unsent
+ *     unsent --frame written to a stream--> sent --`started`--> started
+ *     sent --sandboxd reports that it never saw the number--> unsent
  *
- * `executed` follows: `no`, `unknown`, `yes`. A frame once given to a stream may arrive, so `sent` is never `no`.
+ * `executed` is `no`, `unknown`, `yes` in these states: a frame that was written may have arrived.
  */
 export class PendingCall {
   readonly start: Start;
@@ -31,9 +31,9 @@ export class PendingCall {
   #progress: 'unsent' | 'sent' | 'started' = 'unsent';
   #cancelAlarm: () => void = () => undefined;
   #endsBy = Infinity;
-  /** Silence was noticed once and sandboxd asked again. */
+  /** The time for a report has passed once, and the attachment was renewed. */
   suspected = false;
-  /** The owner wants it ended; said again after every re-attachment. */
+  /** To be ended; `cancel` is repeated after every attachment. */
   cancelWanted = false;
 
   constructor(clock: Clock, call: CallNumber, work: Work, limits: CallLimits) {
@@ -63,7 +63,7 @@ export class PendingCall {
     this.#endsBy = this.#clock.monotonic() + longestMs(this.start.limits);
   }
 
-  /** Calls `silent` unless a word comes: that it has started, then its ending within what the command may take at most. */
+  /** Calls `silent` unless `started` is reported in time, and then the ending within the longest time of the command. */
   watch(marginMs: number, silent: () => void): void {
     const leftMs = Math.max(0, this.#endsBy - this.#clock.monotonic());
     this.unwatch();
@@ -73,7 +73,7 @@ export class PendingCall {
     );
   }
 
-  /** While nobody is attached sandboxd can't be silent. */
+  /** Without an attachment no report can be missing. */
   unwatch(): void {
     this.#cancelAlarm();
   }

@@ -6,10 +6,9 @@ import { SandboxdLink } from './sandboxd-link.ts';
 import { LINK_TIMES, type Attach, type LinkTimes, type State } from './link-contract.ts';
 import { PendingCall } from './pending-call.ts';
 import { SandboxFault, type Offers, type CallReport, type Sandbox, type SandboxHandle } from './sandbox.ts';
-import type { Wire } from './wire.ts';
 
 export interface ClientTimes extends LinkTimes {
-  /** Silence that is forgiven beyond a command's own limit: killing, counting, a slow engine. */
+  /** How long beyond a command's own limit its ending may take: killing, counting, a slow engine. */
   readonly marginMs: number;
 }
 
@@ -17,32 +16,31 @@ export const CLIENT_TIMES: ClientTimes = { ...LINK_TIMES, marginMs: 15_000 };
 
 export interface ClientOptions {
   readonly attach: Attach;
-  readonly wire: Wire;
   readonly clock: Clock;
-  /** `instance` null: whichever answers first is the one. */
+  /** `instance` null: any instance may answer. */
   readonly handle: SandboxHandle;
   readonly times?: Partial<ClientTimes>;
   readonly host?: HostSide;
 }
 
-/** The sandbox as seen from outside. */
+/** What the engine observes of the sandbox from outside. */
 export interface HostSide {
-  /** A call begins. */
+  /** To be called when a call begins. */
   began(): void;
-  /** How often somebody outside has frozen the sandbox so far. */
+  /** How often the sandbox has been paused from outside so far. */
   pauses(): number;
-  /** Of all processors, what all sandboxes together have had since then (monotonic ms), 0 to 1; null: not known. */
+  /** The share of all processors that all sandboxes together have used since then (monotonic ms), 0 to 1; null: unknown. */
   used(sinceMs: number): number | null;
 }
 
-const NOBODY_LOOKS: HostSide = { began: () => undefined, pauses: () => 0, used: () => null };
+const NO_HOST_SIDE: HostSide = { began: () => undefined, pauses: () => 0, used: () => null };
 
 /**
  * A sandbox over any byte stream to its sandboxd.
  *
- * A broken stream is re-attached, and calls without an ending are asked for again under their old number, which
- * is safe because sandboxd starts a number at most once. Two things end the client for good: the link can't be
- * restored (`lost`), or a call stays silent beyond its limits although a fresh attachment was answered
+ * After a broken stream the client attaches again and repeats the `start` of each call without an ending, under its old
+ * number. This is safe because sandboxd starts a number at most once. Two events end the client: the link cannot be
+ * restored (`lost`), or a call stays without an ending beyond its limits although a new attachment was answered
  * (`agent_silent`). Both reject every pending call with what is known of its execution.
  */
 export class SandboxdClient implements Sandbox {
@@ -63,15 +61,15 @@ export class SandboxdClient implements Sandbox {
     this.#clock = options.clock;
     this.#times = { ...CLIENT_TIMES, ...options.times };
     this.#handle = options.handle;
-    this.#host = options.host ?? NOBODY_LOOKS;
-    const { attach, wire, clock, handle } = options;
-    const link = { attach, wire, clock, times: this.#times, instance: handle.instance };
+    this.#host = options.host ?? NO_HOST_SIDE;
+    const { attach, clock, handle } = options;
+    const link = { attach, clock, times: this.#times, instance: handle.instance };
     this.#link = new SandboxdLink(link, {
       attached: (state) => {
         this.#resume(state);
       },
       reported: (report) => {
-        this.#take(report);
+        this.#apply(report);
       },
       detached: () => {
         for (const call of this.#pending.values()) call.unwatch();
@@ -101,7 +99,7 @@ export class SandboxdClient implements Sandbox {
     return this.#offers;
   }
 
-  /** Monotonic time of the latest `run`, for telling what happened during it. */
+  /** Monotonic time of the latest `run`; null before the first. */
   get lastRunAt(): number | null {
     return this.#lastRunAt;
   }
@@ -111,7 +109,7 @@ export class SandboxdClient implements Sandbox {
   }
 
   async answers(deadline: Deadline): Promise<void> {
-    await this.#link.ask(deadline);
+    await this.#link.awaitAnswer(deadline);
   }
 
   async run(call: CallNumber, work: Work, limits: CallLimits): Promise<CallReport> {
@@ -152,10 +150,10 @@ export class SandboxdClient implements Sandbox {
 
   detach(): void {
     this.#link.close();
-    this.#failAll(new SandboxFault('lost', 'this controller let go of the sandbox'));
+    this.#failAll(new SandboxFault('lost', 'this controller has detached from the sandbox'));
   }
 
-  /** Work that fits into no frame is the caller's bug, and is not asked for again. */
+  /** Work that fits into no frame is a bug of the caller: it throws, and is not repeated. */
   #startOrThrow(pending: PendingCall): void {
     try {
       this.#start(pending);
@@ -169,7 +167,7 @@ export class SandboxdClient implements Sandbox {
   #start(pending: PendingCall): void {
     if (!this.#link.attached) return;
     this.#watch(pending);
-    // Before the write: from here on nobody can prove that it did not arrive.
+    // Before the write: from here on it may have arrived.
     pending.sent();
     this.#link.send(pending.start);
     if (pending.cancelWanted) this.#link.send({ type: 'cancel', call: pending.start.call });
@@ -179,7 +177,7 @@ export class SandboxdClient implements Sandbox {
     pending.watch(this.#times.marginMs, () => {
       if (pending.suspected) {
         this.#link.close();
-        this.#end(new SandboxFault('agent_silent', `no word of call ${String(pending.start.call)}`));
+        this.#end(new SandboxFault('agent_silent', `no report of call ${String(pending.start.call)}`));
         return;
       }
       pending.suspected = true;
@@ -188,8 +186,8 @@ export class SandboxdClient implements Sandbox {
   }
 
   /**
-   * After each attachment. Kept endings follow `state` by themselves; `start` again also gets `started` repeated
-   * where a command runs, and finds out about a number that was never seen.
+   * After each attachment. sandboxd sends kept endings after `state` unasked. Repeating `start` makes it repeat `started`
+   * where the command runs, and starts a number that it has never seen.
    */
   #resume(state: State): void {
     this.#offers = { shell: state.shell, python: state.python };
@@ -202,9 +200,9 @@ export class SandboxdClient implements Sandbox {
     this.#owedAcknowledgements.clear();
   }
 
-  #take(report: Exclude<Report, State>): void {
+  #apply(report: Exclude<Report, State>): void {
     const pending = this.#pending.get(report.call);
-    // A kept ending that nobody here waits for, or one that came twice.
+    // A kept ending of an earlier controller, or a repeated one.
     if (pending === undefined) return;
     switch (report.type) {
       case 'started':
@@ -218,7 +216,7 @@ export class SandboxdClient implements Sandbox {
         return;
       case 'forgotten':
         this.#pending.delete(report.call);
-        pending.fail(new SandboxFault('lost', 'sandboxd has forgotten the ending of this call'));
+        pending.fail(new SandboxFault('lost', 'sandboxd no longer has the ending of this call'));
         return;
       default:
         unreachable(report);

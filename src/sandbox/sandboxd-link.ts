@@ -2,24 +2,27 @@ import type { Duplex } from 'node:stream';
 import { pause } from '../kernel/clock.ts';
 import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
 import { errorMessage } from '../kernel/errors.ts';
+import { encodeCommand, UNKNOWN_INSTANCE } from '../protocol/command-codec.ts';
+import { attachmentStart, FrameDecoder } from '../protocol/framing.ts';
 import type { Command, Report } from '../protocol/messages.ts';
+import { decodeReport } from '../protocol/report-codec.ts';
 import type { LinkOptions, LinkOwner } from './link-contract.ts';
 import { SandboxFault } from './sandbox.ts';
-import type { ReportReader } from './wire.ts';
 
 interface Attachment {
   readonly stream: Duplex;
-  readonly reader: ReportReader;
+  /** A partial frame is lost with its attachment. */
+  readonly decoder: FrameDecoder;
   answered: PromiseWithResolvers<undefined>;
 }
 
 /**
- * The attachment to one sandboxd, kept up.
+ * The attachment to one sandboxd, restored when it breaks.
  *
  *     attaching --state--> attached --stream broke, renew--> attaching --no way back--> closed
  *
- * On every attachment `resume` goes first. A sandboxd of another instance knows nothing of earlier calls, so it
- * closes the link. Only the current stream is listened to; a stream that opens after its deadline is destroyed.
+ * `resume` is the first command of every attachment. Another instance of sandboxd does not know earlier calls, so it
+ * closes the link. Only the current stream is read. A stream that opens after its deadline is destroyed.
  */
 export class SandboxdLink {
   readonly #options: LinkOptions;
@@ -52,29 +55,29 @@ export class SandboxdLink {
     }
   }
 
-  /** False where nobody is attached: the frame was not sent. */
+  /** False where there is no attachment: the command was not sent. */
   send(command: Command): boolean {
     if (this.#status !== 'attached' || this.#current === null) return false;
-    this.#current.stream.write(this.#options.wire.encode(command, this.#instance));
+    this.#current.stream.write(encode(command, this.#instance));
     return true;
   }
 
-  /** Resolves when sandboxd has answered over the stream that is there. @throws SandboxFault, DeadlineExceeded. */
-  async ask(deadline: Deadline): Promise<void> {
+  /** Resolves when sandboxd has answered over the current stream. @throws SandboxFault, DeadlineExceeded. */
+  async awaitAnswer(deadline: Deadline): Promise<void> {
     const attachment = this.#current;
     if (this.#status !== 'attached' || attachment === null)
-      throw new SandboxFault('lost', 'nobody is attached');
+      throw new SandboxFault('lost', 'there is no attachment to sandboxd');
     attachment.answered = Promise.withResolvers<undefined>();
     this.send({ type: 'resume' });
     await deadline.race(attachment.answered.promise);
   }
 
-  /** Drops the stream and asks sandboxd again over a new one. */
+  /** Replaces the stream by a new attachment. */
   renew(): void {
     if (this.#status === 'attached' && this.#current !== null) this.#broke(this.#current);
   }
 
-  /** Lets go, without a word to the owner. */
+  /** Does not call the owner. */
   close(): void {
     this.#status = 'closed';
     const current = this.#current;
@@ -97,7 +100,8 @@ export class SandboxdLink {
         return;
       } catch (error) {
         const fault = asFault(error);
-        if (!mayPass(fault) || this.#status === 'closed' || deadline.remainingMs <= backoffMs) throw fault;
+        if (!isTransient(fault) || this.#status === 'closed' || deadline.remainingMs <= backoffMs)
+          throw fault;
       }
       await pause(clock, backoffMs * (0.5 + Math.random() / 2));
     }
@@ -107,20 +111,22 @@ export class SandboxdLink {
     const stream = await this.#openStream(deadline);
     const attachment: Attachment = {
       stream,
-      reader: this.#options.wire.reader(),
+      decoder: new FrameDecoder(),
       answered: Promise.withResolvers<undefined>(),
     };
     this.#current = attachment;
     this.#listen(attachment);
-    // Addressed to whoever is there: a sandboxd doesn't answer frames for another instance.
-    stream.write(this.#options.wire.encode({ type: 'resume' }, null));
+    // To any instance: sandboxd does not answer frames for another one.
+    stream.write(encode({ type: 'resume' }, null));
     try {
       await deadline.race(attachment.answered.promise);
     } catch (error) {
       if (this.#current === attachment) this.#current = null;
       stream.destroy();
       if (!(error instanceof DeadlineExceeded)) throw error;
-      throw new SandboxFault('agent_silent', 'attached, but sandboxd does not answer', { cause: error });
+      throw new SandboxFault('agent_silent', 'the stream is attached, but sandboxd does not answer', {
+        cause: error,
+      });
     }
   }
 
@@ -141,11 +147,12 @@ export class SandboxdLink {
   #listen(attachment: Attachment): void {
     const { stream } = attachment;
     stream.on('data', (chunk: Uint8Array) => {
-      for (const report of attachment.reader.push(chunk)) {
-        if (this.#current === attachment) this.#take(attachment, report);
+      for (const frame of attachment.decoder.push(chunk)) {
+        const report = decodeReport(frame);
+        if (report !== null && this.#current === attachment) this.#handle(attachment, report);
       }
     });
-    // An error is followed by `close`; one listener keeps it from being thrown.
+    // `close` follows every error; without a listener the error would be thrown.
     stream.on('error', () => undefined);
     stream.on('end', () => stream.destroy());
     stream.on('close', () => {
@@ -153,7 +160,7 @@ export class SandboxdLink {
     });
   }
 
-  #take(attachment: Attachment, report: Report): void {
+  #handle(attachment: Attachment, report: Report): void {
     if (report.type !== 'state') {
       if (this.#status === 'attached') this.#owner.reported(report);
       return;
@@ -192,7 +199,13 @@ export class SandboxdLink {
   }
 }
 
-function mayPass(fault: SandboxFault): boolean {
+/** `resume` also ends the partial frame that sandboxd may hold from the previous attachment. */
+function encode(command: Command, instance: string | null): Uint8Array {
+  const frame = encodeCommand(command, instance ?? UNKNOWN_INSTANCE);
+  return command.type === 'resume' ? Buffer.concat([attachmentStart(), frame]) : frame;
+}
+
+function isTransient(fault: SandboxFault): boolean {
   return fault.code === 'engine_down' || fault.code === 'engine_error' || fault.code === 'agent_silent';
 }
 

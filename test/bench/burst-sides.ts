@@ -12,7 +12,6 @@ import { SandboxdVolume, BUILT_SANDBOXD } from '../../src/sandbox/docker/sandbox
 import { startContainer } from '../../src/sandbox/docker/container-start.ts';
 import { containerOptions, LABELS } from '../../src/sandbox/docker/container-spec.ts';
 import { DockerConnection } from '../../src/sandbox/docker/docker-connection.ts';
-import { frameWire } from '../../src/sandbox/frame-wire.ts';
 import { callLimits } from '../../src/tools/tool.ts';
 import { TOKEN, World } from '../docker/support/server.ts';
 import { measured, removeAll, type Burst } from './burst-meter.ts';
@@ -91,10 +90,7 @@ export async function bare(task: Task, runtime: string, count: number, atOnce: n
   const start = async (): Promise<void> => {
     const { id, attach } = await startContainer(connection, options, [], deadline());
     const handle = { engine: 'docker', id, instance: null, poolClass: 'bench' };
-    const client = await SandboxdClient.open(
-      { attach, wire: frameWire, clock: systemClock, handle },
-      deadline(),
-    );
+    const client = await SandboxdClient.open({ attach, clock: systemClock, handle }, deadline());
     await client.run(1, { kind: 'shell', command: 'true' }, limits);
     clients.push(client);
   };

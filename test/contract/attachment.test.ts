@@ -2,14 +2,14 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { existsSync, readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { encodeCommand } from '../../src/protocol/codec.ts';
+import { encodeCommand } from '../../src/protocol/command-codec.ts';
 import type { Report } from '../../src/protocol/messages.ts';
 import { SandboxdProcess, buildSandboxd, exec, limits, out, shell, shown } from './sandboxd-process.ts';
 
 beforeAll(buildSandboxd);
 
 describe('an attachment', () => {
-  it('hears nothing before it has said resume', async () => {
+  it('is sent nothing before resume', async () => {
     await using sandboxd = new SandboxdProcess();
     sandboxd.write(encodeCommand({ type: 'start', call: 1, work: exec('true'), limits }, sandboxd.instance));
     const state = await sandboxd.resume();
@@ -17,7 +17,7 @@ describe('an attachment', () => {
     expect(state).toMatchObject({ running: [], lastCall: 0, refusedFrames: 1 });
   });
 
-  it('that broke costs nothing: the ending is kept, and told after every resume until acknowledged', async () => {
+  it('that broke loses nothing: the ending is kept, and sent after every resume until acknowledged', async () => {
     await using sandboxd = await SandboxdProcess.start();
     const { call, end } = sandboxd.begin(shell('echo once >> log; cat log'));
     const first = await end;
@@ -35,7 +35,7 @@ describe('an attachment', () => {
     ).toEqual([]);
   });
 
-  it('may come while a command runs, and hears that it runs', async () => {
+  it('made while a command runs is told that it runs', async () => {
     await using sandboxd = await SandboxdProcess.start();
     const { call, end } = sandboxd.begin(shell('while ! test -e go; do sleep 0.02; done; echo went'));
     await sandboxd.startedOf(call);
@@ -44,7 +44,7 @@ describe('an attachment', () => {
     expect(shown(await end).out).toBe('went\n');
   });
 
-  it('that does not read blocks nobody: work goes on, clocks run, endings come later', async () => {
+  it('that is not read blocks nothing: work goes on, clocks run, endings come later', async () => {
     await using sandboxd = await SandboxdProcess.start();
     sandboxd.stopReading();
     const ends = Array.from(
@@ -61,7 +61,7 @@ describe('an attachment', () => {
     expect(settled.length).toBeGreaterThan(0);
   });
 
-  it('whose reading end is gone (EPIPE) ends nothing: sandboxd lives, and work goes on', async () => {
+  it('whose reading end is closed (EPIPE) ends nothing: sandboxd lives, and work goes on', async () => {
     await using sandboxd = await SandboxdProcess.start();
     const { hostPid } = sandboxd;
     sandboxd.closeReading();
@@ -74,20 +74,17 @@ describe('an attachment', () => {
     expect(() => process.kill(hostPid, 0)).not.toThrow();
   });
 
-  it.each([1, 5, 30, 80])(
-    'that starts with half a frame of %i bytes is understood all the same',
-    async (length) => {
-      await using sandboxd = await SandboxdProcess.start();
-      const start = encodeCommand(
-        { type: 'start', call: 50, work: exec('touch', 'ran'), limits },
-        sandboxd.instance,
-      );
-      sandboxd.write(start.subarray(0, length));
-      expect(await sandboxd.resume()).toMatchObject({ lastCall: 0, refusedFrames: 1 });
-    },
-  );
+  it.each([1, 5, 30, 80])('that follows a partial frame of %i bytes is understood', async (length) => {
+    await using sandboxd = await SandboxdProcess.start();
+    const start = encodeCommand(
+      { type: 'start', call: 50, work: exec('touch', 'ran'), limits },
+      sandboxd.instance,
+    );
+    sandboxd.write(start.subarray(0, length));
+    expect(await sandboxd.resume()).toMatchObject({ lastCall: 0, refusedFrames: 1 });
+  });
 
-  it('is not led astray by garbage, however long', async () => {
+  it('is understood after garbage of any length', async () => {
     await using sandboxd = await SandboxdProcess.start();
     for (let i = 0; i < 12; i++) sandboxd.write(Buffer.alloc(1 << 20, 1 + i));
     sandboxd.write(Buffer.from([0, 0, 3, 1, 2, 0, 255, 0]));
@@ -95,7 +92,7 @@ describe('an attachment', () => {
     expect(await out(sandboxd, shell('echo fine'))).toBe('fine\n');
   });
 
-  it('of a controller that means another instance is refused', async () => {
+  it('with frames for another instance refuses them', async () => {
     await using sandboxd = await SandboxdProcess.start();
     sandboxd.write(encodeCommand({ type: 'start', call: 9, work: exec('true'), limits }, 'ee'.repeat(16)));
     sandboxd.write(encodeCommand({ type: 'resume' }, 'ee'.repeat(16)));
@@ -104,7 +101,7 @@ describe('an attachment', () => {
 });
 
 describe('a call number', () => {
-  it('starts once: a repeat is told started, the and then forgotten', async () => {
+  it('starts once: a repeat is answered with started, then the ending, then forgotten', async () => {
     await using sandboxd = await SandboxdProcess.start();
     const start = {
       type: 'start',
@@ -131,7 +128,7 @@ describe('a call number', () => {
     expect(shown(end).out).toBe('x\n');
   });
 
-  it('finds no room behind 64 endings that nobody has acknowledged, and says so by an errno of its own', async () => {
+  it('beyond 64 endings that are not acknowledged fails to start, with ENOBUFS', async () => {
     await using sandboxd = await SandboxdProcess.start();
     for (let call = 1; call <= 64; call += 1) await sandboxd.begin({ kind: 'probe' }).end;
     expect(await sandboxd.begin({ kind: 'probe' }).end).toMatchObject({

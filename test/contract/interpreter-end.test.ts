@@ -18,7 +18,7 @@ describe('the interpreter’s end', () => {
     ['SIGKILL', 'import os; os.kill(os.getpid(), 9)', 9],
     ['a segmentation fault', 'import ctypes; ctypes.string_at(0)', 11],
   ])(
-    'by %s is told by its wait status, and the next call has a fresh one (H11)',
+    'by %s is reported by its wait status, and the next call has a fresh one (H11)',
     async (_name, code, status) => {
       await using sandboxd = await SandboxdProcess.start();
       await sandboxd.call(python('x = 1'));
@@ -29,7 +29,7 @@ describe('the interpreter’s end', () => {
     },
   );
 
-  it('between calls is told in the next one', async () => {
+  it('between calls is reported in the next one', async () => {
     await using sandboxd = await SandboxdProcess.start();
     const pid = (await out(sandboxd, python('x = 1\nimport os\nos.getpid()'))).trim();
     await sandboxd.call(exec('kill', '-9', pid));
@@ -39,7 +39,7 @@ describe('the interpreter’s end', () => {
     expect(ending(await sandboxd.call(python('1'))).interpreter).toBe('kept');
   });
 
-  it('does not come from threads and forks that hold its descriptors (H13)', async () => {
+  it('is not caused by threads and forks that hold its descriptors (H13)', async () => {
     await using sandboxd = await SandboxdProcess.start();
     const code =
       'import os, threading, time\nfor i in range(3): threading.Thread(target=time.sleep, args=(30,)).start()\nfor i in range(3):\n  if os.fork() == 0:\n    time.sleep(30)\nprint("done")';
@@ -50,7 +50,7 @@ describe('the interpreter’s end', () => {
     expect(await out(sandboxd, python('"still " + "here"'))).toBe("'still here'\n");
   });
 
-  it('does not come from a forked child that runs off the cell’s end', async () => {
+  it('is not caused by a forked child that reaches the cell’s end', async () => {
     await using sandboxd = await SandboxdProcess.start();
     expect(
       await out(
@@ -61,7 +61,7 @@ describe('the interpreter’s end', () => {
     expect(await out(sandboxd, python('pid > 0'))).toBe('True\n');
   });
 
-  it('comes when it is stopped and does not answer: timeout, then a fresh one (H07)', async () => {
+  it('follows when it is stopped and does not answer: timeout, then a fresh one (H07)', async () => {
     await using sandboxd = await SandboxdProcess.start();
     await sandboxd.call(python('x = 1'));
     expect(shown(await sandboxd.call(exec('bash', '-c', 'kill -STOP -1'))).code).toBe(0);
@@ -70,7 +70,7 @@ describe('the interpreter’s end', () => {
     expect(await out(sandboxd, python('2'))).toBe('2\n');
   });
 
-  it('is not the answer to a time limit it can handle: KeyboardInterrupt, state kept, its children gone', async () => {
+  it('is avoided at a time limit where it can stop: KeyboardInterrupt, state kept, its children killed', async () => {
     await using sandboxd = await SandboxdProcess.start();
     await sandboxd.call(python('import subprocess, time\nx = 1\nold = subprocess.Popen(["sleep", "9998"])'));
     await sandboxd.call(shell('sleep 0.05'));
@@ -92,7 +92,7 @@ describe('the interpreter’s end', () => {
     expect(await out(sandboxd, python('x, old.poll(), new.wait()'))).toBe('(1, None, -9)\n');
   });
 
-  it('comes at a time limit that it ignores', async () => {
+  it('follows a time limit that it ignores', async () => {
     await using sandboxd = await SandboxdProcess.start();
     const code = 'import time\nwhile True:\n  try: time.sleep(0.01)\n  except KeyboardInterrupt: pass';
     const end = ending(await sandboxd.call(python(code), { timeoutMs: 300 }));
@@ -105,7 +105,7 @@ describe('the interpreter’s end', () => {
     expect(end.exitedAtMs - end.startedAtMs).toBeLessThan(3000);
   });
 
-  it('comes when its control socket is closed by the code', async () => {
+  it('follows when the code closes its control socket', async () => {
     await using sandboxd = await SandboxdProcess.start();
     expect(ending(await sandboxd.call(python('import os; os.closerange(3, 4000)')))).toMatchObject({
       interpreter: 'lost',
@@ -113,7 +113,7 @@ describe('the interpreter’s end', () => {
     expect(await out(sandboxd, python('3'))).toBe('3\n');
   });
 
-  it('of an image without python is a start that failed', async () => {
+  it('in an image without python is a failed start', async () => {
     await using sandboxd = await SandboxdProcess.start({
       environment: { PATH: '/nowhere' },
     });
@@ -130,7 +130,7 @@ describe('the interpreter’s end', () => {
     expect((await sandboxd.resume()).refusedFrames).toBe(2);
   });
 
-  it('of output: a flood is cut off', async () => {
+  it('is avoided at the output limit: a flood is cut off', async () => {
     await using sandboxd = await SandboxdProcess.start();
     const end = ending(
       await sandboxd.call(python('while True: print("x" * 1000)'), { outputBytes: 3_000_000 }),

@@ -70,7 +70,7 @@ describe('cells', () => {
     ['input()', 'EOFError'],
     ['"\\0" + 1', 'TypeError'],
   ])(
-    'that hold %j are told as errors, without the driver’s frames, and the interpreter lives',
+    'with %j are reported as errors, without the driver’s frames, and the interpreter keeps running',
     async (code, text) => {
       await using sandboxd = await SandboxdProcess.start();
       const end = ending(await sandboxd.call(python(code)));
@@ -81,7 +81,7 @@ describe('cells', () => {
     },
   );
 
-  it('do not suffer from what earlier ones did to the streams', async () => {
+  it('print although earlier ones closed the streams', async () => {
     await using sandboxd = await SandboxdProcess.start();
     for (const code of [
       'import sys, os; sys.stdout.close()',
@@ -94,7 +94,7 @@ describe('cells', () => {
     }
   });
 
-  it('print what they print in order, children and odd characters included', async () => {
+  it('print in order, with the output of children and with odd characters', async () => {
     await using sandboxd = await SandboxdProcess.start();
     const code =
       'import os, subprocess\nprint("a", end="")\nos.system("printf b")\nsubprocess.run(["printf", "c"])\nprint("\\ud800 \\u00fc")';
@@ -143,7 +143,7 @@ describe('rich results', () => {
     expect(await out(sandboxd, exec('wc', '-c', 'figure-1.png'))).toBe('4 figure-1.png\n');
   });
 
-  it('take open figures of matplotlib, which is never imported for them', async () => {
+  it('include open figures of matplotlib, which is never imported for them', async () => {
     await using sandboxd = await SandboxdProcess.start();
     const fake = [
       'import sys, types',
@@ -162,7 +162,7 @@ describe('rich results', () => {
     expect(rich(end)).toMatchObject([{ bytes: 900_000, data: null }]);
   });
 
-  it('whose making fails are shown by repr', async () => {
+  it('that cannot be made are shown by repr', async () => {
     await using sandboxd = await SandboxdProcess.start();
     expect(
       await out(

@@ -1,15 +1,16 @@
 /**
- * The real sandboxd as PID 1 of a pid and mount namespace of its own, spoken to over its standard streams. Needs root,
- * not Docker.
+ * The real sandboxd as PID 1 of a pid and mount namespace of its own, attached over its standard streams. Needs root, not
+ * Docker.
  */
 import { execFileSync, spawn, type ChildProcessByStdio } from 'node:child_process';
 import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { encodeCommand, UNKNOWN_INSTANCE } from '../../src/protocol/command-codec.ts';
 import { attachmentStart, FrameDecoder } from '../../src/protocol/framing.ts';
-import { decodeReport, encodeCommand, UNKNOWN_INSTANCE } from '../../src/protocol/codec.ts';
 import type { CallLimits, Command, Ending, Report, StartFailure, Work } from '../../src/protocol/messages.ts';
+import { decodeReport } from '../../src/protocol/report-codec.ts';
 
 const sandboxdFolder = resolve(import.meta.dirname, '../../docker/sandboxd');
 const binary = join(sandboxdFolder, 'build/sandboxd');
@@ -122,7 +123,7 @@ export class SandboxdProcess implements AsyncDisposable {
     this.child.stdin.write(bytes);
   }
 
-  /** A controller that does not read: the pipe fills. */
+  /** As a controller that does not read: the pipe fills. */
   stopReading(): void {
     this.child.stdout.pause();
   }
@@ -241,7 +242,7 @@ export async function out(sandboxd: SandboxdProcess, work: Work): Promise<string
   return shown(await sandboxd.call(work)).out;
 }
 
-/** Polls, as a namespace's processes end in their own time. */
+/** Repeats the command until it prints `wanted`. */
 export async function until(sandboxd: SandboxdProcess, command: string, wanted: string): Promise<void> {
   const deadline = Date.now() + 10_000;
   let got = '';
@@ -251,3 +252,7 @@ export async function until(sandboxd: SandboxdProcess, command: string, wanted: 
   }
   throw new Error(`${command} printed ${got.trim()}, not ${wanted}`);
 }
+
+/** A shell command that prints how many processes `sleep 9999` there are. */
+export const countSleepers =
+  'n=0; for f in /proc/[0-9]*/cmdline; do grep -qa "sleep.999[9]" $f 2>/dev/null && n=$((n+1)); done; echo $n';

@@ -18,8 +18,8 @@ const busybox = '/bin/busybox';
 const withoutBash = (sh: string): string => `mkdir bin; ln -s ${sh} bin/sh; ln -s ${busybox} bin/busybox`;
 
 const sched = '/proc/self/sched';
-/** Whether this kernel can have turns shorter than its own, and says so. */
-const showsTurns = existsSync(sched) && /^se\.slice/m.test(readFileSync(sched, 'utf8'));
+/** Whether this kernel has a setting for the scheduling slice, and shows it. */
+const showsSlice = existsSync(sched) && /^se\.slice/m.test(readFileSync(sched, 'utf8'));
 
 describe('a shell command', () => {
   it.each(trickyCommands)('prints and ends as plain bash -c does, to the byte: %j', async (command) => {
@@ -38,14 +38,14 @@ describe('a shell command', () => {
     expect(neutral(shown(await sandboxd.call(shell(command))))).toEqual(neutral(shown(plain)));
   });
 
-  it('too long for one argument runs all the same', async () => {
+  it('too long for one argument runs', async () => {
     await using sandboxd = await SandboxdProcess.start();
     const text = 'x'.repeat(300_000);
     const end = await sandboxd.call(shell(`cat > f <<'EOF'\n${text}\nEOF\nwc -c < f; foo`));
     expect(shown(end)).toEqual({ out: '300001\n', err: 'bash: line 4: foo: command not found\n', code: 127 });
   });
 
-  it.runIf(showsTurns)('has short turns of the processor', async () => {
+  it.runIf(showsSlice)('has short scheduling slices', async () => {
     await using sandboxd = await SandboxdProcess.start();
     const end = await sandboxd.call(shell("awk '/^se.slice/ { print $3 }' /proc/self/sched"));
     expect(shown(end)).toEqual({ out: '100000\n', err: '', code: 0 });
@@ -119,14 +119,14 @@ describe('directory and exports', () => {
       'a state too large',
       'cd /; export V=2; export BIG=$(head -c 100000 /dev/zero | tr "\\0" x) B2=$(head -c 100000 /dev/zero | tr "\\0" x)',
     ],
-  ])('stand as they were after %s', async (_name, command) => {
+  ])('are unchanged after %s', async (_name, command) => {
     await using sandboxd = await SandboxdProcess.start();
     await sandboxd.call(shell('export V=1'));
     await sandboxd.call(shell(command), { timeoutMs: 1000 });
     expect(await out(sandboxd, shell('printf "%s|%s" "$PWD" "$V"'))).toBe(`${sandboxd.folder}|1`);
   });
 
-  it('do not carry what a shell counts for itself, and carry what was unset', async () => {
+  it('do not carry what a shell counts itself, and carry what was unset', async () => {
     await using sandboxd = await SandboxdProcess.start({ environment: { SHLVL: '4' } });
     for (let i = 0; i < 3; i++)
       expect(await out(sandboxd, shell('echo $SHLVL $_ $BASH_ENV; unset LANG'))).toBe('5 bash\n');

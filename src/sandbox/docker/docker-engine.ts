@@ -3,7 +3,6 @@ import { Deadline } from '../../kernel/deadline.ts';
 import { errorMessage } from '../../kernel/errors.ts';
 import { SingleFlight } from '../../kernel/single-flight.ts';
 import { SandboxdClient } from '../sandboxd-client.ts';
-import { frameWire } from '../frame-wire.ts';
 import type { Attach } from '../link-contract.ts';
 import { checkReadiness } from '../readiness.ts';
 import type {
@@ -161,14 +160,14 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   }
 
   async #open(handle: SandboxHandle, attach: Attach, deadline: Deadline): Promise<SandboxdClient> {
-    const { clock, wire = frameWire, clientTimes: times } = this.#options;
+    const { clock, clientTimes: times } = this.#options;
     const { id } = handle;
     const host = {
       began: () => this.#shares?.began(id),
       pauses: () => this.#watch.pauses(id),
       used: (sinceMs: number) => this.#shares?.used(sinceMs) ?? null,
     };
-    return SandboxdClient.open({ attach, wire, clock, handle, host, ...(times && { times }) }, deadline);
+    return SandboxdClient.open({ attach, clock, handle, host, ...(times && { times }) }, deadline);
   }
 
   #remember(client: SandboxdClient, door: NamedEgressSocket | null): Sandbox {

@@ -1,7 +1,6 @@
 import type { Clock } from '../../kernel/clock.ts';
 import type { ClientTimes } from '../sandboxd-client.ts';
 import type { Egress } from '../egress/egress.ts';
-import type { Wire } from '../wire.ts';
 import type { SandboxdPaths } from './sandboxd-volume.ts';
 import type { Log } from '../../kernel/log.ts';
 
@@ -14,8 +13,6 @@ export interface DockerEngineOptions {
   readonly log: Log;
   /** Absent: as built in this repository's `docker/`. */
   readonly sandboxd?: SandboxdPaths;
-  /** Absent: sandboxd's. */
-  readonly wire?: Wire;
   /** seccomp profiles by the name that policies use, as JSON. */
   readonly seccompProfiles?: ReadonlyMap<string, string>;
   /** Behind policies that list hosts. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeCommand, decodeReport, encodeCommand, encodeReport } from '../../../src/protocol/codec.ts';
+import { encodeCommand } from '../../../src/protocol/command-codec.ts';
 import { FrameDecoder, type Frame } from '../../../src/protocol/framing.ts';
 import type {
   Command,
@@ -10,6 +10,8 @@ import type {
   StreamRecord,
   Work,
 } from '../../../src/protocol/messages.ts';
+import { decodeReport } from '../../../src/protocol/report-codec.ts';
+import { decodeCommand, encodeReport } from '../support/sandboxd-codec.ts';
 
 const instance = '0123456789abcdef'.repeat(2);
 
@@ -139,6 +141,16 @@ describe('messages', () => {
     );
   });
 
+  it('from a newer sandboxd may have more fields', () => {
+    fc.assert(
+      fc.property(reports, data, (report, value) => {
+        const frame = frameOf(encodeReport(report, instance));
+        const newer = { ...frame, fields: [...frame.fields, { tag: 200, value }] };
+        expect(decodeReport(newer)).toEqual(report);
+      }),
+    );
+  });
+
   it('from sandboxd come back as they went', () => {
     fc.assert(
       fc.property(reports, (report) => {
@@ -176,7 +188,7 @@ describe('frames that are no messages', () => {
         const longer = { tag: field.tag, value: Buffer.concat([field.value, Buffer.of(1)]) };
         expect(decodeReport({ ...frame, fields: without })).toBeNull();
         expect(decodeReport({ ...frame, fields: [...frame.fields, field] })).toBeNull();
-        // Payload and streams may be longer; a stream may not hold more than it says it had.
+        // Payload and streams may be longer; a stream may not hold more than its total.
         const open = [12, 13, 14].includes(field.tag);
         expect(open || decodeReport({ ...frame, fields: [...without, longer] }) === null).toBe(true);
       }),

@@ -43,7 +43,7 @@ describe('a listing', () => {
     });
   });
 
-  it('shows a name that is no UTF-8 and says that it does not name the file', () => {
+  it('shows a name that is not UTF-8, and marks that it does not name the file', () => {
     const payload = Buffer.concat([Buffer.of(0), entry('d', Buffer.of(0x61, 0xff))]);
     expect(decodeListing(payload).items[0]).toMatchObject({ path: 'a\ufffd', exact: false, type: 'folder' });
   });
@@ -57,7 +57,7 @@ describe('a listing', () => {
       0,
     ],
     ['is empty', Buffer.alloc(0), 0],
-  ])('says that there may be more where it %s', (_name, payload, count) => {
+  ])('is marked as truncated where it %s', (_name, payload, count) => {
     const { items, truncated } = decodeListing(payload);
     expect(items).toHaveLength(count);
     expect(truncated).toBe(true);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ManualClock } from './manual-clock.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 import { Deadline } from '../../../src/kernel/deadline.ts';
 import {
   sandboxdIsMissing,

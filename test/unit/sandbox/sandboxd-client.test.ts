@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest';
 import { Deadline } from '../../../src/kernel/deadline.ts';
+import { encodeCommand } from '../../../src/protocol/command-codec.ts';
 import type { CallLimits, Work } from '../../../src/protocol/messages.ts';
 import { SandboxdClient } from '../../../src/sandbox/sandboxd-client.ts';
 import { SandboxFault } from '../../../src/sandbox/sandbox.ts';
-import { ManualClock, settle } from './manual-clock.ts';
-import { jsonWire, ScriptedSandboxd } from './scripted-sandboxd.ts';
+import { encodeReport } from '../support/sandboxd-codec.ts';
+import { ManualClock, settle } from '../support/manual-clock.ts';
+import { ending, FIRST_INSTANCE, OTHER_INSTANCE, ScriptedSandboxd } from './scripted-sandboxd.ts';
 
 const WORK: Work = { kind: 'shell', command: 'true' };
 const LIMITS: CallLimits = { timeoutMs: 60_000, keepBytes: 100, outputBytes: 1000 };
@@ -14,10 +16,7 @@ async function open(sandboxd: ScriptedSandboxd, instance: string | null = null) 
   const clock = new ManualClock();
   const handle = { ...HANDLE, instance };
   const deadline = Deadline.after(clock, 'sandbox_start', 60_000);
-  const client = await SandboxdClient.open(
-    { attach: sandboxd.attach, wire: jsonWire, clock, handle },
-    deadline,
-  );
+  const client = await SandboxdClient.open({ attach: sandboxd.attach, clock, handle }, deadline);
   return { client, clock, sandboxd, [Symbol.dispose]: () => { client.detach(); } }; // prettier-ignore
 }
 
@@ -34,7 +33,7 @@ test('a call is started once, ended once, and knows its instance', async () => {
   await settle();
   sandboxd.end(16, 256);
   expect(await running).toMatchObject({ type: 'exited', call: 16, waitStatus: 256 });
-  expect(client.handle.instance).toBe('one');
+  expect(client.handle.instance).toBe(FIRST_INSTANCE);
   expect(client.offers).toEqual({ shell: '/bin/sh', python: null });
   expect(sandboxd.executions).toBe(1);
 });
@@ -46,10 +45,10 @@ test('the same number given twice while it runs is one call', async () => {
   await settle();
   sandboxd.end(16);
   await both;
-  expect(sandboxd.heard.filter(({ type }) => type === 'start')).toHaveLength(1);
+  expect(sandboxd.received.filter(({ type }) => type === 'start')).toHaveLength(1);
 });
 
-test('a stream that breaks while a command runs is attached again, unseen, and nothing runs twice', async () => {
+test('a stream that breaks while a command runs is attached again, and nothing runs twice', async () => {
   using opened = await open(new ScriptedSandboxd());
   const { client, sandboxd, clock } = opened;
   const running = client.run(16, WORK, LIMITS);
@@ -75,7 +74,7 @@ test('a frame that was never delivered is sent again under its number', async ()
   expect(sandboxd.executions).toBe(1);
 });
 
-test('a call asked for while nobody is attached goes out with the next attachment', async () => {
+test('a call begun without an attachment is started with the next one', async () => {
   using opened = await open(new ScriptedSandboxd());
   const { client, sandboxd, clock } = opened;
   sandboxd.refuse = new Error('connect ECONNREFUSED');
@@ -86,7 +85,7 @@ test('a call asked for while nobody is attached goes out with the next attachmen
   client.acknowledge(9);
   sandboxd.refuse = null;
   await clock.advance(10_000);
-  expect(sandboxd.heard.map(({ type }) => type)).toEqual([
+  expect(sandboxd.received.map(({ type }) => type)).toEqual([
     'resume',
     'resume',
     'start',
@@ -97,7 +96,7 @@ test('a call asked for while nobody is attached goes out with the next attachmen
   await running;
 });
 
-test('an engine that stays away ends the sandbox after its bound: not sent means not executed', async () => {
+test('an engine that stays unreachable ends the sandbox after a bounded time: what was not sent did not run', async () => {
   using opened = await open(new ScriptedSandboxd());
   const { client, sandboxd, clock } = opened;
   const started = client.run(16, WORK, LIMITS);
@@ -135,7 +134,7 @@ test('another instance behind the same container is a loss, never a second start
   const { client, sandboxd, clock } = opened;
   const fault = faultOf(client.run(16, WORK, LIMITS));
   await settle();
-  sandboxd.instance = 'two';
+  sandboxd.instance = OTHER_INSTANCE;
   sandboxd.lastCall = 0;
   sandboxd.running.clear();
   sandboxd.breakStream();
@@ -145,10 +144,10 @@ test('another instance behind the same container is a loss, never a second start
 });
 
 test('adopting by a handle of another instance is refused', async () => {
-  expect(await faultOf(open(new ScriptedSandboxd(), 'older'))).toMatchObject({ code: 'lost' });
+  expect(await faultOf(open(new ScriptedSandboxd(), OTHER_INSTANCE))).toMatchObject({ code: 'lost' });
 });
 
-test('an ending said twice, or for nobody, changes nothing', async () => {
+test('an ending that comes twice, or for no pending call, changes nothing', async () => {
   using opened = await open(new ScriptedSandboxd());
   const { client, sandboxd } = opened;
   const first = client.run(16, WORK, LIMITS);
@@ -167,12 +166,27 @@ test('garbage between reports is skipped', async () => {
   const { client, sandboxd } = opened;
   const running = client.run(16, WORK, LIMITS);
   await settle();
-  sandboxd.say('\u0000not a frame{"type":"exited","call":16\n');
+  sandboxd.sendBytes(Buffer.from('\0not a frame\0'));
+  sandboxd.sendBytes(encodeReport(ending(16, 3), FIRST_INSTANCE).subarray(1));
   sandboxd.end(16, 5);
   expect(await running).toMatchObject({ waitStatus: 5 });
 });
 
-test('silence beyond what sandboxd may give a starved command is asked about once, and a late ending still counts', async () => {
+test('a frame that a broken stream cut in two, in either direction, costs no later one', async () => {
+  using opened = await open(new ScriptedSandboxd());
+  const { client, sandboxd, clock } = opened;
+  const running = client.run(16, WORK, LIMITS);
+  await settle();
+  sandboxd.receive(encodeCommand({ type: 'cancel', call: 16 }, FIRST_INSTANCE).subarray(0, 9));
+  sandboxd.sendBytes(encodeReport(ending(16, 3), FIRST_INSTANCE).subarray(0, 30));
+  sandboxd.breakStream();
+  await clock.advance(1_000);
+  sandboxd.end(16, 6);
+  expect(await running).toMatchObject({ waitStatus: 6 });
+  expect(sandboxd).toMatchObject({ attachments: 2, executions: 1, refused: 1 });
+});
+
+test('silence beyond the longest time of a starved command renews the attachment once, and a late ending still counts', async () => {
   using opened = await open(new ScriptedSandboxd());
   const { client, sandboxd, clock } = opened;
   const running = client.run(16, WORK, LIMITS);
@@ -184,7 +198,7 @@ test('silence beyond what sandboxd may give a starved command is asked about onc
   expect(await running).toMatchObject({ waitStatus: 9 });
 });
 
-test('a start that sandboxd never saw is asked about long before its command could have ended', async () => {
+test('a start that sandboxd never saw is repeated long before its command could have ended', async () => {
   using opened = await open(new ScriptedSandboxd());
   const { client, sandboxd, clock } = opened;
   sandboxd.mute = true;
@@ -198,7 +212,7 @@ test('a start that sandboxd never saw is asked about long before its command cou
   expect(await running).toMatchObject({ waitStatus: 0 });
 });
 
-test('silence after the second question is agent_silent', async () => {
+test('silence after the renewed attachment is agent_silent', async () => {
   using opened = await open(new ScriptedSandboxd());
   const { client, clock } = opened;
   const fault = faultOf(client.run(16, WORK, LIMITS));
@@ -216,7 +230,7 @@ test('a sandboxd that answers no resume is silent, not lost', async () => {
   expect(await client.lost).toMatchObject({ code: 'agent_silent' });
 });
 
-test('an ending kept from an earlier life of the controller is told to who asks by its number', async () => {
+test('an ending kept from before a restart of the controller is given to the call with its number', async () => {
   const sandboxd = new ScriptedSandboxd();
   {
     using first = await open(sandboxd);
@@ -224,7 +238,7 @@ test('an ending kept from an earlier life of the controller is told to who asks 
     await settle();
   }
   sandboxd.end(16, 7);
-  using second = await open(sandboxd, 'one');
+  using second = await open(sandboxd, FIRST_INSTANCE);
   expect(await second.client.run(16, WORK, LIMITS)).toMatchObject({ waitStatus: 7 });
   second.client.acknowledge(16);
   await settle();
@@ -235,16 +249,16 @@ test('an ending kept from an earlier life of the controller is told to who asks 
   expect(sandboxd.executions).toBe(1);
 });
 
-test('numbers used in an earlier life of the controller are known after an adoption, so that none is used twice', async () => {
+test('numbers used before a restart of the controller are known after an adoption, so that none is used twice', async () => {
   const sandboxd = new ScriptedSandboxd();
   sandboxd.lastCall = 41;
-  using opened = await open(sandboxd, 'one');
+  using opened = await open(sandboxd, FIRST_INSTANCE);
   expect(opened.client.lastCall).toBe(41);
   opened.client.run(42, WORK, LIMITS).catch(() => undefined);
   expect(opened.client.lastCall).toBe(42);
 });
 
-test('letting go tells pending calls, and is no loss of the sandbox', async () => {
+test('detaching rejects pending calls, and is no loss of the sandbox', async () => {
   const { client } = await open(new ScriptedSandboxd());
   const fault = faultOf(client.run(16, WORK, LIMITS));
   await settle();

@@ -1,107 +1,77 @@
 import { Duplex } from 'node:stream';
+import { attachmentStart, FrameDecoder } from '../../../src/protocol/framing.ts';
 import type { Command, Counters, Ending, Report } from '../../../src/protocol/messages.ts';
-import type { Wire } from '../../../src/sandbox/wire.ts';
-
-/** One line of JSON per message, so that these tests know nothing of the byte form. */
-export const jsonWire: Wire = {
-  encode: (command, instance) => Buffer.from(`\n${JSON.stringify({ command, instance })}\n`),
-  reader: () => {
-    let rest = '';
-    return {
-      push(chunk) {
-        const lines = (rest + Buffer.from(chunk).toString()).split('\n');
-        rest = lines.pop() ?? '';
-        return lines.flatMap((line) => {
-          try {
-            return [JSON.parse(line) as Report];
-          } catch {
-            return [];
-          }
-        });
-      },
-    };
-  },
-};
+import { COUNTER_PLACES } from '../../../src/protocol/tags.ts';
+import { decodeCommand, encodeReport } from '../support/sandboxd-codec.ts';
 
 type Start = Extract<Command, { type: 'start' }>;
 
-const COUNTERS = {} as Counters;
+const COUNTERS = Object.fromEntries(Object.keys(COUNTER_PLACES).map((name) => [name, -1])) as Record<
+  keyof Counters,
+  number
+>;
+
+export const FIRST_INSTANCE = '01'.repeat(16);
+export const OTHER_INSTANCE = '02'.repeat(16);
 
 /**
- * A sandboxd in memory with the real one's promises: each number starts at most once, endings are kept until they are
- * acknowledged, nothing is said before `resume`. A test decides what is lost on the way and when calls end.
+ * A sandboxd in memory that speaks the real protocol and keeps the real one's promises: each number starts at most once,
+ * endings are kept until they are acknowledged, nothing is sent before `resume`. A test decides what is lost on the way
+ * and when calls end.
  */
 export class ScriptedSandboxd {
-  instance = 'one';
+  instance = FIRST_INSTANCE;
   /** Set: attaching fails with this. */
   refuse: Error | null = null;
   /** Set: attached, but nothing is answered. */
   mute = false;
-  /** Frames that never reach sandboxd although they were written. */
+  /** Commands that are lost although they were written. */
   drop: (command: Command) => boolean = () => false;
-  readonly heard: Command[] = [];
+  readonly received: Command[] = [];
   readonly running = new Map<number, Start>();
   readonly kept = new Map<number, Report>();
   attachments = 0;
   executions = 0;
   lastCall = 0;
   #stream: Duplex | null = null;
+  /** One for all attachments: like the real one, sandboxd does not see where one ends. */
+  readonly #decoder = new FrameDecoder();
 
   readonly attach = (): Promise<Duplex> => {
     this.attachments += 1;
     if (this.refuse !== null) return Promise.reject(this.refuse);
-    let rest = '';
-    const stream: Duplex = new Duplex({
+    this.#stream = new Duplex({
       read: () => undefined,
       write: (chunk: Buffer, _encoding, done) => {
-        const lines = (rest + chunk.toString()).split('\n');
-        rest = lines.pop() ?? '';
-        for (const line of lines)
-          if (line !== '') this.#hear((JSON.parse(line) as { command: Command }).command);
+        this.receive(chunk);
         done();
       },
     });
-    this.#stream = stream;
-    return Promise.resolve(stream);
+    return Promise.resolve(this.#stream);
   };
+
+  get refused(): number {
+    return this.#decoder.refused;
+  }
 
   breakStream(): void {
     this.#stream?.destroy();
     this.#stream = null;
   }
 
-  say(report: Report | string): void {
-    this.#stream?.push(typeof report === 'string' ? report : `${JSON.stringify(report)}\n`);
+  send(report: Report): void {
+    this.sendBytes(encodeReport(report, this.instance));
+  }
+
+  sendBytes(bytes: Uint8Array): void {
+    this.#stream?.push(bytes);
   }
 
   end(call: number, waitStatus = 0): void {
     const report = ending(call, waitStatus);
     this.running.delete(call);
     this.kept.set(call, report);
-    this.say(report);
-  }
-
-  #hear(command: Command): void {
-    if (this.drop(command)) return;
-    this.heard.push(command);
-    if (this.mute) return;
-    if (command.type === 'resume') {
-      this.say(this.state());
-      for (const report of this.kept.values()) this.say(report);
-    }
-    if (command.type === 'acknowledge') this.kept.delete(command.call);
-    if (command.type === 'start') this.#start(command);
-  }
-
-  #start(command: Start): void {
-    const { call } = command;
-    if (call > this.lastCall) {
-      this.lastCall = call;
-      this.executions += 1;
-      this.running.set(call, command);
-    }
-    if (this.running.has(call)) this.say({ type: 'started', call, pid: 7, startedAtMs: 0 });
-    else this.say(this.kept.get(call) ?? { type: 'forgotten', call });
+    this.send(report);
   }
 
   state(): Report {
@@ -114,9 +84,42 @@ export class ScriptedSandboxd {
       nowMs: 0,
       running: [...this.running.keys()],
       lastCall: this.lastCall,
-      refusedFrames: 0,
+      refusedFrames: this.refused,
       counters: COUNTERS,
     };
+  }
+
+  /** Bytes as they arrive at sandboxd, from whichever attachment. */
+  receive(chunk: Uint8Array): void {
+    for (const frame of this.#decoder.push(chunk)) {
+      const command = decodeCommand(frame);
+      if (command === null) throw new Error(`frame of type ${String(frame.type)} is no command`);
+      const known = frame.instance === this.instance || command.type === 'resume';
+      if (known && !this.drop(command)) this.#execute(command);
+    }
+  }
+
+  #execute(command: Command): void {
+    this.received.push(command);
+    if (this.mute) return;
+    if (command.type === 'resume') {
+      this.sendBytes(attachmentStart());
+      this.send(this.state());
+      for (const report of this.kept.values()) this.send(report);
+    }
+    if (command.type === 'acknowledge') this.kept.delete(command.call);
+    if (command.type === 'start') this.#start(command);
+  }
+
+  #start(command: Start): void {
+    const { call } = command;
+    if (call > this.lastCall) {
+      this.lastCall = call;
+      this.executions += 1;
+      this.running.set(call, command);
+    }
+    if (this.running.has(call)) this.send({ type: 'started', call, pid: 7, startedAtMs: 0 });
+    else this.send(this.kept.get(call) ?? { type: 'forgotten', call });
   }
 }
 

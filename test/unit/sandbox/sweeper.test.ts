@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Sweeper } from '../../../src/sandbox/docker/sweeper.ts';
 import { chooseRuntime, candidates } from '../../../src/sandbox/docker/runtime-probe.ts';
-import { ManualClock } from './manual-clock.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 
 const LOG = { info: () => undefined, warn: () => undefined, error: () => undefined };
 

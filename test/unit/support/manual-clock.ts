@@ -5,7 +5,7 @@ interface Alarm {
   readonly wake: () => void;
 }
 
-/** A clock that moves only when told to. Alarms fire in the order of their times. */
+/** A clock that moves only when it is told to. Alarms fire in the order of their times. */
 export class ManualClock implements Clock {
   #ms = 0;
   readonly #alarms = new Set<Alarm>();
@@ -24,9 +24,10 @@ export class ManualClock implements Clock {
     return () => this.#alarms.delete(alarm);
   }
 
-  /** Moves on, and lets what woke up run before the next alarm fires. */
+  /** Moves on alarm by alarm. All that can run does so before each alarm and at the end. */
   async advance(ms: number): Promise<void> {
     const end = this.#ms + ms;
+    await settle();
     for (let next = this.#next(end); next !== undefined; next = this.#next(end)) {
       this.#alarms.delete(next);
       this.#ms = next.at;
@@ -42,7 +43,7 @@ export class ManualClock implements Clock {
   }
 }
 
-/** Lets every promise that can go on go on. */
-export function settle(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+/** Waits until promises and in-memory streams have nothing left to do. */
+export async function settle(): Promise<void> {
+  for (let round = 0; round < 10; round += 1) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,50 +1,18 @@
-/* What the image offers, read once before any command of the model has run. */
+#include "settings.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "sandboxd.h"
+#include "environment.h"
 
 struct settings settings;
-extern char **environ;
 
-int64_t now_ms(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_BOOTTIME, &t);
-  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-const char *environment_get(char *const *environment, const char *name) {
-  size_t n = strlen(name);
-  for (; *environment; environment++)
-    if (strncmp(*environment, name, n) == 0 && (*environment)[n] == '=') return *environment + n + 1;
-  return NULL;
-}
-
-static bool same_name(const char *a, const char *b) {
-  size_t n = strcspn(a, "=");
-  return n == strcspn(b, "=") && strncmp(a, b, n) == 0;
-}
-
-char **environment_with(char **base, char *const *added, size_t count) {
-  size_t n = 0, at = 0;
-  while (base[n]) n++;
-  char **out = calloc(n + count + 1, sizeof *out);
-  if (!out) _exit(70);
-  for (size_t i = 0; i < n; i++) {
-    bool replaced = false;
-    for (size_t k = 0; k < count && !replaced; k++) replaced = same_name(base[i], added[k]);
-    if (!replaced) out[at++] = base[i];
-  }
-  for (size_t k = 0; k < count; k++) out[at++] = added[k];
-  return out;
-}
-
-/* The home directory of the user's line in /etc/passwd; the C library's reader is not for PID 1 of any image. */
+/* The home directory by /etc/passwd. Read here, as the C library's reader asks modules or services of the image. NULL where
+ * the user has no line. */
 static char *passwd_home(uid_t uid) {
   FILE *file = fopen("/etc/passwd", "re");
   char line[1024];
@@ -76,7 +44,7 @@ static char *find_program(const char *name) {
   return NULL;
 }
 
-/* Docker leaves the file empty in a container without network; then nothing would know `localhost`. */
+/* Docker leaves /etc/hosts empty in a container without network, and `localhost` would not resolve. */
 static void write_hosts(void) {
   int fd = open("/etc/hosts", O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
   struct stat st;
@@ -90,7 +58,7 @@ static void write_hosts(void) {
   close(fd);
 }
 
-void image_prepare(void) {
+void settings_complete(void) {
   settings.environment = environ;
   settings.home_directory = environment_get(environ, "HOME");
   if (!settings.home_directory) {

@@ -1,0 +1,25 @@
+#include "call.h"
+
+#include <unistd.h>
+
+#include "watch.h"
+
+void call_init(struct call *call, uint32_t number) {
+  *call = (struct call){.number = number, .result_fd = -1, .memo_fd = -1, .stage = STAGE_EXEC};
+  call->own.report = call->out.fd = call->err.fd = -1;
+  call->child = &call->own;
+}
+
+bool call_active(const struct call *call) { return call->state == CALL_STARTING || call->state == CALL_RUNNING; }
+
+bool call_ended(const struct call *call) { return call->done || call->child->ended; }
+
+void call_release(struct call *call) {
+  capture_free(&call->out);
+  capture_free(&call->err);
+  child_remove(&call->own);
+  unwatch_close(&call->result_fd);
+  if (call->memo_fd >= 0) close(call->memo_fd);
+  bytes_free(&call->payload);
+  call->state = CALL_FREE;
+}
