@@ -69,16 +69,52 @@ export interface Sandbox {
   /** Resolves (never rejects) once the sandbox can't be used any more, with what was seen. */
   readonly lost: Promise<SandboxFault>;
 
-  /** Lets go of the attachment without touching the container. */
+  /** Lets go of the attachment without touching the container: calls under way reject with `lost`, `lost` stays open. */
   detach(): void;
 }
 
-/** One backend that makes sandboxes. A second engine repeats the file names of `docker/`. */
+/**
+ * What one engine can do and another can't. Fixed once the engine is connected. It holds for sandboxes whose sandbox
+ * policy leaves the runtime to the engine.
+ *
+ * The conformance suite (`test/conformance`) checks both sides of each. Declared: it works. Not declared: a sandbox
+ * policy that needs it is refused by `start` (`engine_error`, the message names the key of the policy), and evidence
+ * that can't be had is reported as absent, never guessed.
+ */
+export interface EngineCapabilities {
+  /**
+   * When the engine needs the image. `start`: a sandbox is started on its image, so that a warm one serves tasks of
+   * that image only, and `start` finds an image that is missing or broken. `claim`: `start` doesn't look at the image,
+   * so that a warm sandbox serves any image until it is claimed.
+   */
+  readonly imageAt: 'start' | 'claim';
+  /** `network` may name one of the engine's networks. */
+  readonly networks: boolean;
+  /** `network` may list hosts. */
+  readonly egressLists: boolean;
+  /** `user` may be `own`. */
+  readonly ownUsers: boolean;
+  /** `limits.disk` is held. Where it is not, nothing is refused for it: an operator is told when the engine connects. */
+  readonly diskLimit: boolean;
+  /** Counters of memory and processes have a source: OOM kills and refused forks are counted. Else each is -1. */
+  readonly counters: boolean;
+  /** A kill or removal that this controller did not order shows as `foreignKill`. Else `foreignKill` is false. */
+  readonly foreignKills: boolean;
+  /** A freeze by somebody outside shows as `paused` and `foreignPause`. Else both are absent or false. */
+  readonly foreignPauses: boolean;
+}
+
+/**
+ * One backend that makes sandboxes. A second engine repeats the file names of `docker/`, and passes the conformance
+ * suite.
+ */
 export interface SandboxEngine {
   readonly name: string;
+  readonly capabilities: EngineCapabilities;
 
   /**
-   * Makes a sandbox and waits until its sandboxd has answered a probe.
+   * Makes a sandbox and waits until its sandboxd has answered a probe. Call numbers up to the sandbox's `lastCall` are
+   * used up by that; the caller counts on from there.
    *
    * @throws SandboxFault `image_missing`, `image_broken` (the task's), or `engine_down`, `engine_error`,
    * `start_timeout` (infrastructure; may be retried, nothing of a model has run). A container that was
@@ -86,10 +122,15 @@ export interface SandboxEngine {
    */
   start(spec: SandboxSpec, deadline: Deadline): Promise<Sandbox>;
 
-  /** Attaches to a sandbox of an earlier life of this controller. @throws SandboxFault `lost` or `engine_down`. */
+  /**
+   * Attaches to a sandbox of an earlier life of this controller. Calls that run there go on, endings that nobody has
+   * acknowledged are kept: `run` with the old number gives them.
+   *
+   * @throws SandboxFault `lost` (gone, ended, or another sandboxd instance) or `engine_down`.
+   */
   adopt(handle: SandboxHandle, deadline: Deadline): Promise<Sandbox>;
 
-  /** Sandboxes on this engine that carry this controller's label, whatever their state. */
+  /** Sandboxes on this engine that carry this controller's label, whatever their state. @throws SandboxFault `engine_down`. */
   list(deadline: Deadline): Promise<readonly SandboxHandle[]>;
 
   /** Ends and removes. Idempotent: removing what is gone succeeds. @throws SandboxFault `engine_down`, `engine_error`. */
@@ -109,7 +150,7 @@ export interface EngineInfo {
   readonly cgroupVersion: number;
 }
 
-/** The one class thrown below the conductor. Caught in one place, `tools/call.ts` (and by the start retry). */
+/** The one class thrown below the conductor: `tools/call.ts` turns it into an ending, admission into a retry. */
 export class SandboxFault extends Error {
   override readonly name = 'SandboxFault';
   readonly code: FaultCode;

@@ -1,11 +1,7 @@
-import { randomBytes, randomInt } from 'node:crypto';
 import { Deadline } from '../../kernel/deadline.ts';
-import { errorMessage } from '../../kernel/errors.ts';
-import { SingleFlight } from '../../kernel/single-flight.ts';
-import { SandboxdClient } from '../sandboxd-client.ts';
 import type { Attach } from '../link-contract.ts';
-import { checkReadiness } from '../readiness.ts';
 import type {
+  EngineCapabilities,
   EngineInfo,
   PostMortem,
   Sandbox,
@@ -13,14 +9,14 @@ import type {
   SandboxHandle,
   SandboxSpec,
 } from '../sandbox.ts';
+import type { HostSide, SandboxdClient } from '../sandboxd-client.ts';
 import { SandboxdVolume, BUILT_SANDBOXD } from './sandboxd-volume.ts';
-import { removeContainer, removeOrphanedVolumes, startContainer } from './container-start.ts';
+import { removeContainer, removeOrphanedVolumes } from './container-start.ts';
 import { CpuShares } from './cpu-shares.ts';
-import { containerOptions, LABELS, type ContainerContext } from './container-spec.ts';
+import { LABELS } from './container-spec.ts';
 import { holdsDiskQuota } from './disk-quota.ts';
 import { DockerConnection } from './docker-connection.ts';
 import { EgressSockets, type NamedEgressSocket } from './egress-sockets.ts';
-import { sandboxdIsMissing, startFault } from './docker-errors.ts';
 import { DockerImages } from './images.ts';
 import { EventWatch } from './event-watch.ts';
 import type { DockerEngineOptions } from './engine-options.ts';
@@ -28,12 +24,11 @@ import { surveyEngine, tryRuntime, type EngineSurvey, type RuntimeTrial } from '
 import { examine } from './post-mortem.ts';
 import { candidates, chooseRuntime } from './runtime-probe.ts';
 import { probeSpec } from './probe-spec.ts';
+import { SandboxStarter, type Findings, type StartedSandbox } from './sandbox-starter.ts';
 import { Sweeper } from './sweeper.ts';
 
 const PREPARE_MS = 60_000;
 const RUNTIME_PROBE_MS = 15_000;
-/** Above what images name, below the sign bit. So many that two of a thousand live ones hardly ever meet (0.05 %). */
-const OWN_USERS = { first: 2 ** 20, end: 2 ** 30 };
 /** Whose end is known to be our doing. */
 const REMEMBERED_REMOVALS = 10_000;
 
@@ -45,10 +40,8 @@ interface Known {
 }
 
 /**
- * Sandboxes as containers of one Docker daemon.
- *
- * Nothing waits for the daemon without a deadline. A request that ran out of time goes on in the daemon and may
- * still make a container: its name is ours, so the sweeper removes it once the request is over.
+ * Sandboxes as containers of one Docker daemon. Every request has a deadline; what a request that ran out of time may
+ * still bring about is the sweeper's to remove.
  */
 export class DockerEngine implements SandboxEngine, AsyncDisposable {
   readonly name = 'docker';
@@ -60,11 +53,10 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   readonly #sweeper: Sweeper;
   readonly #doors: EgressSockets;
   readonly #shares: CpuShares | null;
-  readonly #refill = new SingleFlight<string, void>();
+  readonly #starter: SandboxStarter;
   readonly #known = new Map<string, Known>();
   readonly #removed = new Set<string>();
-  #runtime = 'runc';
-  #diskQuota = false;
+  #findings: Findings = { runtime: 'runc', diskQuota: false };
   #cgroupVersion = 0;
 
   private constructor(options: DockerEngineOptions, connection: DockerConnection, volume: SandboxdVolume) {
@@ -79,6 +71,9 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     this.#sweeper = new Sweeper(options.clock, options.log, (container) =>
       removeContainer(connection, container),
     );
+    const [egressSockets, sweeper] = [this.#doors, this.#sweeper];
+    const hostSide = (id: string): HostSide => this.#hostSide(id);
+    this.#starter = new SandboxStarter({ options, connection, volume, egressSockets, sweeper, hostSide });
   }
 
   /** Brings sandboxd's volume there and finds the runtime. @throws SandboxFault `engine_down`, `engine_error`. */
@@ -109,76 +104,40 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     return this.#sweeper.waiting;
   }
 
-  async start(spec: SandboxSpec, deadline: Deadline): Promise<Sandbox> {
-    return this.#start(spec, this.#runtime, deadline);
-  }
-
-  async #start(spec: SandboxSpec, runtime: string, deadline: Deadline): Promise<Sandbox> {
-    const container = this.#newName();
-    const requests: Promise<unknown>[] = [];
-    let client: SandboxdClient | null = null;
-    let door: NamedEgressSocket | null = null;
-    try {
-      door = await this.#doors.forNew(container, spec);
-      const context = this.#context(spec, runtime, door);
-      const options = { name: container, ...containerOptions(spec, context) };
-      const { id, attach } = await startContainer(this.#connection, options, requests, deadline);
-      const { poolClass, policy } = spec;
-      const own = policy.user === 'own' && { ownUser: context.ownUser };
-      const handle: SandboxHandle = { engine: this.name, id, instance: null, poolClass, ...own };
-      client = await this.#open(handle, attach, deadline);
-      await checkReadiness(client, deadline);
-      return this.#remember(client, door);
-    } catch (error) {
-      client?.detach();
-      await this.#doors.remove(door);
-      // Whatever was made carries our name for it; the caller does not wait for its end.
-      this.#sweeper.abandon(container, requests);
-      if (sandboxdIsMissing(error)) this.#refillVolume();
-      throw startFault(error, deadline);
-    }
-  }
-
-  #newName(): string {
-    return `faultline-${this.#options.controllerId}-${randomBytes(8).toString('hex')}`;
-  }
-
-  #context(spec: SandboxSpec, runtime: string, door: NamedEgressSocket | null): ContainerContext {
-    const { controllerId, seccompProfiles } = this.#options;
-    const { seccomp: name } = spec.policy;
-    const seccomp = name === 'engine' ? null : seccompProfiles?.get(name);
-    if (seccomp === undefined) throw new Error(`seccomp profile "${name}" was not loaded`);
+  get capabilities(): EngineCapabilities {
     return {
-      controllerId,
-      sandboxdLayers: this.#volume.layers,
-      runtime,
-      seccomp,
-      ownUser: spec.ownUser ?? randomInt(OWN_USERS.first, OWN_USERS.end),
-      diskQuota: this.#diskQuota,
-      door: door && { folder: door.door.folder, key: door.key },
+      imageAt: 'start',
+      networks: true,
+      egressLists: this.#options.egress !== undefined && this.#connection.local,
+      ownUsers: true,
+      diskLimit: this.#findings.diskQuota,
+      counters: true,
+      foreignKills: true,
+      foreignPauses: true,
     };
   }
 
-  async #open(handle: SandboxHandle, attach: Attach, deadline: Deadline): Promise<SandboxdClient> {
-    const { clock, clientTimes: times } = this.#options;
-    const { id } = handle;
-    const host = {
+  async start(spec: SandboxSpec, deadline: Deadline): Promise<Sandbox> {
+    return this.#remember(await this.#starter.start(spec, this.#findings, deadline));
+  }
+
+  #hostSide(id: string): HostSide {
+    return {
       began: () => this.#shares?.began(id),
       pauses: () => this.#watch.pauses(id),
-      used: (sinceMs: number) => this.#shares?.used(sinceMs) ?? null,
+      used: (sinceMs) => this.#shares?.used(sinceMs) ?? null,
     };
-    return SandboxdClient.open({ attach, clock, handle, host, ...(times && { times }) }, deadline);
   }
 
-  #remember(client: SandboxdClient, door: NamedEgressSocket | null): Sandbox {
+  #remember({ client, door }: StartedSandbox): Sandbox {
     this.#known.set(client.handle.id, { client, sinceMs: this.#options.clock.monotonic(), door });
     return this.#doors.through(client, door);
   }
 
   async adopt(handle: SandboxHandle, deadline: Deadline): Promise<Sandbox> {
     const attach: Attach = (attempt) => this.#connection.attachRunning(handle.id, attempt);
-    const client = await this.#open(handle, attach, deadline);
-    return this.#remember(client, await this.#doors.forOld(handle.id, deadline));
+    const client = await this.#starter.open(handle, attach, deadline);
+    return this.#remember({ client, door: await this.#doors.forOld(handle.id, deadline) });
   }
 
   async list(deadline: Deadline): Promise<readonly SandboxHandle[]> {
@@ -223,12 +182,12 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
 
   async ping(deadline: Deadline): Promise<EngineInfo> {
     const version = await this.#connection.ask('ping', deadline, this.#connection.docker.version());
-    return { version: version.Version, runtime: this.#runtime, cgroupVersion: this.#cgroupVersion };
+    return { version: version.Version, runtime: this.#findings.runtime, cgroupVersion: this.#cgroupVersion };
   }
 
   /** @throws SandboxFault `engine_down`, `engine_error` */
   survey(): Promise<EngineSurvey> {
-    return surveyEngine(this.#connection, this.#runtime);
+    return surveyEngine(this.#connection, this.#findings.runtime);
   }
 
   /** Starts and removes one sandbox on each runtime, one after the other. */
@@ -243,9 +202,10 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     const { clock, runtimeProbeMs } = this.#options;
     const within = Deadline.after(clock, 'sandbox_start', runtimeProbeMs ?? RUNTIME_PROBE_MS);
     const began = clock.monotonic();
-    const { handle } = await this.#start(probeSpec(this.#volume.image), runtime, within);
+    const findings = { ...this.#findings, runtime };
+    const started = await this.#starter.start(probeSpec(this.#volume.image), findings, within);
     const startMs = clock.monotonic() - began;
-    await this.remove(handle, within);
+    await this.remove(this.#remember(started).handle, within);
     return startMs;
   }
 
@@ -253,27 +213,22 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     const info = await this.#connection.info(deadline);
     this.#cgroupVersion = info.cgroupVersion;
     const names = candidates(info.runtimes, info.defaultRuntime);
-    this.#runtime = await chooseRuntime(names, (runtime) => this.#trial(runtime), this.#options.log);
-    this.#options.log.info({ runtime: this.#runtime }, 'runtime chosen');
+    const runtime = await chooseRuntime(names, (name) => this.#trial(name), this.#options.log);
+    this.#findings = { ...this.#findings, runtime };
+    this.#options.log.info({ runtime }, 'runtime chosen');
   }
 
   async #findDiskQuota(deadline: Deadline): Promise<void> {
-    this.#diskQuota = await holdsDiskQuota(this.#connection, this.#volume.image, this.#newName(), deadline);
+    const { image } = this.#volume;
+    const diskQuota = await holdsDiskQuota(this.#connection, image, this.#starter.newName(), deadline);
+    this.#findings = { ...this.#findings, diskQuota };
     const { log } = this.#options;
-    if (this.#diskQuota) log.info({}, "limits.disk is held by the engine's storage driver");
+    if (diskQuota) log.info({}, "limits.disk is held by the engine's storage driver");
     else
       log.warn(
         {},
         'limits.disk is not held here (overlay2 needs xfs with pquota): each file is, by file_size',
       );
-  }
-
-  #refillVolume(): void {
-    const { clock, log } = this.#options;
-    const fill = () => this.#volume.fill(Deadline.after(clock, 'engine_request', PREPARE_MS));
-    this.#refill.run(this.#volume.name, fill).catch((error: unknown) => {
-      log.warn({ volume: this.#volume.name, error: errorMessage(error) }, 'sandboxd volume not filled');
-    });
   }
 
   /** Lets go of every sandbox without touching it. */

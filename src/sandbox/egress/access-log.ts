@@ -40,9 +40,11 @@ export class AccessLog implements AsyncDisposable {
 
   static async listen(onRequest: (request: ProxiedRequest) => void): Promise<AccessLog> {
     const server = createServer((socket) => {
-      // A proxy that was killed resets its connection; the next one opens another.
+      // A proxy that was killed resets its connection; the next one opens another. The reader emits the error again.
       socket.on('error', () => socket.destroy());
-      createInterface({ input: socket }).on('line', (line) => {
+      const lines = createInterface({ input: socket });
+      lines.on('error', () => undefined);
+      lines.on('line', (line) => {
         const request = parseRequest(line);
         if (request !== null) onRequest(request);
       });

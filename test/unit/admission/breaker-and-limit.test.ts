@@ -42,9 +42,9 @@ describe('how many starts are in flight', () => {
 
 describe('the circuit breaker', () => {
   it('stops asking an engine that is gone, probes with one, and serves everybody when it is back', async () => {
-    const { clock, engine, take, breaker } = scene(down);
-    engine.startFault = () => (engine.answers ? null : down);
-    engine.answers = false;
+    const { clock, engine, take, breaker } = scene();
+    engine.startFault = () => engine.pingFault;
+    engine.pingFault = down;
     const takes = Array.from({ length: 50 }, () => take());
     await clock.advance(60_000);
     const asked = engine.starts;
@@ -53,7 +53,7 @@ describe('the circuit breaker', () => {
     await clock.advance(60_000);
     expect(engine.starts).toBe(asked);
 
-    engine.answers = true;
+    engine.pingFault = null;
     engine.mostInFlight = 0;
     while (engine.starts === asked) await clock.advance(100);
     expect(engine.inFlight).toBe(1);
@@ -64,7 +64,7 @@ describe('the circuit breaker', () => {
   });
 
   it('does not open for an engine that fails every second start', async () => {
-    const { clock, engine, take, breaker, faults } = scene(refused);
+    const { clock, engine, take, breaker, faults } = scene();
     engine.startFault = (_spec, nth) => (clock.monotonic() < 5_000 && nth % 2 === 0 ? refused : null);
     const takes = Array.from({ length: 100 }, () => take());
     await clock.advance(60_000);
@@ -77,7 +77,7 @@ describe('the circuit breaker', () => {
 
   it("does not open for the task's own fault, whoever else waits", async () => {
     const missing = new SandboxFault('image_missing', 'no such image');
-    const { clock, engine, take, breaker } = scene(down);
+    const { clock, engine, take, breaker } = scene();
     engine.startFault = () => missing;
     const takes = Array.from({ length: 20 }, () => take());
     const ended = endings(takes);
@@ -87,8 +87,8 @@ describe('the circuit breaker', () => {
   });
 
   it('lets who waits go at the deadline though the circuit is open', async () => {
-    const { clock, engine, take } = scene(down);
-    engine.answers = false;
+    const { clock, engine, take } = scene();
+    engine.pingFault = down;
     engine.startFault = () => down;
     const takes = Array.from({ length: 10 }, () => take());
     const ended = endings(takes);
@@ -97,11 +97,11 @@ describe('the circuit breaker', () => {
   });
 
   it('removes at the end, whatever is known of the engine', async () => {
-    const { clock, engine, take, breaker, starts, removals } = scene(down);
+    const { clock, engine, take, breaker, starts, removals } = scene();
     const first = take();
     await clock.advance(200);
     const { handle } = await first;
-    engine.answers = false;
+    engine.pingFault = down;
     engine.startFault = () => down;
     const ended = endings(Array.from({ length: 10 }, () => take()));
     await clock.advance(30_000);

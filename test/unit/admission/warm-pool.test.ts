@@ -1,21 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { QueueRefusal } from '../../../src/admission/queue-refusal.ts';
-import { SandboxFault, type Sandbox } from '../../../src/sandbox/sandbox.ts';
+import { SandboxFault } from '../../../src/sandbox/sandbox.ts';
 import { settle } from '../support/manual-clock.ts';
-import { endings, scene, specNamed, type Scene, type ScriptedSandbox } from './scripted-engine.ts';
+import { endings, scene, specNamed, type Scene } from './scripted-engine.ts';
 
-const lost = new SandboxFault('lost', 'killed from outside');
 const spec = specNamed('a');
 
-async function filled(count: number, options: Parameters<typeof scene>[1] = {}): Promise<Scene> {
-  const set = scene(lost, options);
+async function filled(count: number, options: Parameters<typeof scene>[0] = {}): Promise<Scene> {
+  const set = scene(options);
   set.pool.open([]);
   set.pool.prewarm(spec, count);
   await set.clock.advance(count * 100);
   return set;
 }
-
-const scripted = (sandbox: Sandbox): ScriptedSandbox => sandbox as unknown as ScriptedSandbox;
 
 describe('the warm pool', () => {
   it('serves a burst that was announced without a start, each rollout its own', async () => {
@@ -39,22 +36,24 @@ describe('the warm pool', () => {
 
   it('passes over sandboxes killed from outside just before the burst, and removes them', async () => {
     const { engine, take, clock, removals } = await filled(30);
-    for (const sandbox of engine.made.slice(0, 10)) sandbox.die();
-    for (const sandbox of engine.made.slice(10, 15)) sandbox.health = 'dead';
+    const dead = engine.started.slice(0, 15).map(({ handle }) => handle);
+    for (const handle of dead.slice(0, 10)) engine.host.kill(handle);
+    await settle();
+    engine.noticeMs = 60_000;
+    for (const handle of dead.slice(10)) engine.host.kill(handle);
     const takes = Array.from({ length: 30 }, () => take());
     await clock.advance(10_000);
     const { served } = await endings(takes);
     expect(served).toHaveLength(30);
-    expect(served.every((sandbox) => scripted(sandbox).health === 'well')).toBe(true);
+    expect(served.every(({ handle }) => engine.host.runs(handle))).toBe(true);
     await clock.advance(60_000);
     await removals.idle();
-    const dead = engine.made.slice(0, 15).map((sandbox) => sandbox.handle.id);
-    expect(engine.removed.toSorted()).toEqual(dead.toSorted());
+    expect(engine.removed.toSorted()).toEqual(dead.map(({ id }) => id).toSorted());
   });
 
   it('does not use the pool up where the engine is silent', async () => {
     const { engine, take, clock } = await filled(10);
-    for (const sandbox of engine.made) sandbox.health = 'silent';
+    for (const { handle } of engine.started) engine.host.freeze(handle);
     const taken = take();
     await clock.advance(6_000);
     await taken;
@@ -63,14 +62,14 @@ describe('the warm pool', () => {
 
   it('replaces what dies while it waits', async () => {
     const { engine, clock, pool } = await filled(5);
-    engine.made[0]?.die();
+    for (const { handle } of engine.started.slice(0, 1)) engine.host.kill(handle);
     await clock.advance(5_000);
     expect(pool.view()[0]).toMatchObject({ ready: 5, died: 1 });
     expect(engine.live).toBe(5);
   });
 
   it('gives a refill under way to the rollout that waits, and starts no second one for it', async () => {
-    const { engine, take, clock, pool } = scene(lost, { startsAtOnce: 1 });
+    const { engine, take, clock, pool } = scene({ startsAtOnce: 1 });
     pool.open([]);
     pool.prewarm(spec, 1);
     await settle();
@@ -82,7 +81,7 @@ describe('the warm pool', () => {
   });
 
   it('keeps what the policy asks for, from the opening on, and nothing before it', async () => {
-    const { engine, clock, pool } = scene(lost);
+    const { engine, clock, pool } = scene();
     const kept = specNamed('kept', { min: 3, max: 5 });
     await clock.advance(5_000);
     expect(engine.starts).toBe(0);
@@ -95,7 +94,7 @@ describe('the warm pool', () => {
   });
 
   it('stays within its memory budget over all classes', async () => {
-    const { engine, clock, pool } = scene(lost, { budget: 10 });
+    const { engine, clock, pool } = scene({ budget: 10 });
     pool.open([]);
     pool.prewarm(spec, 8);
     pool.prewarm(specNamed('b'), 8);
@@ -104,7 +103,7 @@ describe('the warm pool', () => {
   });
 
   it('does not try an image that is missing again and again', async () => {
-    const { engine, clock, pool } = scene(lost);
+    const { engine, clock, pool } = scene();
     engine.startFault = () => new SandboxFault('image_missing', 'no such image');
     pool.open([]);
     pool.prewarm(spec, 4);
@@ -124,15 +123,16 @@ describe('the warm pool', () => {
     const { engine, take, clock, pool } = await filled(10, { cap: 10 });
     const taken = take({ spec: { ...spec, ownUser: 4711 } });
     await clock.advance(1_000);
-    expect(scripted(await taken).spec.ownUser).toBe(4711);
+    const { id } = (await taken).handle;
+    expect(engine.host.containers.get(id)?.spec.ownUser).toBe(4711);
     expect(engine.removed).toHaveLength(1);
     pool.prewarm(spec, 10);
     await clock.advance(5_000);
-    expect(engine.made.filter((sandbox) => sandbox.spec.ownUser !== undefined)).toHaveLength(1);
+    expect(engine.started.filter(({ container }) => container.spec.ownUser !== undefined)).toHaveLength(1);
   });
 
   it('leaves nothing behind when it closes, refills under way included', async () => {
-    const { engine, clock, pool, starts, removals } = scene(lost);
+    const { engine, clock, pool, starts, removals } = scene();
     pool.open([]);
     pool.prewarm(spec, 20);
     await clock.advance(250);
@@ -140,12 +140,12 @@ describe('the warm pool', () => {
     pool.close();
     await clock.advance(5_000);
     await removals.idle();
-    expect(engine.made.length).toBeGreaterThan(3);
+    expect(engine.started.length).toBeGreaterThan(3);
     expect(engine.live).toBe(0);
   });
 
   it('is full again before the next burst of a training job, and idle in between', async () => {
-    const { engine, clock, pool, take } = scene(lost, { startsAtOnce: 4 });
+    const { engine, clock, pool, take } = scene({ startsAtOnce: 4 });
     pool.open([]);
     const step = async (): Promise<void> => {
       const takes = Array.from({ length: 40 }, () => take());
@@ -168,7 +168,7 @@ describe('the warm pool', () => {
   });
 
   it('forgets a job that has ended', async () => {
-    const { engine, clock, pool, take } = scene(lost);
+    const { engine, clock, pool, take } = scene();
     pool.open([]);
     const takes = Array.from({ length: 10 }, () => take());
     await clock.advance(10_000);
@@ -181,7 +181,7 @@ describe('the warm pool', () => {
 
 describe('places', () => {
   it('tells position and expected wait, and that a burst too long for every repetition is refused at once', async () => {
-    const { clock, engine, take, starts } = scene(lost, { startsAtOnce: 1 });
+    const { clock, engine, take, starts } = scene({ startsAtOnce: 1 });
     engine.startMs = 10_000;
     const takes = [take(), take(), take()];
     await settle();
@@ -198,7 +198,7 @@ describe('places', () => {
   });
 
   it('starts nothing for a rollout that left the queue', async () => {
-    const { clock, engine, take } = scene(lost, { startsAtOnce: 1 });
+    const { clock, engine, take } = scene({ startsAtOnce: 1 });
     const leaving = new AbortController();
     const first = take();
     const second = take({ leave: leaving.signal });
@@ -212,11 +212,11 @@ describe('places', () => {
   });
 
   it('never has more alive than the host takes; who waits is served as others end', async () => {
-    const { clock, engine, take, removals } = scene(lost, { cap: 5 });
+    const { clock, engine, take, removals } = scene({ cap: 5 });
     const takes = Array.from({ length: 8 }, () => take());
     await clock.advance(5_000);
     expect(engine.live).toBe(5);
-    for (const sandbox of engine.made.slice(0, 3)) void removals.add(sandbox.handle);
+    for (const sandbox of engine.started.slice(0, 3)) void removals.add(sandbox.handle);
     await clock.advance(5_000);
     expect((await endings(takes)).served).toHaveLength(8);
     expect(engine.live).toBe(5);
@@ -225,7 +225,7 @@ describe('places', () => {
 
 describe('removal', () => {
   it('tries again, and counts what it could not remove', async () => {
-    const { clock, engine, take, removals, live } = scene(lost);
+    const { clock, engine, take, removals, live } = scene();
     const takes = [take(), take()];
     await clock.advance(1_000);
     const [first, second] = await Promise.all(takes);
@@ -241,7 +241,7 @@ describe('removal', () => {
   });
 
   it('removes one sandbox once, whoever asks', async () => {
-    const { clock, engine, take, removals } = scene(lost);
+    const { clock, engine, take, removals } = scene();
     const taken = take();
     await clock.advance(1_000);
     const { handle } = await taken;

@@ -8,7 +8,9 @@ interface Rule {
   readonly to: { readonly path: string };
 }
 
-const { forbidden } = createRequire(import.meta.url)('../../lint/layers.cjs') as { forbidden: readonly Rule[] };
+const { forbidden } = createRequire(import.meta.url)('../../lint/layers.cjs') as {
+  forbidden: readonly Rule[];
+};
 
 /** What the layer check forbids: for each folder the folders that it must not import from. */
 const checked = new Map(
@@ -48,5 +50,7 @@ test('the layer check forbids a folder exactly what the table puts beside or abo
 
 test('only the clients, which know the wire alone, have no rule of a layer', () => {
   const topmost = documented.at(-1) ?? [];
-  expect(documented.flat().filter((folder) => !checked.has(folder) && !topmost.includes(folder))).toEqual(['client']);
+  expect(documented.flat().filter((folder) => !checked.has(folder) && !topmost.includes(folder))).toEqual([
+    'client',
+  ]);
 });

@@ -61,7 +61,7 @@ async function gradings({ server }: Bench): Promise<EventOf<'graded'>[]> {
 
 async function excludedRollout(options: BenchOptions = {}): Promise<Bench> {
   const made = await bench([answers(200, '{"score": 1}')], options);
-  made.server.engine.startFault = new SandboxFault('image_missing', 'no such image');
+  made.server.engine.startFault = () => new SandboxFault('image_missing', 'no such image');
   expect((await call(made, 'call_1')).statusCode).toBe(503);
   return made;
 }

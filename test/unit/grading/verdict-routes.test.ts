@@ -38,7 +38,7 @@ test('a trajectory has arguments, outputs as shown, durations and tokens, in ord
 
 test('an excluded rollout says why, with the evidence; a valid one has none', async () => {
   await call('good', 'a', { command: 'pwd' });
-  server.engine.startFault = new SandboxFault('image_missing', 'no such image');
+  server.engine.startFault = () => new SandboxFault('image_missing', 'no such image');
   await call('bad', 'a', { command: 'pwd' });
   const bad = verdictWithEvidenceSchema.strict().parse((await get('bad/verdict')).json());
   expect(bad).toMatchObject({ verdict: 'exclude', reasons: ['image_missing'] });

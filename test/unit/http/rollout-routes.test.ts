@@ -75,7 +75,7 @@ describe('calling', () => {
   });
 
   test('a 503 tells a trainer whose doing it was', async () => {
-    server.engine.startFault = new SandboxFault('image_missing', 'no such image');
+    server.engine.startFault = () => new SandboxFault('image_missing', 'no such image');
     const reply = await call('r', 'c');
     expect([reply.statusCode, reply.headers['retry-after']]).toEqual([503, '5']);
     expect(reply.json()).toMatchObject({

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
-import { describe, expect, it, test } from 'vitest';
+import { connect } from 'node:net';
+import { describe, expect, it, test, vi } from 'vitest';
 import { policySchema } from '../../../src/policy/schema.ts';
-import { parseRequest } from '../../../src/sandbox/egress/access-log.ts';
+import { AccessLog, parseRequest } from '../../../src/sandbox/egress/access-log.ts';
 import { egressOf, rulesKey } from '../../../src/sandbox/egress/rules.ts';
 import { squidConfig } from '../../../src/sandbox/egress/squid-config.ts';
 import { probeSpec } from '../../../src/sandbox/docker/probe-spec.ts';
@@ -86,4 +87,16 @@ describe('a policy’s list', () => {
     expect(rulesKey(rules)).toBe(rulesKey(structuredClone(rules)));
     expect(rulesKey(rules)).not.toBe(rulesKey(rules.slice(1)));
   });
+});
+
+test('a proxy that is killed resets the connection of its log, and the next one is listened to', async () => {
+  const ports: number[] = [];
+  await using log = await AccessLog.listen(({ clientPort }) => ports.push(clientPort));
+  for (const nth of [1, 2]) {
+    const proxy = connect(log.port, '127.0.0.1');
+    proxy.write(`${String(nth)} 200 TCP_MISS - host.test\n`);
+    await vi.waitUntil(() => ports.includes(nth), { interval: 1 });
+    proxy.resetAndDestroy();
+  }
+  expect(ports).toEqual([1, 2]);
 });
