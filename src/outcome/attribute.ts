@@ -9,6 +9,16 @@ import type {
   PostMortemRecord,
 } from './evidence.ts';
 
+/** An ending, judged: what is passed on, so that nobody judges the same evidence again. */
+export interface Judged {
+  readonly evidence: Evidence;
+  readonly outcome: Outcome;
+}
+
+export function judge(evidence: Evidence): Judged {
+  return { evidence, outcome: attribute(evidence) };
+}
+
 /**
  * Evidence to outcome: pure, total, and judged once.
  *

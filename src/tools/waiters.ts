@@ -17,7 +17,7 @@ export class Waiters<Key> implements Disposable {
   }
 
   /** A requester has come. What is returned says that it has gone; saying it twice is harmless. */
-  enter(key: Key): () => void {
+  addWaiter(key: Key): () => void {
     this.#alarms.get(key)?.();
     this.#alarms.delete(key);
     this.#present.set(key, (this.#present.get(key) ?? 0) + 1);

@@ -24,7 +24,8 @@ import { Recovery } from '../rollouts/recovery.ts';
 import { Rollouts } from '../rollouts/registry.ts';
 import { Replay } from '../rollouts/replay.ts';
 import { restore } from '../rollouts/restore.ts';
-import { Sandboxes, specOf } from '../rollouts/sandboxes.ts';
+import { specOf } from '../rollouts/sandbox-spec.ts';
+import { openSandboxes } from '../rollouts/sandboxes.ts';
 import { Alarms } from '../telemetry/alarms.ts';
 import { History } from '../telemetry/recent-activity.ts';
 import { Metrics } from '../telemetry/metrics.ts';
@@ -50,7 +51,7 @@ export async function wire(config: Config, log: Log) {
   const { removals, pool: supply } = admission;
   const replay = new Replay({ journal, blobs, rerunCall });
   const recovery = new Recovery({ engine, removals, retries: admission.retries, replay, journal, clock });
-  const sandboxes = new Sandboxes({ supply, removals, engine, recovery, journal, clock });
+  const sandboxes = openSandboxes({ supply, removals, engine, recovery, journal, clock });
   const rollouts = new Rollouts({ catalog, journal, clock });
   const telemetry = wireTelemetry({ rollouts, admission, journal, clock });
   const calls = new ToolCalls({
@@ -153,21 +154,13 @@ interface Observers {
 
 /** One event line and one count per finished call. */
 function report({ metrics, history, bursts, log }: Observers): CallParts['onFinished'] {
-  return (rollout, { callId, tool, outcome, status, durationMs }) => {
-    if (outcome === null || durationMs === null)
-      throw new Error(`call ${callId} finished without an outcome`);
+  return (rollout, { callId, tool }, { outcome, status, durationMs }) => {
     metrics.callFinished({ tool, outcome, durationMs });
     const { attribution, cause } = outcome;
-    if (status !== null)
-      history.callFinished({
-        rollout: rollout.id,
-        call: callId,
-        tool,
-        attribution,
-        cause,
-        status,
-        durationMs,
-      });
+    history.callFinished({
+      ...{ rollout: rollout.id, call: callId, tool },
+      ...{ attribution, cause, status, durationMs },
+    });
     if (rollout.calls.keys().next().value === callId) bursts.firstAnswer(durationMs, status !== 503);
     const ms = Math.round(durationMs);
     log.info({ rollout: rollout.id, call: callId, tool, attribution, cause, status, ms }, 'call');
@@ -181,9 +174,9 @@ export async function resume(controller: Controller): Promise<void> {
     { type: 'controller_started', controller: controllerId, version: VERSION, pid: process.pid },
     { durable: true },
   );
-  for (const { rollout, record, arguments: given } of await restore(controller))
-    calls.begin(rollout, record, given).catch((error: unknown) => {
-      log.error({ rollout: rollout.id, call: record.callId, error }, 'interrupted call not continued');
+  for (const { rollout, call, arguments: given } of await restore(controller))
+    calls.continueCall(rollout, call, given).catch((error: unknown) => {
+      log.error({ rollout: rollout.id, call: call.callId, error }, 'interrupted call not continued');
     });
   admission.pool.open([...catalog.tasks.values()].map(specOf));
   controller.opened.taskImages.look();
@@ -192,7 +185,8 @@ export async function resume(controller: Controller): Promise<void> {
 
 /** Keeps the rollouts' limits until aborted. */
 export function keepLimits(controller: Controller, signal: AbortSignal): Promise<void> {
-  return reap(controller, signal);
+  const { rollouts, sandboxes, clock } = controller;
+  return reap({ rollouts, ends: sandboxes.ends, clock }, signal);
 }
 
 /** Judges from time to time whether training is in danger, until aborted. */
@@ -225,7 +219,7 @@ export async function stop(controller: Controller, onStop: Config['onStop']): Pr
   admission.bursts.close();
   controller.history.close();
   if (onStop === 'remove') {
-    await Promise.all([...rollouts.all()].map((rollout) => sandboxes.end(rollout, 'stopped')));
+    await Promise.all([...rollouts.all()].map((rollout) => sandboxes.ends.endRollout(rollout, 'stopped')));
     await calls.idle();
   }
   await removals.idle();
