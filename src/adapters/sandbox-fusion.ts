@@ -42,7 +42,8 @@ export function runCodeVerb(parts: AdapterParts) {
     try {
       return await verb(call);
     } finally {
-      if (once) await parts.sandboxes.ends.endRollout(await parts.rollouts.openRollout(call.opening), 'deleted');
+      if (once)
+        await parts.sandboxes.ends.endRollout(await parts.rollouts.openRollout(call.opening), 'deleted');
     }
   };
 }

@@ -29,7 +29,7 @@ export interface LossParts {
   readonly clock: Clock;
 }
 
-/** Finds out how a sandbox was lost, and decides whether its rollout is rebuilt or lost. Nobody else decides that. */
+/** Finds out how a sandbox was lost. The only place that decides whether its rollout is rebuilt or lost. */
 export class Losses {
   readonly #parts: LossParts;
   readonly #postMortems = new SingleFlight<Rollout, PostMortem>();
@@ -112,8 +112,8 @@ const aboutASandbox: ReadonlySet<Evidence['kind']> = new Set([
 ]);
 
 /**
- * Of endings that end the rollout: only what infrastructure took, or what nobody can tell because our own evidence
- * was down; and only where a replay is possible, or where there is nothing to replay.
+ * For an ending after which the sandbox can't be used: only where infrastructure caused it, or where our own evidence
+ * was down (`blind`); and only where a replay is possible, or where there is nothing to replay.
  */
 function mayRecover(rollout: Rollout, { evidence, outcome }: Judged): boolean {
   if (rollout.handle === null || !aboutASandbox.has(evidence.kind)) return false;

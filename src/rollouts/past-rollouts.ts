@@ -5,7 +5,7 @@ import type { SandboxHandle } from '../sandbox/sandbox.ts';
 import type { CallEnding, CallIntent } from './call.ts';
 import type { Displacement, EndReason, Upload } from './rollout.ts';
 
-/** A call as the journal tells it. Without an ending it was intended, and its result never became durable. */
+/** A call as the journal records it. Without an ending it was intended, and its result never became durable. */
 export interface PastCall {
   readonly callId: string;
   readonly tool: string;
@@ -17,7 +17,7 @@ export interface PastCall {
   ending: CallEnding | null;
 }
 
-/** A rollout as the journal tells it. */
+/** A rollout as the journal records it. */
 export interface PastRollout {
   readonly id: string;
   readonly task: string;
@@ -36,8 +36,8 @@ export interface PastRollout {
 }
 
 /**
- * Folds the journal into the rollouts it tells of, oldest first. A reopened call keeps its former ending until it is
- * intended again: its arguments are not in the journal before that, so nobody could continue it. Its repetition can.
+ * Folds the journal into its rollouts, oldest first. A reopened call keeps its former ending until it is intended again:
+ * before that the journal doesn't hold its arguments, so only a repeated request can continue it.
  */
 export class PastRollouts {
   readonly byId = new Map<string, PastRollout>();

@@ -28,7 +28,7 @@ export interface Sandboxes {
   readonly ends: RolloutEnds;
 }
 
-/** Puts the parts together. Nothing runs until somebody asks. */
+/** Puts the parts together. Nothing runs until one of them is called. */
 export function openSandboxes(parts: SandboxParts): Sandboxes {
   const losses = new Losses(parts);
   const places = new StartPlaces(parts);

@@ -5,7 +5,7 @@ import type { Sandbox, SandboxFault } from '../sandbox/sandbox.ts';
 import type { Rollout } from './rollout.ts';
 import { specOf } from './sandbox-spec.ts';
 
-/** Bounds of what a client is told to wait before it sends its request again. */
+/** Bounds of the time after which a client should send its request again. */
 const SHORTEST_RETRY_MS = 5_000;
 const LONGEST_RETRY_MS = 30_000;
 
@@ -56,7 +56,7 @@ export class StartPlaces {
     return Math.max(SHORTEST_RETRY_MS, this.#supply.load.waitMs - patienceMs);
   }
 
-  /** Gives up the place of a rollout that nobody waits for any more. A start that has begun goes on. */
+  /** Gives up the place of a rollout whose clients have gone. A start that has begun goes on. */
   leaveQueue(rollout: Rollout): void {
     this.#leaving.get(rollout)?.abort();
   }

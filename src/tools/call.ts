@@ -24,14 +24,14 @@ export interface CallParts {
   readonly sandboxes: Pick<Sandboxes, 'claims' | 'places' | 'losses'>;
   readonly journal: Journal;
   readonly clock: Clock;
-  /** Told of every finished call, for metrics and the event line. */
+  /** Called with every finished call, for metrics and the event line. */
   readonly onFinished: (rollout: Rollout, call: Call, ending: CallEnding) => void;
 }
 
 /**
- * The conductor: a call from request to answer. The order of its steps is here and nowhere else: a sandbox, the call
- * lock, the intent in the journal, the run, what the ending means for the rollout, the ending in the journal. Each
- * step is one call into a module that does this one thing. `Call` (rollouts/call.ts) holds the call's state.
+ * The conductor: one call from request to answer. The order of the steps is here and nowhere else; the README of this
+ * folder lists them. Each step is done by one other module, none of which calls back. The state of a call is `Call`
+ * (rollouts/call.ts).
  */
 export class ToolCalls implements Disposable {
   readonly #parts: CallParts;
@@ -44,7 +44,7 @@ export class ToolCalls implements Disposable {
   }
 
   /**
-   * Answers one request. The first request of a call starts it; a later one joins it, or gets its stored answer.
+   * Answers one request. The first request of a call starts it. A later one joins it, or gets its stored answer.
    *
    * @throws UnknownTask, ConflictingRepeat: the caller's faults. Every other ending is an answer.
    */
@@ -64,8 +64,8 @@ export class ToolCalls implements Disposable {
   }
 
   /**
-   * Conducts a call that is not under way: one that has just arrived, that a restart interrupted, or whose ending
-   * could not be recorded. It goes on when its requester is gone.
+   * Conducts a call that is not under way: it has just arrived, a restart interrupted it, it is reopened, or its
+   * ending could not be journaled. It goes on when its requester is gone.
    */
   continueCall(rollout: Rollout, call: Call, given: unknown): Promise<CallAnswer> {
     return this.#running.add(call, this.#conduct(rollout, call, given));
@@ -96,7 +96,12 @@ export class ToolCalls implements Disposable {
     }
   }
 
-  /** Before the lock: no call's command is what a first start waits for, so no model is to blame for that time. */
+  /**
+   * Before the lock: a call that waits for the lock waits for earlier calls, and that time may be the model's
+   * (`turn_wait`). The time of a first start never is.
+   *
+   * @returns null where the rollout has had a sandbox; else the ending of a call that gets none.
+   */
   async #waitForFirstSandbox(
     rollout: Rollout,
     prepared: PreparedCall,
@@ -116,7 +121,7 @@ export class ToolCalls implements Disposable {
     }
   }
 
-  /** With the lock: one run in the rollout's sandbox, which is rebuilt first where it was lost. */
+  /** With the lock: one run in the rollout's sandbox, which is rebuilt first where it is displaced. */
   async #attempt(
     rollout: Rollout,
     call: Call,
@@ -144,15 +149,14 @@ export class ToolCalls implements Disposable {
     return number;
   }
 
-  /** The answer, durable in the journal before anybody sees it. */
+  /** Journals ending and answer. Both are durable before the answer is returned. */
   async #finish(rollout: Rollout, call: Call, judged: JudgedEnding, began: number): Promise<CallAnswer> {
     const { clock, journal, onFinished } = this.#parts;
     const durationMs = clock.monotonic() - began;
     const { evidence, outcome, run } = judged;
     const result = resultOf(rollout.task.policy, judged);
-    const reply = render(outcome, result);
-    const { status } = reply;
-    const { text: output } = await fitToBudget(reply.output, answerTokens(rollout.task, judged));
+    const { status, output: whole } = render(outcome, result);
+    const { text: output } = await fitToBudget(whole, answerTokens(rollout.task, judged));
     const ending = await call.finish(journal, {
       ...{ outcome, evidence, status, output, result, durationMs },
       ...(run !== null && { streams: digestsOf(run) }),
@@ -185,7 +189,7 @@ export class ToolCalls implements Disposable {
     return this.#running.idle();
   }
 
-  /** At the end of the server: nothing waits for requesters any more. */
+  /** At the end of the server: drops the timers of held requests. */
   [Symbol.dispose](): void {
     this.#requests[Symbol.dispose]();
   }

@@ -58,7 +58,7 @@ export class HeldRequests implements Disposable {
   }
 }
 
-/** What a request is told whose call is still under way. Nothing is journaled: the call has no ending yet. */
+/** The answer to a request whose call is still under way. Nothing is journaled: the call has no ending yet. */
 function unfinished({ rollout, callId }: Call, retryAfterMs: number): CallAnswer {
   const outcome = attribute({ kind: 'queue_expired' });
   const { status, output } = render(outcome, null);

@@ -8,13 +8,13 @@ import type { CallLimits, Ending } from '../protocol/messages.ts';
 import type { CallReport, Sandbox } from '../sandbox/sandbox.ts';
 import type { Tool } from './tool.ts';
 
-/** How one call ended, judged, and what it takes to tell the model of it. */
+/** How one call ended, judged, with what the answer to the model is made from. */
 export interface JudgedEnding extends Judged {
   readonly tool: Tool | null;
   readonly limits: CallLimits | null;
   /** sandboxd's record of the command; null where none ran. */
   readonly run: Ending | null;
-  /** What the model is told about a call that it got wrong. */
+  /** The text for the model where it got the call wrong. */
   readonly refusal: string | null;
 }
 
@@ -66,7 +66,7 @@ export function digestsOf({ stdout, stderr }: Ending): StreamDigests {
   return { stdout: digest(stdout), stderr: digest(stderr) };
 }
 
-/** What is shown of an ending, or null where no tool ran and there is nothing to say. */
+/** What the model is shown of an ending; null where no tool ran and there is no notice. */
 export function resultOf(policy: Policy, judged: JudgedEnding): ToolResult | null {
   const nothing = { exit_code: null, signal: null, stdout: '', stderr: '', truncated: false };
   const { outcome, run, tool } = judged;
@@ -85,7 +85,7 @@ export function resultOf(policy: Policy, judged: JudgedEnding): ToolResult | nul
   };
 }
 
-/** What a run did to the rest of the sandbox, which the model should know. */
+/** Effects of a run on the rest of the sandbox, as notices for the model. */
 function sideEffects(run: Ending, outcome: Outcome): string[] {
   if (run.interpreter === 'lost' && outcome.cause !== 'interpreter_ended')
     return ['interpreter died; state reset'];
