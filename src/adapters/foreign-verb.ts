@@ -29,9 +29,9 @@ export type ForeignVerb = (call: ForeignCall) => Promise<ForeignReply>;
 
 /** The parts that adapters use: the same calls and transfers as the platform's form. */
 export interface AdapterParts {
-  readonly rollouts: Pick<Rollouts, 'open'>;
-  readonly sandboxes: Pick<Sandboxes, 'end'>;
-  readonly calls: Pick<ToolCalls, 'call'>;
+  readonly rollouts: Pick<Rollouts, 'openRollout'>;
+  readonly sandboxes: Pick<Sandboxes, 'ends'>;
+  readonly calls: Pick<ToolCalls, 'runCall'>;
   readonly transfer: Transfers;
 }
 

@@ -42,14 +42,15 @@ export function runCodeVerb(parts: AdapterParts) {
     try {
       return await verb(call);
     } finally {
-      if (once) await parts.sandboxes.end(await parts.rollouts.open(call.opening), 'deleted');
+      if (once)
+        await parts.sandboxes.ends.endRollout(await parts.rollouts.openRollout(call.opening), 'deleted');
     }
   };
 }
 
 async function runCode(parts: AdapterParts, form: RunCode, call: ForeignCall): Promise<ForeignReply> {
   const { opening } = call;
-  const rollout = await parts.rollouts.open(opening);
+  const rollout = await parts.rollouts.openRollout(opening);
   const lacks = lacksShell(rollout);
   if (lacks !== null) return detail(400, lacks);
   const place = `/tmp/run-${String(rollout.calls.size)}`;
@@ -68,7 +69,7 @@ async function runCode(parts: AdapterParts, form: RunCode, call: ForeignCall): P
       return put.status === 404 ? detail(422, `${path}: ${put.problem}`) : sandboxError(call);
   }
   const limit = form.memory_limit_MB > 0 ? `ulimit -v ${String(form.memory_limit_MB * 1024)}; ` : '';
-  const answer = await parts.calls.call({
+  const answer = await parts.calls.runCall({
     opening,
     callId: call.callId,
     tool: 'shell',

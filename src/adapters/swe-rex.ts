@@ -50,13 +50,13 @@ class SweRexRuntime {
 
   /** A displaced rollout is alive: its next call rebuilds the sandbox. */
   async isAlive({ opening }: ForeignCall): Promise<ForeignReply> {
-    const { state } = await this.#parts.rollouts.open(opening);
+    const { state } = await this.#parts.rollouts.openRollout(opening);
     const alive = state !== 'lost' && state !== 'ended';
     return done({ is_alive: alive, message: alive ? '' : `the rollout is ${state}` });
   }
 
   async createSession(form: z.output<typeof createSessionForm>, call: ForeignCall): Promise<ForeignReply> {
-    const rollout = await this.#parts.rollouts.open(call.opening);
+    const rollout = await this.#parts.rollouts.openRollout(call.opening);
     const open = openSessions(rollout);
     if (open.has(form.session)) return raised('SessionExistsError', `session ${form.session} already exists`);
     if (open.size > 0)
@@ -72,7 +72,7 @@ class SweRexRuntime {
   }
 
   async runInSession(form: z.output<typeof actionForm>, call: ForeignCall): Promise<ForeignReply> {
-    const rollout = await this.#parts.rollouts.open(call.opening);
+    const rollout = await this.#parts.rollouts.openRollout(call.opening);
     if (!openSessions(rollout).has(form.session)) return noSession(form.session);
     // A command that reached its time limit has been ended already, with all processes that it started.
     if (form.action_type === 'bash_interrupt') return observation('', 0);
@@ -101,14 +101,14 @@ class SweRexRuntime {
   }
 
   async closeSession(form: z.output<typeof closeSessionForm>, call: ForeignCall): Promise<ForeignReply> {
-    const rollout = await this.#parts.rollouts.open(call.opening);
+    const rollout = await this.#parts.rollouts.openRollout(call.opening);
     if (!openSessions(rollout).has(form.session)) return noSession(form.session);
     const id = sessionCallId('close', form.session, call.callId);
     return await this.#shell(rollout, call, id, 'cd /', null, () => done({ session_type: 'bash' }));
   }
 
   async execute(form: z.output<typeof commandForm>, call: ForeignCall): Promise<ForeignReply> {
-    const rollout = await this.#parts.rollouts.open(call.opening);
+    const rollout = await this.#parts.rollouts.openRollout(call.opening);
     return await this.#shell(rollout, call, call.callId, subprocess(form), form.timeout, (run) => {
       const exit_code = processCode(run);
       const { stdout, stderr } = run;
@@ -119,7 +119,7 @@ class SweRexRuntime {
   }
 
   async readFile(form: z.output<typeof readFileForm>, { opening }: ForeignCall): Promise<ForeignReply> {
-    await this.#parts.rollouts.open(opening);
+    await this.#parts.rollouts.openRollout(opening);
     const found = await this.#parts.transfer.download(opening.id, form.path);
     if ('problem' in found) return fileProblem(found, form.path);
     const bytes = Buffer.concat((await found.body.toArray()) as Uint8Array[]);
@@ -157,7 +157,7 @@ class SweRexRuntime {
   }
 
   async close({ opening }: ForeignCall): Promise<ForeignReply> {
-    await this.#parts.sandboxes.end(await this.#parts.rollouts.open(opening), 'deleted');
+    await this.#parts.sandboxes.ends.endRollout(await this.#parts.rollouts.openRollout(opening), 'deleted');
     return done({});
   }
 
@@ -178,7 +178,7 @@ class SweRexRuntime {
     const lacks = lacksShell(rollout);
     if (lacks !== null) return detail(400, lacks);
     const limitMs = timeout === null ? rollout.task.policy.times.call_max : Math.ceil(timeout * 1000);
-    const answer = await this.#parts.calls.call({
+    const answer = await this.#parts.calls.runCall({
       opening,
       callId: id,
       tool: 'shell',

@@ -36,7 +36,7 @@ export type GradeAnswer =
 
 export interface GateParts {
   readonly rollouts: Rollouts;
-  readonly sandboxes: Pick<Sandboxes, 'end'>;
+  readonly sandboxes: Pick<Sandboxes, 'ends'>;
   readonly calls: Pick<ToolCalls, 'settled'>;
   readonly journal: Journal;
   readonly clock: Clock;
@@ -113,7 +113,7 @@ export class GraderGate {
     const { clock, sandboxes } = this.#parts;
     rollout.seal();
     await this.#settled(rollout, Deadline.after(clock, 'grading', this.#parts.pendingMs));
-    await sandboxes.end(rollout, 'graded');
+    await sandboxes.ends.endRollout(rollout, 'graded');
     await this.#settled(rollout, Deadline.after(clock, 'grading', CANCELLED_MS));
   }
 

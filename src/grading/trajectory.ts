@@ -1,5 +1,7 @@
 import type { Journal } from '../journal/journal.ts';
-import type { CallRecord, Rollout } from '../rollouts/rollout.ts';
+import type { Call } from '../rollouts/call.ts';
+import { recordedEvent } from '../rollouts/recorded-event.ts';
+import type { Rollout } from '../rollouts/rollout.ts';
 import type { CauseCode, Outcome } from '../outcome/causes.ts';
 import type { Evidence } from '../outcome/evidence.ts';
 
@@ -30,43 +32,37 @@ export function estimateTokens(text: string): number {
 export async function trajectoryOf(
   rollout: Rollout,
   journal: Journal,
-  wanted: (record: CallRecord) => boolean = () => true,
+  wanted: (call: Call) => boolean = () => true,
 ): Promise<TrajectoryCall[]> {
-  const records = [...rollout.calls.values()].filter(wanted);
-  const calls = await Promise.all(records.map((record) => callOf(record, journal)));
-  return calls.filter((call) => call !== null);
+  const wantedCalls = [...rollout.calls.values()].filter(wanted);
+  const told = await Promise.all(wantedCalls.map((call) => trajectoryCall(call, journal)));
+  return told.filter((call) => call !== null);
 }
 
-async function callOf(record: CallRecord, journal: Journal): Promise<TrajectoryCall | null> {
-  if (record.position === null) return null;
-  const event = await journal.read(record.position);
-  if (event.type !== 'call_finished')
-    throw new Error(`journal holds a ${event.type} where a result should be`);
-  const { outcome, output, evidence, status, durationMs, tool } = event;
+async function trajectoryCall(
+  { callId, intent, ending }: Call,
+  journal: Journal,
+): Promise<TrajectoryCall | null> {
+  if (ending === null) return null;
+  const finished = await recordedEvent(journal, ending.position, 'call_finished');
+  const intended = intent && (await recordedEvent(journal, intent.position, 'call_intended'));
+  const { outcome, output, evidence, status, durationMs, tool } = finished;
   const { attribution, cause } = outcome;
-  const given = await argumentsOf(record, journal);
-  const tokens = estimateTokens(output);
   return {
-    callId: record.callId,
+    callId,
     tool,
-    arguments: given,
+    arguments: intended?.arguments ?? null,
     output,
     status,
     attribution,
     cause,
     durationMs,
-    tokens,
+    tokens: estimateTokens(output),
     evidence,
   };
 }
 
-async function argumentsOf(record: CallRecord, journal: Journal): Promise<unknown> {
-  if (record.intent === null) return null;
-  const event = await journal.read(record.intent);
-  return event.type === 'call_intended' ? event.arguments : null;
-}
-
-/** Figures of a trajectory, for graders that don't read it. */
+/** What a grader needs to know of a trajectory without reading it. */
 export interface TrajectorySummary {
   readonly calls: number;
   readonly tools: Readonly<Record<string, number>>;

@@ -9,7 +9,7 @@ import { ConfigurationError } from '../policy/configuration-error.ts';
 import { UnknownTask } from '../rollouts/registry.ts';
 import { SandboxFault } from '../sandbox/sandbox.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { ConflictingRepeat, type CallAnswer } from '../tools/call-answer.ts';
+import { ConflictingRepeat } from '../tools/call-answer.ts';
 
 interface HttpErrorRow {
   readonly status: number;
@@ -131,13 +131,4 @@ export function sendError(reply: FastifyReply, code: HttpErrorCode, message?: st
   if (status === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', RETRY_AFTER_S);
   const body: ErrorReply = { error: code, message: message ?? sentence };
   void reply.code(status).type('application/json; charset=utf-8').send(JSON.stringify(body));
-}
-
-/** The header of a 503 answer, from the start queue's speed where that is what it waits for. */
-export function retryAfter(reply: FastifyReply, { status, retryAfterMs }: CallAnswer): void {
-  if (status !== 503) return;
-  reply.header(
-    'retry-after',
-    retryAfterMs === undefined ? RETRY_AFTER_S : Math.max(1, Math.ceil(retryAfterMs / 1000)),
-  );
 }

@@ -33,7 +33,7 @@ export function mcpRoutes(app: App, { mcp, rollouts, sandboxes }: HttpParts): vo
     const id = sessionOf(headers)?.rollout;
     if (id?.startsWith(OWN_ROLLOUT) !== true) return reply.code(405).header('allow', 'POST').send();
     const rollout = rollouts.get(id);
-    if (rollout !== undefined) await sandboxes.end(rollout, 'deleted');
+    if (rollout !== undefined) await sandboxes.ends.endRollout(rollout, 'deleted');
     return reply.code(200).send();
   });
   // A client asks for a stream of the server's own messages. This server sends none.

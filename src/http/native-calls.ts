@@ -1,8 +1,8 @@
 import type { z } from 'zod';
 import type { CallAnswer } from '../tools/call-answer.ts';
 import { fitResult } from './answer-size.ts';
+import { callHeaders } from './call-headers.ts';
 import { clientGone } from './client-gone.ts';
-import { retryAfter } from './errors.ts';
 import type { App, HttpParts } from './parts.ts';
 import { noteRefusedCall } from './refused-calls.ts';
 import { openingOf } from './request-ids.ts';
@@ -40,7 +40,7 @@ export function nativeCallRoutes(app: App, parts: HttpParts): void {
       onError: noteRefusedCall(parts),
     },
     async ({ params, query, body, headers }, reply) => {
-      const answer = await parts.calls.call({
+      const answer = await parts.calls.runCall({
         opening: openingOf(params.rollout, headers, { task: query.task }),
         callId: body.call_id ?? null,
         tool: body.tool,
@@ -48,8 +48,7 @@ export function nativeCallRoutes(app: App, parts: HttpParts): void {
         gone: clientGone(reply),
       });
       if (body.call_id === undefined) reply.header('x-faultline-idempotent', 'false');
-      retryAfter(reply, answer);
-      reply.header('x-faultline-replayed', String(answer.replayed));
+      callHeaders(reply, answer);
       return reply.code(answer.status as keyof typeof response & number).send(nativeAnswer(answer));
     },
   );

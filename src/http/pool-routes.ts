@@ -1,5 +1,5 @@
 import type { PoolView } from '../admission/warm-pool.ts';
-import { specOf } from '../rollouts/sandboxes.ts';
+import { specOf } from '../rollouts/sandbox-spec.ts';
 import { HttpError } from './errors.ts';
 import type { App, HttpParts } from './parts.ts';
 import { errorSchema, poolViewSchema, prewarmSchema } from './schemas.ts';

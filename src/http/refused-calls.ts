@@ -12,7 +12,7 @@ export function noteRefusedCall({ rollouts, calls }: Pick<HttpParts, 'rollouts' 
     const { status } = httpErrors[codedError(error).code];
     if (status !== 400 && status !== 413 && status !== 415) return;
     const rollout = rollouts.get(namedRollout(request) as RolloutId);
-    if (rollout !== undefined) await calls.refuse(rollout, 'bad_request');
+    if (rollout !== undefined) await calls.refuseCall(rollout, 'bad_request');
   };
 }
 

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import { rolloutId, type CallId, type RolloutId } from '../kernel/ids.ts';
-import type { CallRecord, Rollout } from '../rollouts/rollout.ts';
+import type { Call } from '../rollouts/call.ts';
+import type { Rollout } from '../rollouts/rollout.ts';
+import { storedAnswer } from '../tools/stored-answer.ts';
 import { HttpError } from './errors.ts';
 import { nativeAnswer } from './native-calls.ts';
 import type { App, HttpParts } from './parts.ts';
 import { openingOf } from './request-ids.ts';
-import { callView, rolloutSummary, rolloutView, verdictView } from './views.ts';
+import { rolloutSummary, rolloutView, verdictView } from './views.ts';
 import {
   callParamsSchema, errorSchema, nativeAnswerSchema, openRolloutSchema, rolloutListQuerySchema, rolloutListSchema,
   rolloutParamsSchema, rolloutSummarySchema, rolloutViewSchema, verdictSchema,
@@ -38,7 +40,7 @@ export function rolloutRoutes(app: App, parts: HttpParts): void {
     },
     async ({ params }, reply) => {
       const rollout = known(params.rollout);
-      await parts.sandboxes.end(rollout, 'deleted');
+      await parts.sandboxes.ends.endRollout(rollout, 'deleted');
       return reply.code(200).send(verdictView(rollout));
     },
   );
@@ -62,7 +64,7 @@ function openRoute(app: App, { rollouts }: HttpParts): void {
     async ({ body, headers }, reply) => {
       const id = body.rollout_id ?? rolloutId(`rollout-${randomUUID()}`);
       const existed = rollouts.get(id) !== undefined;
-      const rollout = await rollouts.open(openingOf(id, headers, body));
+      const rollout = await rollouts.openRollout(openingOf(id, headers, body));
       return reply.code(existed ? 200 : 201).send(rolloutSummary(rollout));
     },
   );
@@ -98,7 +100,7 @@ function rolloutList(
 }
 
 function readRoutes(app: App, parts: HttpParts, known: (id: RolloutId) => Rollout): void {
-  const viewOf = (rollout: Rollout) => rolloutView(rollout, parts.sandboxes.place(rollout));
+  const viewOf = (rollout: Rollout) => rolloutView(rollout, parts.sandboxes.places.queuePlace(rollout));
   app.get(
     '/rollouts/:rollout',
     {
@@ -125,15 +127,15 @@ function readRoutes(app: App, parts: HttpParts, known: (id: RolloutId) => Rollou
     },
     async ({ params }, reply) => {
       const rollout = known(params.rollout);
-      const answer = await parts.calls.stored(rollout, finishedCall(rollout, params.call));
+      const answer = await storedAnswer(parts.journal, finishedCall(rollout, params.call));
       return reply.code(200).send(nativeAnswer(answer));
     },
   );
 }
 
-function finishedCall(rollout: Rollout, id: CallId): CallRecord {
-  const record = rollout.calls.get(id);
-  if (record === undefined) throw new HttpError('unknown_call');
-  if (callView(record).cause === null) throw new HttpError('call_running');
-  return record;
+function finishedCall(rollout: Rollout, id: CallId): Call {
+  const call = rollout.calls.get(id);
+  if (call === undefined) throw new HttpError('unknown_call');
+  if (call.ending === null) throw new HttpError('call_running');
+  return call;
 }

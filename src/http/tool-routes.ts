@@ -2,8 +2,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { CallAnswer, CallRequest } from '../tools/call-answer.ts';
 import { fitOutput } from './answer-size.ts';
+import { callHeaders } from './call-headers.ts';
 import { clientGone } from './client-gone.ts';
-import { HttpError, retryAfter, sendError } from './errors.ts';
+import { HttpError, sendError } from './errors.ts';
 import type { App, HttpParts } from './parts.ts';
 import { noteRefusedCall } from './refused-calls.ts';
 import { headerValue, idempotencyHeader, openingOf, rolloutHeader } from './request-ids.ts';
@@ -80,10 +81,9 @@ async function serve(
 ): Promise<FastifyReply> {
   reply.header('x-rollout-id', headerValue(call.opening.id));
   if (call.callId === null) reply.header('x-faultline-idempotent', 'false');
-  const answer = await parts.calls.call({ ...call, gone: clientGone(reply) });
-  reply.header('x-faultline-replayed', String(answer.replayed));
+  const answer = await parts.calls.runCall({ ...call, gone: clientGone(reply) });
+  callHeaders(reply, answer);
   if (answer.status === 200) return reply.send(toolAnswer(body, answer));
-  retryAfter(reply, answer);
   sendError(reply, answer.status === 410 ? 'rollout_ended' : 'unavailable');
   return reply;
 }

@@ -80,7 +80,7 @@ async function withEvidence(
   const excluding = await trajectoryOf(
     rollout,
     journal,
-    ({ outcome }) => outcome !== null && causes[outcome.cause].excludes,
+    ({ ending }) => ending !== null && causes[ending.outcome.cause].excludes,
   );
   return {
     ...verdict,

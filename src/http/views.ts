@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { QueuePlace } from '../admission/sandbox-supply.ts';
-import type { CallRecord, Rollout } from '../rollouts/rollout.ts';
+import type { Call } from '../rollouts/call.ts';
+import type { Rollout } from '../rollouts/rollout.ts';
 import type { callViewSchema, rolloutSummarySchema, rolloutViewSchema, verdictSchema } from './schemas.ts';
 
 export function rolloutSummary(rollout: Rollout): z.output<typeof rolloutSummarySchema> {
@@ -30,15 +31,14 @@ function queueView({ position, expectedWaitMs }: QueuePlace) {
   return { position, expected_wait_ms: Math.round(expectedWaitMs) };
 }
 
-export function callView(record: CallRecord): z.output<typeof callViewSchema> {
-  const { outcome, status, durationMs } = record;
+export function callView({ callId, tool, ending }: Call): z.output<typeof callViewSchema> {
   return {
-    call_id: record.callId,
-    tool: record.tool,
-    attribution: outcome?.attribution ?? null,
-    cause: outcome?.cause ?? null,
-    status,
-    duration_ms: durationMs === null ? null : Math.round(durationMs),
+    call_id: callId,
+    tool,
+    attribution: ending?.outcome.attribution ?? null,
+    cause: ending?.outcome.cause ?? null,
+    status: ending?.status ?? null,
+    duration_ms: ending === null ? null : Math.round(ending.durationMs),
   };
 }
 

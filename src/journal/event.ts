@@ -63,6 +63,8 @@ interface EventFields {
     /** Of the whole streams, for comparison with a replay. Absent where no tool ran. */
     readonly streams?: StreamDigests;
   };
+  /** A call that had ended as `queue_wait` was sent again, and waits once more; its next ending takes the place of that one. */
+  call_reopened: { readonly rollout: string; readonly call: string };
   /** A call that the caller got wrong, so that it never became one. The model saw an error that wasn't its own. */
   call_refused: { readonly rollout: string; readonly cause: CauseCode };
   /** A step that failed and may be tried again, unseen by the model. */
@@ -169,6 +171,7 @@ const required = {
     result: 'object or null',
     durationMs: 'number',
   },
+  call_reopened: { rollout: 'text', call: 'text' },
   call_refused: { rollout: 'text', cause: 'text' },
   attempt_failed: { rollout: 'text', call: 'text or null', step: 'text', code: 'text', message: 'text' },
   kill_intended: { handle: 'object', rollout: 'text or null', reason: 'text' },

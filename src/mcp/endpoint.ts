@@ -19,7 +19,7 @@ export const UNAVAILABLE = -32_050;
 export interface McpParts {
   readonly catalog: Catalog;
   readonly rollouts: Pick<Rollouts, 'get'>;
-  readonly calls: Pick<ToolCalls, 'call'>;
+  readonly calls: Pick<ToolCalls, 'runCall'>;
   readonly version: string;
 }
 
@@ -89,7 +89,7 @@ export class McpEndpoint {
 
   async #call(request: CallRequest): Promise<CallToolResult> {
     try {
-      return toolResult(await this.#parts.calls.call(request));
+      return toolResult(await this.#parts.calls.runCall(request));
     } catch (error) {
       if (error instanceof UnknownTask || error instanceof ConflictingRepeat)
         throw new McpError(ErrorCode.InvalidParams, error.message);

@@ -3,6 +3,16 @@ import { causes, type CauseCode, type Outcome } from './causes.ts';
 import type { Counters } from '../protocol/messages.ts';
 import type { EndedRecord, Evidence, FaultCode, NotStartedRecord, PostMortem } from './evidence.ts';
 
+/** An ending, judged: what is passed on, so that nobody judges the same evidence again. */
+export interface Judged {
+  readonly evidence: Evidence;
+  readonly outcome: Outcome;
+}
+
+export function judge(evidence: Evidence): Judged {
+  return { evidence, outcome: attribute(evidence) };
+}
+
 /**
  * Evidence to outcome: pure, total, and judged once.
  *

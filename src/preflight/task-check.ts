@@ -6,7 +6,7 @@ import type { Task } from '../policy/schema.ts';
 import type { CallLimits, Work } from '../protocol/messages.ts';
 import { PULL_MS, type ImageStore } from '../sandbox/image-store.ts';
 import { SandboxFault, type Sandbox, type SandboxEngine } from '../sandbox/sandbox.ts';
-import { specOf } from '../rollouts/sandboxes.ts';
+import { specOf } from '../rollouts/sandbox-spec.ts';
 import { setUp, SetupFailed } from '../rollouts/set-up.ts';
 
 const REMOVE_MS = 30_000;

@@ -1,6 +1,6 @@
 import { DeadlineExceeded, type Deadline } from '../kernel/deadline.ts';
 
-/** Places in a line: at most `width` calls hold a turn, the others wait in order of arrival. */
+/** At most `width` calls hold the lock at a time, one unless the sandbox policy says otherwise. The others wait in order of arrival. */
 export class CallLock {
   readonly #width: number;
   readonly #waiting: (() => void)[] = [];
@@ -10,37 +10,37 @@ export class CallLock {
     this.#width = width;
   }
 
-  /** A turn that must be given back by disposing it, or null where the deadline came first. */
-  async take(deadline: Deadline): Promise<Disposable | null> {
+  /** The lock, released by disposing it; null where the deadline came first. */
+  async acquire(deadline: Deadline): Promise<Disposable | null> {
     if (this.#held < this.#width) return this.#grant();
     const { promise, resolve } = Promise.withResolvers<Disposable>();
-    const enter = (): void => {
+    const proceed = (): void => {
       resolve(this.#grant());
     };
-    this.#waiting.push(enter);
+    this.#waiting.push(proceed);
     try {
       return await deadline.race(promise);
     } catch (error) {
       if (!(error instanceof DeadlineExceeded)) throw error;
-      this.#leave(enter, promise);
+      this.#leave(proceed, promise);
       return null;
     }
   }
 
-  /** Steps out of the line; a turn granted at the same moment is given on. */
-  #leave(enter: () => void, granted: Promise<Disposable>): void {
-    const place = this.#waiting.indexOf(enter);
+  /** Stops waiting. A lock that was granted at the same moment is released. */
+  #leave(proceed: () => void, granted: Promise<Disposable>): void {
+    const place = this.#waiting.indexOf(proceed);
     if (place >= 0) this.#waiting.splice(place, 1);
-    else void granted.then((turn) => turn[Symbol.dispose]());
+    else void granted.then((lock) => lock[Symbol.dispose]());
   }
 
   #grant(): Disposable {
     this.#held += 1;
-    let given = false;
+    let released = false;
     return {
       [Symbol.dispose]: () => {
-        if (given) return;
-        given = true;
+        if (released) return;
+        released = true;
         this.#held -= 1;
         this.#waiting.shift()?.();
       },

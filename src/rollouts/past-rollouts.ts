@@ -1,24 +1,23 @@
-import type { JournalEvent } from '../journal/event.ts';
+import type { EventOf, JournalEvent } from '../journal/event.ts';
 import type { Position } from '../journal/journal.ts';
-import type { CauseCode, Outcome } from '../outcome/causes.ts';
+import type { CauseCode } from '../outcome/causes.ts';
 import type { SandboxHandle } from '../sandbox/sandbox.ts';
+import type { CallEnding, CallIntent } from './call.ts';
 import type { Displacement, EndReason, Upload } from './rollout.ts';
 
-/** A call as the journal tells it. Without an outcome it was intended and its result never became durable. */
+/** A call as the journal records it. Without an ending it was intended, and its result never became durable. */
 export interface PastCall {
   readonly callId: string;
   readonly tool: string;
-  readonly arguments: unknown;
   readonly argumentsSha256: string;
-  readonly number: number | null;
-  readonly sandbox: string | null;
-  readonly attempts: number;
   readonly at: number;
-  readonly intent: Position | null;
-  ending: { outcome: Outcome; status: number; durationMs: number; position: Position } | null;
+  /** As the model gave them; null where the call never reached a sandbox. */
+  readonly arguments: unknown;
+  readonly intent: CallIntent | null;
+  ending: CallEnding | null;
 }
 
-/** A rollout as the journal tells it. */
+/** A rollout as the journal records it. */
 export interface PastRollout {
   readonly id: string;
   readonly task: string;
@@ -36,9 +35,10 @@ export interface PastRollout {
   readonly clientFaults: CauseCode[];
 }
 
-type EventOf<Type extends JournalEvent['type']> = Extract<JournalEvent, { type: Type }>;
-
-/** Folds the journal into the rollouts it tells of, oldest first. */
+/**
+ * Folds the journal into its rollouts, oldest first. A reopened call keeps its former ending until it is intended again:
+ * before that the journal doesn't hold its arguments, so only a repeated request can continue it.
+ */
 export class PastRollouts {
   readonly byId = new Map<string, PastRollout>();
 
@@ -69,6 +69,9 @@ export class PastRollouts {
         return;
       case 'call_finished':
         this.#with(event.rollout, (rollout) => finished(rollout, event, position, at));
+        return;
+      case 'call_reopened':
+        this.#with(event.rollout, (rollout) => (rollout.lastActivityAt = at));
         return;
       case 'rollout_lost':
         this.#with(event.rollout, (rollout) => (rollout.lossCause ??= event.cause));
@@ -118,19 +121,23 @@ function uploaded(rollout: PastRollout, { path, sha256, place = 0 }: EventOf<'fi
   rollout.lastNumber = Math.max(rollout.lastNumber, place);
 }
 
-function intended(rollout: PastRollout, event: EventOf<'call_intended'>, intent: Position, at: number): void {
+function intended(
+  rollout: PastRollout,
+  event: EventOf<'call_intended'>,
+  position: Position,
+  at: number,
+): void {
   const { call: callId, tool, argumentsSha256, number, sandbox } = event;
   const before = rollout.calls.get(callId);
+  const earlier = before?.intent ?? null;
+  const attempts = (earlier?.attempts ?? 0) + (earlier?.sandbox === sandbox ? 0 : 1);
   rollout.calls.set(callId, {
     callId,
     tool,
-    arguments: event.arguments,
     argumentsSha256,
-    number,
-    sandbox,
-    attempts: (before?.attempts ?? 0) + (before?.sandbox === sandbox ? 0 : 1),
     at: before?.at ?? at,
-    intent,
+    arguments: event.arguments,
+    intent: { number, sandbox, attempts, position },
     ending: null,
   });
   rollout.lastNumber = Math.max(rollout.lastNumber, number);
@@ -143,19 +150,10 @@ function finished(
   position: Position,
   at: number,
 ): void {
-  const { call: callId, tool, argumentsSha256, number, outcome, status, durationMs } = event;
-  const known = rollout.calls.get(callId);
-  const call = known ?? {
-    callId,
-    tool,
-    arguments: null,
-    argumentsSha256,
-    number,
-    sandbox: null,
-    attempts: 0,
-    at,
-    intent: null,
-    ending: null,
+  const { call: callId, tool, argumentsSha256, outcome, status, durationMs } = event;
+  const call = rollout.calls.get(callId) ?? {
+    ...{ callId, tool, argumentsSha256, at },
+    ...{ arguments: null, intent: null, ending: null },
   };
   call.ending = { outcome, status, durationMs, position };
   rollout.calls.set(callId, call);

@@ -1,13 +1,13 @@
 import { pause, type Clock } from '../kernel/clock.ts';
 import type { EndReason, Rollout } from './rollout.ts';
 import type { Rollouts } from './registry.ts';
-import type { Sandboxes } from './sandboxes.ts';
+import type { RolloutEnds } from './rollout-ends.ts';
 
 const ROUND_MS = 5_000;
 
 /** Ends rollouts that are idle or old. Runs until aborted. */
 export async function reap(
-  parts: { rollouts: Rollouts; sandboxes: Sandboxes; clock: Clock },
+  parts: { rollouts: Rollouts; ends: RolloutEnds; clock: Clock },
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
@@ -18,13 +18,13 @@ export async function reap(
 
 export async function reapOnce(parts: {
   rollouts: Rollouts;
-  sandboxes: Sandboxes;
+  ends: RolloutEnds;
   clock: Clock;
 }): Promise<void> {
   const now = parts.clock.now();
   for (const rollout of parts.rollouts.all()) {
     const reason = dueEnd(rollout, now);
-    if (reason !== null) await parts.sandboxes.end(rollout, reason);
+    if (reason !== null) await parts.ends.endRollout(rollout, reason);
   }
   parts.rollouts.forgetOld();
 }

@@ -57,7 +57,11 @@ export class Recovery {
    * @throws NotRecovered; QueueRefusal where no fresh sandbox was to be had yet, and then the rollout is as displaced
    * as before.
    */
-  async rebuild(rollout: Rollout, fresh: () => Promise<Sandbox>, deadline: Deadline): Promise<Sandbox> {
+  async rebuildSandbox(
+    rollout: Rollout,
+    fresh: () => Promise<Sandbox>,
+    deadline: Deadline,
+  ): Promise<Sandbox> {
     const { clock, retries } = this.#parts;
     const began = clock.monotonic();
     const record = (how: How, calls: number, detail: string | null): Promise<unknown> => {
@@ -70,7 +74,7 @@ export class Recovery {
     try {
       await pause(clock, retries.spend());
       if (rollout.handle !== null) await this.#fence(rollout.handle, deadline);
-      const { sandbox, calls } = await this.#replayed(rollout, fresh, deadline);
+      const { sandbox, calls } = await this.#replayIntoFresh(rollout, fresh, deadline);
       await record('replayed', calls, null);
       return sandbox;
     } catch (error) {
@@ -81,7 +85,7 @@ export class Recovery {
     }
   }
 
-  async #replayed(
+  async #replayIntoFresh(
     rollout: Rollout,
     fresh: () => Promise<Sandbox>,
     deadline: Deadline,
@@ -91,7 +95,7 @@ export class Recovery {
       const sandbox = await fresh();
       const budget = deadline.within('replay', rollout.task.policy.replay_budget.time);
       try {
-        return { sandbox, calls: await replay.into(rollout, sandbox, budget) };
+        return { sandbox, calls: await replay.replayInto(rollout, sandbox, budget) };
       } catch (error) {
         sandbox.detach();
         void removals.add(sandbox.handle);

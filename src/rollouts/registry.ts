@@ -45,11 +45,11 @@ export class Rollouts {
   }
 
   /** The rollout of this id, opened now if it is new. @throws UnknownTask */
-  async open(opening: Opening): Promise<Rollout> {
-    return this.#byId.get(opening.id) ?? (await this.#openings.run(opening.id, () => this.#open(opening)));
+  async openRollout(opening: Opening): Promise<Rollout> {
+    return this.#byId.get(opening.id) ?? (await this.#openings.run(opening.id, () => this.#openNew(opening)));
   }
 
-  async #open(opening: Opening): Promise<Rollout> {
+  async #openNew(opening: Opening): Promise<Rollout> {
     const task = chooseTask(this.#catalog, { task: opening.task, item: opening.item });
     if ('problem' in task) throw new UnknownTask(task.problem);
     const job = opening.job ?? jobId(task.name);

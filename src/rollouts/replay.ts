@@ -1,11 +1,12 @@
 import type { Blobs } from '../journal/blobs.ts';
-import type { EventOf } from '../journal/event.ts';
-import type { Journal, Position } from '../journal/journal.ts';
+import type { Journal } from '../journal/journal.ts';
 import type { Deadline } from '../kernel/deadline.ts';
-import { causes } from '../outcome/causes.ts';
+import type { CallId } from '../kernel/ids.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
+import type { Call, CallEnding, CallIntent } from './call.ts';
 import { difference, type RerunResult } from './replay-difference.ts';
-import type { CallRecord, Rollout, Upload } from './rollout.ts';
+import { recordedEvent } from './recorded-event.ts';
+import type { Rollout, Upload } from './rollout.ts';
 import { putFile } from './upload.ts';
 
 /** The fresh sandbox does not come out as the lost one was. */
@@ -25,11 +26,12 @@ export type RerunCall = (
   number: number,
 ) => Promise<RerunResult>;
 
-/** A call that reached the lost sandbox and whose ending the model was shown. */
-interface ReplayableCall extends CallRecord {
-  readonly number: number;
-  readonly intent: Position;
-  readonly position: Position;
+/** A call that the lost sandbox ran, and whose ending the model was shown. */
+interface RanCall {
+  readonly callId: CallId;
+  readonly tool: string;
+  readonly intent: CallIntent;
+  readonly ending: CallEnding;
 }
 
 /** Brings a fresh sandbox to where the lost one was: every upload and every call again, in order, each compared. */
@@ -49,50 +51,45 @@ export class Replay {
    *
    * @throws ReplayMismatch, ReplayOverBudget; DeadlineExceeded; SandboxFault where the fresh sandbox is lost too.
    */
-  async into(rollout: Rollout, sandbox: Sandbox, deadline: Deadline): Promise<number> {
-    const calls = [...rollout.calls.values()].filter(ranThere);
+  async replayInto(rollout: Rollout, sandbox: Sandbox, deadline: Deadline): Promise<number> {
+    const calls = [...rollout.calls.values()].flatMap(ranInSandbox);
     const { replay_budget: budget } = rollout.task.policy;
     if (calls.length > budget.calls)
       throw new ReplayOverBudget(`${String(calls.length)} calls, at most ${String(budget.calls)}`);
-    const deeds = [...calls, ...rollout.uploads].toSorted((a, b) => a.number - b.number);
-    for (const deed of deeds) {
-      await deadline.race(
-        'sha256' in deed ? this.#upload(rollout, sandbox, deed) : this.#call(rollout, sandbox, deed),
-      );
-    }
+    const steps = [
+      ...calls.map((call) => ({
+        number: call.intent.number,
+        run: () => this.#rerun(rollout, sandbox, call),
+      })),
+      ...rollout.uploads.map((upload) => ({
+        number: upload.number,
+        run: () => this.#uploadAgain(rollout, sandbox, upload),
+      })),
+    ];
+    for (const step of steps.toSorted((a, b) => a.number - b.number)) await deadline.race(step.run());
     return calls.length;
   }
 
-  async #upload(rollout: Rollout, sandbox: Sandbox, { path, sha256 }: Upload): Promise<void> {
+  async #uploadAgain(rollout: Rollout, sandbox: Sandbox, { path, sha256 }: Upload): Promise<void> {
     await putFile({ rollout, sandbox, path, content: await this.#blobs.open(sha256) });
   }
 
-  async #call(rollout: Rollout, sandbox: Sandbox, record: ReplayableCall): Promise<void> {
-    const intended = await this.#read(record.intent, 'call_intended');
-    const first = await this.#read(record.position, 'call_finished');
+  async #rerun(rollout: Rollout, sandbox: Sandbox, call: RanCall): Promise<void> {
+    const intended = await recordedEvent(this.#journal, call.intent.position, 'call_intended');
+    const first = await recordedEvent(this.#journal, call.ending.position, 'call_finished');
     const number = rollout.nextNumber();
     const again = await this.#rerunCall(
-      { rollout, tool: record.tool, arguments: intended.arguments },
+      { rollout, tool: call.tool, arguments: intended.arguments },
       sandbox,
       number,
     );
     sandbox.acknowledge(number);
     const different = difference(first, again);
-    if (different !== null) throw new ReplayMismatch(`call ${record.callId}: ${different}`);
-  }
-
-  async #read<Type extends 'call_intended' | 'call_finished'>(
-    position: Position,
-    type: Type,
-  ): Promise<EventOf<Type>> {
-    const event = await this.#journal.read(position);
-    if (event.type !== type) throw new Error(`journal holds a ${event.type} where a ${type} should be`);
-    return event as EventOf<Type>;
+    if (different !== null) throw new ReplayMismatch(`call ${call.callId}: ${different}`);
   }
 }
 
-function ranThere(record: CallRecord): record is ReplayableCall {
-  const { outcome, number, intent, position } = record;
-  if (outcome === null || number === null || intent === null || position === null) return false;
-  return causes[outcome.cause].status === 200;
+function ranInSandbox({ callId, tool, intent, ending }: Call): RanCall[] {
+  if (intent === null || ending === null || ending.status !== 200) return [];
+  return [{ callId, tool, intent, ending }];
 }

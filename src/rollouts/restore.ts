@@ -4,11 +4,13 @@ import type { Clock } from '../kernel/clock.ts';
 import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
 import { callId, jobId, rolloutId } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
+import { judge } from '../outcome/attribute.ts';
 import type { Catalog } from '../policy/schema.ts';
 import { SandboxFault, type Sandbox, type SandboxEngine, type SandboxHandle } from '../sandbox/sandbox.ts';
+import type { Call } from './call.ts';
 import { PastRollouts, type PastRollout } from './past-rollouts.ts';
 import type { Rollouts } from './registry.ts';
-import { Rollout, type CallRecord } from './rollout.ts';
+import { Rollout } from './rollout.ts';
 import type { Sandboxes } from './sandboxes.ts';
 
 const ADOPTION_MS = 30_000;
@@ -19,7 +21,7 @@ const EXAMPLES = 3;
 /** A call that was intended before the restart and has no durable result: to be continued under its number. */
 export interface InterruptedCall {
   readonly rollout: Rollout;
-  readonly record: CallRecord;
+  readonly call: Call;
   readonly arguments: unknown;
 }
 
@@ -28,7 +30,7 @@ export interface RestoreParts {
   readonly journal: Journal;
   readonly engine: SandboxEngine;
   readonly rollouts: Rollouts;
-  readonly sandboxes: Sandboxes;
+  readonly sandboxes: Pick<Sandboxes, 'binding' | 'losses'>;
   readonly removals: RemovalQueue;
   readonly clock: Clock;
   readonly log: Log;
@@ -45,18 +47,18 @@ export async function restore(parts: RestoreParts): Promise<InterruptedCall[]> {
   const byId = new Map(found.map((handle) => [handle.id, handle]));
   const interrupted: InterruptedCall[] = [];
   const taskless: PastRollout[] = [];
-  const adoptions = [...past.byId.values()].map(async (told) => {
-    const rollout = revive(parts, told);
+  const adoptions = [...past.byId.values()].map(async (one) => {
+    const rollout = reviveRollout(parts, one);
     if (rollout === null) {
-      taskless.push(told);
+      taskless.push(one);
       return;
     }
-    const calls = reviveCalls(rollout, told);
-    await adopt(parts, rollout, told, byId);
+    const calls = reviveCalls(rollout, one);
+    await reviveState(parts, rollout, one, byId);
     interrupted.push(...calls);
   });
   await Promise.all(adoptions);
-  tellOfTaskless(parts.log, taskless);
+  warnOfTaskless(parts.log, taskless);
   for (const handle of byId.values()) void parts.removals.add(handle);
   parts.log.info(
     {
@@ -71,7 +73,7 @@ export async function restore(parts: RestoreParts): Promise<InterruptedCall[]> {
 }
 
 /** One line for all: a task that was renamed may have thousands of rollouts in the journal. */
-function tellOfTaskless(log: Log, taskless: readonly PastRollout[]): void {
+function warnOfTaskless(log: Log, taskless: readonly PastRollout[]): void {
   if (taskless.length === 0) return;
   const tasks = [...new Set(taskless.map(({ task }) => task))];
   const examples = taskless.slice(0, EXAMPLES).map(({ id }) => id);
@@ -79,7 +81,7 @@ function tellOfTaskless(log: Log, taskless: readonly PastRollout[]): void {
 }
 
 /** Null where its task is configured no more. */
-function revive({ catalog, rollouts }: RestoreParts, past: PastRollout): Rollout | null {
+function reviveRollout({ catalog, rollouts }: RestoreParts, past: PastRollout): Rollout | null {
   const task = catalog.tasks.get(past.task);
   if (task === undefined) return null;
   const rollout = new Rollout({
@@ -88,7 +90,6 @@ function revive({ catalog, rollouts }: RestoreParts, past: PastRollout): Rollout
     job: jobId(past.job),
     openedAt: past.openedAt,
   });
-  rollout.lastActivityAt = past.lastActivityAt;
   rollout.skipNumbers(past.lastNumber);
   rollout.skipRecoveries(past.recoveries);
   for (const cause of past.clientFaults) rollout.noteClientFault(cause);
@@ -100,40 +101,37 @@ function revive({ catalog, rollouts }: RestoreParts, past: PastRollout): Rollout
 
 /** Enters the past calls; returns those without an ending. */
 function reviveCalls(rollout: Rollout, past: PastRollout): InterruptedCall[] {
-  const open: InterruptedCall[] = [];
+  const interrupted: InterruptedCall[] = [];
   const inOrder = [...past.calls.values()].toSorted((a, b) => a.at - b.at);
-  for (const call of inOrder) {
-    const record = rollout.enter(callId(call.callId), call.tool, call.argumentsSha256, call.at);
-    record.intent = call.intent;
-    record.number = call.number;
-    record.sandbox = call.sandbox;
-    record.attempts = call.attempts;
-    if (call.ending !== null) rollout.settle(record, call.ending, past.lastActivityAt);
-    else if (call.number !== null) open.push({ rollout, record, arguments: call.arguments });
+  for (const one of inOrder) {
+    const call = rollout.enterCall(callId(one.callId), one.tool, one.argumentsSha256, one.at);
+    call.restore(one);
+    if (one.ending === null) interrupted.push({ rollout, call, arguments: one.arguments });
   }
-  return open;
+  rollout.lastActivityAt = past.lastActivityAt;
+  return interrupted;
 }
 
 /** Without a sandbox the rollout is displaced or lost; its open calls, when continued, rebuild it or end as that. */
-async function adopt(
+async function reviveState(
   parts: RestoreParts,
   rollout: Rollout,
   past: PastRollout,
   found: Map<string, SandboxHandle>,
 ): Promise<void> {
-  if (past.lossCause !== null) rollout.lose(past.lossCause);
-  else if (past.displacement !== null) rollout.displace(past.displacement);
-  if (past.endReason !== null) rollout.end(past.endReason);
+  if (past.lossCause !== null) rollout.markLost(past.lossCause);
+  else if (past.displacement !== null) rollout.markDisplaced(past.displacement);
+  if (past.endReason !== null) rollout.markEnded(past.endReason);
   if (past.handle === null || rollout.state !== 'opened') return;
+  const { binding, losses } = parts.sandboxes;
   const sandbox = found.has(past.handle.id) ? await attach(parts, past.handle) : null;
   if (sandbox === null) {
-    const evidence = { kind: 'controller_restarted' } as const;
-    if (!(await parts.sandboxes.displace(rollout, evidence))) await parts.sandboxes.giveUp(rollout, evidence);
+    await losses.settleLoss(rollout, judge({ kind: 'controller_restarted' }));
     return;
   }
   found.delete(past.handle.id);
   rollout.skipNumbers(sandbox.lastCall);
-  parts.sandboxes.adopt(rollout, sandbox);
+  binding.bindSandbox(rollout, sandbox);
 }
 
 async function attach({ engine, clock, log }: RestoreParts, handle: SandboxHandle): Promise<Sandbox | null> {

@@ -1,9 +1,10 @@
 import type { CallId, JobId, RolloutId } from '../kernel/ids.ts';
-import type { Journal, Position } from '../journal/journal.ts';
-import type { CauseCode, Outcome } from '../outcome/causes.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { CauseCode } from '../outcome/causes.ts';
 import type { Task } from '../policy/schema.ts';
 import type { Evidence } from '../outcome/evidence.ts';
 import type { Sandbox, SandboxHandle } from '../sandbox/sandbox.ts';
+import { Call } from './call.ts';
 import { CallLock } from './call-lock.ts';
 import { verdictOf, type Verdict } from './verdict.ts';
 
@@ -11,34 +12,6 @@ export type RolloutState = 'opened' | 'live' | 'displaced' | 'lost' | 'ended';
 
 /** How a rollout came to its end. */
 export type EndReason = 'deleted' | 'graded' | 'idle' | 'life' | 'stopped';
-
-/** One call as the rollout remembers it. What was answered stands in the journal, at `position`. */
-export interface CallRecord {
-  readonly callId: CallId;
-  readonly tool: string;
-  readonly argumentsSha256: string;
-  readonly arrivedAt: number;
-  outcome: Outcome | null;
-  status: number | null;
-  durationMs: number | null;
-  position: Position | null;
-  /** In `sandbox`, from the intent on: the frame may have been sent. */
-  number: number | null;
-  /** The engine's id of the sandbox that `number` counts in. */
-  sandbox: string | null;
-  /** Sandboxes it was sent to. More than one: infrastructure took the earlier ones, and a replay made up for it. */
-  attempts: number;
-  /** Where its arguments stand; null for a call that never reached a sandbox. */
-  intent: Position | null;
-}
-
-/** What is known of a call once it has ended. */
-export interface SettledCall {
-  readonly outcome: Outcome;
-  readonly status: number;
-  readonly durationMs: number;
-  readonly position: Position;
-}
 
 /** A file that a caller put into the sandbox; `number` is its place among the calls. */
 export interface Upload {
@@ -61,15 +34,16 @@ export interface Displacement {
  * sticks, and every further call gets that cause. `ended`: by request, limit or shutdown; calls and verdict stay
  * readable. Before its end by a grader it is sealed: calls under way go on, later ones are late.
  * Transitions: opened → live ⇄ displaced, from each of them → lost → ended; never otherwise backwards.
- * There is never a second sandbox in silence: the verdict names every replay.
+ * A sandbox is never replaced unannounced: the verdict names every replay.
  */
 export class Rollout {
   readonly id: RolloutId;
   readonly task: Task;
   readonly job: JobId;
   readonly openedAt: number;
-  readonly turns: CallLock;
-  readonly calls = new Map<CallId, CallRecord>();
+  /** Held by a call or a file transfer until its result is durable. */
+  readonly callLock: CallLock;
+  readonly calls = new Map<CallId, Call>();
   lastActivityAt: number;
 
   readonly uploads: Upload[] = [];
@@ -83,7 +57,7 @@ export class Rollout {
   #endReason: EndReason | null = null;
   readonly #clientFaults: CauseCode[] = [];
   /** The calls that came before the seal; null while there is none. */
-  #beforeSeal: ReadonlySet<CallRecord> | null = null;
+  #beforeSeal: ReadonlySet<Call> | null = null;
   #lastNumber = 0;
 
   constructor(options: { id: RolloutId; task: Task; job: JobId; openedAt: number }) {
@@ -92,7 +66,7 @@ export class Rollout {
     this.job = options.job;
     this.openedAt = options.openedAt;
     this.lastActivityAt = options.openedAt;
-    this.turns = new CallLock(options.task.policy.parallel_calls);
+    this.callLock = new CallLock(options.task.policy.parallel_calls);
   }
 
   get state(): RolloutState {
@@ -119,17 +93,23 @@ export class Rollout {
   get endReason(): EndReason | null {
     return this.#endReason;
   }
+  /** Why no further call can run, or null. A cause that cost the rollout its sandbox comes before how it was ended. */
+  get overEvidence(): Evidence | null {
+    if (this.#lossCause !== null) return { kind: 'lost_before', cause: this.#lossCause };
+    if (this.#state === 'ended') return { kind: 'rollout_over', how: this.#endReason ?? 'stopped' };
+    return null;
+  }
   /** Whether a command of the model may have run in its sandbox. */
   get hasRun(): boolean {
-    return this.calls.values().some(({ outcome }) => outcome !== null && outcome.executed !== 'no');
+    return this.calls.values().some(({ ending }) => ending !== null && ending.outcome.executed !== 'no');
   }
   get busy(): boolean {
-    return this.calls.values().some((call) => call.outcome === null);
+    return this.calls.values().some(({ ending }) => ending === null);
   }
   get verdict(): Verdict {
-    const calls = this.calls.values().map(({ outcome, attempts }) => ({
-      cause: outcome?.cause ?? null,
-      recovered: attempts > 1,
+    const calls = this.calls.values().map(({ ending, intent }) => ({
+      cause: ending?.outcome.cause ?? null,
+      recovered: intent !== null && intent.attempts > 1,
     }));
     const refused = this.#clientFaults.map((cause) => ({ cause, recovered: false }));
     return verdictOf([...calls, ...refused], this.#lossCause, this.#recoveries);
@@ -141,29 +121,15 @@ export class Rollout {
   }
 
   /** A call that arrived, in order of arrival. */
-  enter(callId: CallId, tool: string, argumentsSha256: string, now: number): CallRecord {
-    const record: CallRecord = {
-      callId,
-      tool,
-      argumentsSha256,
-      arrivedAt: now,
-      outcome: null,
-      status: null,
-      durationMs: null,
-      position: null,
-      number: null,
-      sandbox: null,
-      attempts: 0,
-      intent: null,
-    };
-    this.calls.set(callId, record);
-    this.lastActivityAt = now;
-    return record;
+  enterCall(callId: CallId, tool: string, argumentsSha256: string, now: number): Call {
+    const call = new Call({ rollout: this.id, callId, tool, argumentsSha256 });
+    this.calls.set(callId, call);
+    this.noteActivity(now);
+    return call;
   }
 
-  /** The call's ending, once it is durable. */
-  settle(record: CallRecord, ending: SettledCall, now: number): void {
-    Object.assign(record, ending);
+  /** A call arrived or ended: the idle time begins anew. */
+  noteActivity(now: number): void {
     this.lastActivityAt = now;
   }
 
@@ -172,8 +138,8 @@ export class Rollout {
     this.#beforeSeal ??= new Set(this.calls.values());
   }
 
-  isLate(record: CallRecord): boolean {
-    return this.#beforeSeal !== null && !this.#beforeSeal.has(record);
+  isLate(call: Call): boolean {
+    return this.#beforeSeal !== null && !this.#beforeSeal.has(call);
   }
 
   /** The next call number of this rollout's sandbox; never the same twice. */
@@ -188,9 +154,9 @@ export class Rollout {
   }
 
   /** The sandbox is this rollout's from now on. Call after the claim is durable. */
-  claim(sandbox: Sandbox): void {
+  bindSandbox(sandbox: Sandbox): void {
     if (this.#state !== 'opened' && this.#state !== 'displaced')
-      throw new Error(`rollout ${this.id} is ${this.#state} and can't claim a sandbox`);
+      throw new Error(`rollout ${this.id} is ${this.#state} and can't get a sandbox`);
     if (this.#state === 'displaced') this.#recoveries += 1;
     this.#displacement = null;
     this.#state = 'live';
@@ -199,7 +165,7 @@ export class Rollout {
   }
 
   /** Infrastructure took the sandbox, and it may be rebuilt. */
-  displace(displacement: Displacement): void {
+  markDisplaced(displacement: Displacement): void {
     if (this.#state !== 'opened' && this.#state !== 'live')
       throw new Error(`rollout ${this.id} is ${this.#state} and can't be displaced`);
     this.#state = 'displaced';
@@ -218,7 +184,7 @@ export class Rollout {
   }
 
   /** The sandbox can't be used any more. The first cause sticks. */
-  lose(cause: CauseCode): void {
+  markLost(cause: CauseCode): void {
     if (this.#state === 'ended' || this.#state === 'lost') return;
     this.#state = 'lost';
     this.#displacement = null;
@@ -227,7 +193,7 @@ export class Rollout {
   }
 
   /** No further call is accepted. Returns false where it had ended already. */
-  end(reason: EndReason): boolean {
+  markEnded(reason: EndReason): boolean {
     if (this.#state === 'ended') return false;
     this.#state = 'ended';
     this.#displacement = null;

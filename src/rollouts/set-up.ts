@@ -5,9 +5,9 @@ import type { CallLimits, Ending, StartFailure } from '../protocol/messages.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { FileRefused, putFile, type FileOwner } from './upload.ts';
 
-/** What a set-up command may write and take; its output is looked at by nobody but an operator. */
+/** Output of a set-up command that is kept, for operators. */
 const OUTPUT_BYTES = 16 * 1024;
-/** Of what a failed command said last. */
+/** Characters of a failed command's last output that the error quotes. */
 const QUOTED = 400;
 
 /** A file or command of the set-up failed: the task's fault, before any model command ran. */

@@ -1,6 +1,6 @@
 import { causes, type Attribution, type CauseCode } from '../outcome/causes.ts';
 
-/** Finished calls by whose doing their ending was. `calls` is always their sum plus `pending`. */
+/** Finished calls by attribution. `calls` is always their sum plus `pending`. */
 export interface Counts {
   readonly calls: number;
   readonly pending: number;

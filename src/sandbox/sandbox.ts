@@ -150,7 +150,11 @@ export interface EngineInfo {
   readonly cgroupVersion: number;
 }
 
-/** The one class thrown below the conductor: `tools/call.ts` turns it into an ending, admission into a retry. */
+/**
+ * The one class that engines and sandboxes throw. Who can try again catches it: starts, pool and removals in
+ * `admission/`, the fence, the replay and the restore in `rollouts/`. What then remains is judged in
+ * `rollouts/losses.ts`, for calls and file transfers alike. A fault outside a call becomes a 503 in `http/errors.ts`.
+ */
 export class SandboxFault extends Error {
   override readonly name = 'SandboxFault';
   readonly code: FaultCode;

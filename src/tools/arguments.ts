@@ -6,7 +6,7 @@ export type ParsedArguments =
   | { readonly ok: true; readonly input: Readonly<Record<string, unknown>> }
   | { readonly ok: false; readonly problem: string };
 
-/** The model's arguments, as a JSON string or an object, against the tool's schema. A problem is told to the model. */
+/** The model's arguments, as a JSON string or an object, checked against the tool's schema. A problem is shown to the model. */
 export function parseArguments(tool: Tool, given: unknown): ParsedArguments {
   const value = decode(given);
   if (value === undefined) return { ok: false, problem: `${tool.name}: the arguments are not valid JSON` };

@@ -23,8 +23,8 @@ export interface CallAnswer {
   /** Null where the tool never ran. */
   readonly result: ToolResult | null;
   readonly outcome: Outcome;
-  /** The stored answer of an earlier request with the same call id. */
-  readonly replayed: boolean;
+  /** The answer of an earlier request with the same call id: from the journal, or of the same run. */
+  readonly fromJournal: boolean;
   /** When to repeat the request, where the start queue's speed says so. */
   readonly retryAfterMs?: number;
 }

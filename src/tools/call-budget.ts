@@ -1,13 +1,14 @@
 import type { Task } from '../policy/schema.ts';
-import type { CallRecord, Rollout } from '../rollouts/rollout.ts';
-import { refusal, type Finding } from './finding.ts';
+import type { Call } from '../rollouts/call.ts';
+import type { Rollout } from '../rollouts/rollout.ts';
+import { refusal, type JudgedEnding } from './judged-ending.ts';
 
 /** The refusal of a call beyond what the task grants a rollout, or null. Calls count in order of arrival, whatever became of them. */
-export function overBudget({ task: { calls: budget }, calls }: Rollout, record: CallRecord): Finding | null {
+export function overBudget({ task: { calls: budget }, calls }: Rollout, call: Call): JudgedEnding | null {
   if (budget === undefined) return null;
   let earlier = 0;
   for (const known of calls.values()) {
-    if (known === record) return null;
+    if (known === call) return null;
     earlier += 1;
     if (earlier === budget) break;
   }

@@ -1,284 +1,197 @@
 import { randomUUID } from 'node:crypto';
-import { QueueRefusal } from '../admission/queue-refusal.ts';
-import type { Journal, Position } from '../journal/journal.ts';
+import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
+import { Deadline } from '../kernel/deadline.ts';
 import { callId as parseCallId } from '../kernel/ids.ts';
-import { attribute } from '../outcome/attribute.ts';
-import { causes, type Outcome } from '../outcome/causes.ts';
-import type { Evidence } from '../outcome/evidence.ts';
 import { render } from '../outcome/render.ts';
-import type { TokenBudget } from '../tokens/token-budget.ts';
+import type { Call, CallEnding } from '../rollouts/call.ts';
 import type { Rollouts } from '../rollouts/registry.ts';
-import type { CallRecord, Rollout } from '../rollouts/rollout.ts';
-import { NotRecovered } from '../rollouts/recovery.ts';
+import type { Rollout } from '../rollouts/rollout.ts';
 import type { Sandboxes } from '../rollouts/sandboxes.ts';
-import { SetupFailed } from '../rollouts/set-up.ts';
-import { SandboxFault, type Sandbox } from '../sandbox/sandbox.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
+import type { TokenBudget } from '../tokens/token-budget.ts';
 import { argumentsDigest } from './arguments.ts';
 import { ConflictingRepeat, type CallAnswer, type CallRequest } from './call-answer.ts';
-import { answerTokens, digestsOf, found, resultOf, type Finding } from './finding.ts';
-import { HeldRequests, PATIENCE_MS, callLockDeadline } from './held-requests.ts';
-import { late, whyNoTurn, whyOver } from './past-calls.ts';
-import { prepareCall, run, type PreparedCall } from './prepared-call.ts';
+import { answerTokens, digestsOf, judgeEnding, resultOf, type JudgedEnding } from './judged-ending.ts';
+import { HeldRequests, PATIENCE_MS } from './held-requests.ts';
+import { callLockDeadline, lockTimeout } from './lock-wait.ts';
+import { prepareCall, runPrepared, type PreparedCall } from './prepared-call.ts';
+import { RunningCalls } from './running-calls.ts';
+import { storedAnswer } from './stored-answer.ts';
 
 export interface CallParts {
   readonly rollouts: Rollouts;
-  readonly sandboxes: Sandboxes;
+  readonly sandboxes: Pick<Sandboxes, 'claims' | 'places' | 'losses'>;
   readonly journal: Journal;
   readonly clock: Clock;
-  readonly tokens: Pick<TokenBudget, 'fitToBudget'>;
-  /** Told of every finished call, for metrics and the event line. */
-  readonly onFinished: (rollout: Rollout, record: CallRecord) => void;
+  readonly tokens: TokenBudget;
+  /** Called with every finished call, for metrics and the event line. */
+  readonly onFinished: (rollout: Rollout, call: Call, ending: CallEnding) => void;
 }
 
 /**
- * The conductor: one call from request to answer, in this order and nowhere else. A call goes on when its
- * requester is gone; who repeats it joins it, or gets the stored answer.
+ * The conductor: one call from request to answer. The order of the steps is here and nowhere else; the README of this
+ * folder lists them. Each step is done by one other module, none of which calls back. The state of a call is `Call`
+ * (rollouts/call.ts).
  */
 export class ToolCalls implements Disposable {
   readonly #parts: CallParts;
-  readonly #running = new Map<CallRecord, Promise<CallAnswer>>();
+  readonly #running = new RunningCalls();
   readonly #requests: HeldRequests;
 
   constructor(parts: CallParts) {
     this.#parts = parts;
-    this.#requests = new HeldRequests(parts);
+    this.#requests = new HeldRequests({ clock: parts.clock, places: parts.sandboxes.places });
   }
 
-  /** @throws UnknownTask, ConflictingRepeat: the caller's faults. Everything else is an answer. */
-  async call(request: CallRequest): Promise<CallAnswer> {
-    const rollout = await this.#parts.rollouts.open(request.opening);
+  /**
+   * Answers one request. The first request of a call starts it. A later one joins it, or gets its stored answer.
+   *
+   * @throws UnknownTask, ConflictingRepeat: the caller's faults. Every other ending is an answer.
+   */
+  async runCall(request: CallRequest): Promise<CallAnswer> {
+    const { rollouts, clock, journal } = this.#parts;
+    const rollout = await rollouts.openRollout(request.opening);
     const digest = argumentsDigest(request.tool, request.arguments);
     const callId = request.callId ?? parseCallId(`generated-${randomUUID()}`);
-    const known = rollout.calls.get(callId);
-    if (known !== undefined) return await this.#repeat(rollout, known, digest, request);
-    const record = rollout.enter(callId, request.tool, digest, this.#parts.clock.now());
-    return await this.#requests.hold(
-      rollout,
-      record,
-      this.begin(rollout, record, request.arguments),
-      request.gone,
-    );
+    const call = rollout.calls.get(callId) ?? rollout.enterCall(callId, request.tool, digest, clock.now());
+    if (call.argumentsSha256 !== digest) return await this.#refuseConflict(rollout, call);
+
+    const running = this.#running.get(call);
+    if (running === undefined && call.isAnswered) return await storedAnswer(journal, call);
+    const conducted = running ?? this.continueCall(rollout, call, request.arguments);
+    const answer = await this.#requests.holdRequest(rollout, call, conducted, request.gone);
+    return running === undefined ? answer : { ...answer, fromJournal: true };
   }
 
-  /** Starts the walk of a call, or continues it under its number where it was intended before. */
-  begin(rollout: Rollout, record: CallRecord, given: unknown): Promise<CallAnswer> {
-    const walk = this.#walk(rollout, record, given).finally(() => this.#running.delete(record));
-    this.#running.set(record, walk);
-    return walk;
+  /**
+   * Conducts a call that is not under way: it has just arrived, a restart interrupted it, it is reopened, or its
+   * ending could not be journaled. It goes on when its requester is gone.
+   */
+  continueCall(rollout: Rollout, call: Call, given: unknown): Promise<CallAnswer> {
+    return this.#running.add(call, this.#conduct(rollout, call, given));
   }
 
-  /** A request that the caller got wrong excludes the rollout; the calls it made are untouched. */
-  async refuse(rollout: Rollout, cause: 'bad_request' | 'conflicting_repeat'): Promise<void> {
+  /** All steps of one call, in order. The call lock is held until the ending is durable. */
+  async #conduct(rollout: Rollout, call: Call, given: unknown): Promise<CallAnswer> {
+    const { clock, journal, sandboxes } = this.#parts;
+    const began = clock.monotonic();
+    const finish = (judged: JudgedEnding): Promise<CallAnswer> => this.#finish(rollout, call, judged, began);
+    if (call.state.name === 'finished') await call.reopen(journal);
+
+    const prepared = prepareCall(rollout, call, given);
+    if ('evidence' in prepared) return await finish(prepared);
+
+    const patience = Deadline.after(clock, 'queue_wait', PATIENCE_MS);
+    const noSandbox = await this.#waitForFirstSandbox(rollout, prepared, patience);
+    if (noSandbox !== null) return await finish(noSandbox);
+
+    const { recoveries } = rollout;
+    using lock = await rollout.callLock.acquire(callLockDeadline(clock, prepared.limits));
+    if (lock === null) return await finish(judgeEnding(lockTimeout(rollout, recoveries), prepared));
+
+    for (;;) {
+      const judged = await this.#attempt(rollout, call, prepared, patience);
+      const fate = await sandboxes.losses.settleLoss(rollout, judged);
+      if (fate !== 'rebuild') return await finish(judged);
+    }
+  }
+
+  /**
+   * Before the lock: a call that waits for the lock waits for earlier calls, and that time may be the model's
+   * (`turn_wait`). The time of a first start never is.
+   *
+   * @returns null where the rollout has had a sandbox; else the ending of a call that gets none.
+   */
+  async #waitForFirstSandbox(
+    rollout: Rollout,
+    prepared: PreparedCall,
+    patience: Deadline,
+  ): Promise<JudgedEnding | null> {
+    const { claims, losses } = this.#parts.sandboxes;
+    const over = rollout.overEvidence;
+    if (over !== null) return judgeEnding(over, prepared);
+    if (rollout.state !== 'opened') return null;
+    try {
+      await claims.acquireSandbox(rollout, patience);
+      return null;
+    } catch (error) {
+      const judged = judgeEnding(await losses.evidenceOf(rollout, error), prepared);
+      await losses.settleLoss(rollout, judged);
+      return judged;
+    }
+  }
+
+  /** With the lock: one run in the rollout's sandbox, which is rebuilt first where it is displaced. */
+  async #attempt(
+    rollout: Rollout,
+    call: Call,
+    prepared: PreparedCall,
+    patience: Deadline,
+  ): Promise<JudgedEnding> {
+    const { claims, losses } = this.#parts.sandboxes;
+    const over = rollout.overEvidence;
+    if (over !== null) return judgeEnding(over, prepared);
+    try {
+      const sandbox = await claims.acquireSandbox(rollout, patience);
+      const number = await this.#numberIn(sandbox, rollout, call, prepared.given);
+      return await runPrepared(rollout.task, prepared, sandbox, number);
+    } catch (error) {
+      return judgeEnding(await losses.evidenceOf(rollout, error), prepared);
+    }
+  }
+
+  /** The call's number in this sandbox: the one that it has there already, as after a restart, or a new one. */
+  async #numberIn(sandbox: Sandbox, rollout: Rollout, call: Call, given: unknown): Promise<number> {
+    const { id } = sandbox.handle;
+    if (call.intent?.sandbox === id) return call.intent.number;
+    const number = rollout.nextNumber();
+    await call.intend(this.#parts.journal, { sandbox: id, number, arguments: given });
+    return number;
+  }
+
+  /** Journals ending and answer. Both are durable before the answer is returned. */
+  async #finish(rollout: Rollout, call: Call, judged: JudgedEnding, began: number): Promise<CallAnswer> {
+    const { clock, journal, tokens, onFinished } = this.#parts;
+    const durationMs = clock.monotonic() - began;
+    const { evidence, outcome, run } = judged;
+    const result = resultOf(rollout.task.policy, judged);
+    const { status, output: whole } = render(outcome, result);
+    const { text: output } = await tokens.fitToBudget(whole, answerTokens(rollout.task, judged));
+    const ending = await call.finish(journal, {
+      ...{ outcome, evidence, status, output, result, durationMs },
+      ...(run !== null && { streams: digestsOf(run) }),
+    });
+    rollout.noteActivity(clock.now());
+    if (call.intent !== null) rollout.sandbox?.acknowledge(call.intent.number);
+    onFinished(rollout, call, ending);
+    const { callId } = call;
+    return { rollout: rollout.id, callId, status, output, result, outcome, fromJournal: false };
+  }
+
+  async #refuseConflict(rollout: Rollout, { callId }: Call): Promise<never> {
+    await this.refuseCall(rollout, 'conflicting_repeat');
+    throw new ConflictingRepeat(`call ${callId} of rollout ${rollout.id} came again with other arguments`);
+  }
+
+  /** A request that the caller got wrong. It excludes the rollout and leaves its calls as they are. */
+  async refuseCall(rollout: Rollout, cause: 'bad_request' | 'conflicting_repeat'): Promise<void> {
     rollout.noteClientFault(cause);
     await this.#parts.journal.append({ type: 'call_refused', rollout: rollout.id, cause }, { durable: true });
   }
 
   /** Resolves when none of the rollout's calls that are under way now is any more. */
-  async settled(rollout: Rollout): Promise<void> {
-    const records = [...rollout.calls.values()];
-    await Promise.allSettled(records.flatMap((record) => this.#running.get(record) ?? []));
+  settled(rollout: Rollout): Promise<void> {
+    return this.#running.settled(rollout.calls.values());
   }
 
   /** Resolves when no call is under way any more. */
-  async idle(): Promise<void> {
-    while (this.#running.size > 0) await Promise.allSettled(this.#running.values());
+  idle(): Promise<void> {
+    return this.#running.idle();
   }
 
-  /** At the end of the server: nothing waits for requesters any more. */
+  /** At the end of the server: drops the timers of held requests. */
   [Symbol.dispose](): void {
     this.#requests[Symbol.dispose]();
-  }
-
-  async #repeat(
-    rollout: Rollout,
-    known: CallRecord,
-    digest: string,
-    request: CallRequest,
-  ): Promise<CallAnswer> {
-    if (known.argumentsSha256 !== digest) {
-      await this.refuse(rollout, 'conflicting_repeat');
-      throw new ConflictingRepeat(
-        `call ${known.callId} of rollout ${rollout.id} came again with other arguments`,
-      );
-    }
-    const running = this.#running.get(known);
-    if (running !== undefined)
-      return { ...(await this.#requests.hold(rollout, known, running, request.gone)), replayed: true };
-    if (known.outcome !== null && known.outcome.cause !== 'queue_wait')
-      return await this.stored(rollout, known);
-    // It had left the queue and never ran, or its result could not be recorded: it goes on, as the same call.
-    known.outcome = null;
-    return await this.#requests.hold(
-      rollout,
-      known,
-      this.begin(rollout, known, request.arguments),
-      request.gone,
-    );
-  }
-
-  /** What a finished call answered, from the journal. */
-  async stored(rollout: Rollout, record: CallRecord): Promise<CallAnswer> {
-    if (record.position === null) throw new Error(`call ${record.callId} has no stored answer`);
-    const event = await this.#parts.journal.read(record.position);
-    if (event.type !== 'call_finished')
-      throw new Error(`journal holds a ${event.type} where a result should be`);
-    return {
-      rollout: rollout.id,
-      callId: record.callId,
-      status: event.status,
-      output: event.output,
-      result: event.result,
-      outcome: event.outcome,
-      replayed: true,
-    };
-  }
-
-  async #walk(rollout: Rollout, record: CallRecord, given: unknown): Promise<CallAnswer> {
-    const began = this.#parts.clock.monotonic();
-    const conclude = (finding: Finding): Promise<CallAnswer> =>
-      this.#conclude(rollout, record, finding, began);
-    if (rollout.isLate(record)) return await conclude(late());
-    const prepared = prepareCall(rollout, record, given);
-    if ('evidence' in prepared) return await conclude(prepared);
-    const arrival = Deadline.after(this.#parts.clock, 'queue_wait', PATIENCE_MS);
-    const sandboxless = await this.#firstSandbox(rollout, arrival);
-    if (sandboxless !== null) return await conclude(found(sandboxless, prepared));
-
-    const { recoveries } = rollout;
-    using turn = await rollout.turns.take(callLockDeadline(this.#parts.clock, prepared.limits));
-    if (turn === null) return await conclude(found(whyNoTurn(rollout, recoveries), prepared));
-    // Again in a rebuilt sandbox, where infrastructure took the one it ran in.
-    for (;;) {
-      const finding = await this.#attempt(rollout, record, prepared, arrival);
-      if (!(await this.#parts.sandboxes.displace(rollout, finding.evidence))) return await conclude(finding);
-    }
-  }
-
-  /** Before the turn: waiting for a first start is nobody's turn, and never the model's doing. */
-  async #firstSandbox(rollout: Rollout, arrival: Deadline): Promise<Evidence | null> {
-    if (rollout.state !== 'opened') return whyOver(rollout);
-    try {
-      await this.#parts.sandboxes.of(rollout, arrival);
-      return null;
-    } catch (error) {
-      return await this.#faultEvidence(rollout, error);
-    }
-  }
-
-  /** In the call's turn. Every fault below ends here, as evidence. */
-  async #attempt(
-    rollout: Rollout,
-    record: CallRecord,
-    prepared: PreparedCall,
-    arrival: Deadline,
-  ): Promise<Finding> {
-    const over = whyOver(rollout);
-    if (over !== null) return found(over, prepared);
-    try {
-      const sandbox = await this.#parts.sandboxes.of(rollout, arrival);
-      const number = await this.#numberIn(sandbox, rollout, record, prepared.given);
-      return await run(rollout.task, prepared, sandbox, number);
-    } catch (error) {
-      return found(await this.#faultEvidence(rollout, error), prepared);
-    }
-  }
-
-  /** What becomes of a finding: judged, recorded, told to whoever keeps count. */
-  async #conclude(
-    rollout: Rollout,
-    record: CallRecord,
-    finding: Finding,
-    began: number,
-  ): Promise<CallAnswer> {
-    const outcome = attribute(finding.evidence);
-    const answer = await this.#finish(
-      rollout,
-      record,
-      outcome,
-      finding,
-      this.#parts.clock.monotonic() - began,
-    );
-    if (record.number !== null) rollout.sandbox?.acknowledge(record.number);
-    if (causes[outcome.cause].endsRollout) await this.#parts.sandboxes.giveUp(rollout, finding.evidence);
-    this.#parts.onFinished(rollout, record);
-    return answer;
-  }
-
-  /**
-   * The call's number in this sandbox. The intent is written before anything can run; sandboxd refuses a second
-   * start, so it needs no flush.
-   */
-  async #numberIn(sandbox: Sandbox, rollout: Rollout, record: CallRecord, given: unknown): Promise<number> {
-    if (record.number !== null && record.sandbox === sandbox.handle.id) return record.number;
-    const number = rollout.nextNumber();
-    record.intent = await this.#parts.journal.append(
-      {
-        type: 'call_intended',
-        rollout: rollout.id,
-        call: record.callId,
-        number,
-        sandbox: sandbox.handle.id,
-        tool: record.tool,
-        arguments: given,
-        argumentsSha256: record.argumentsSha256,
-      },
-      { durable: false },
-    );
-    Object.assign(record, { number, sandbox: sandbox.handle.id, attempts: record.attempts + 1 });
-    return number;
-  }
-
-  async #faultEvidence(rollout: Rollout, error: unknown): Promise<Evidence> {
-    if (error instanceof SandboxFault) return await this.#parts.sandboxes.lossEvidence(rollout, error);
-    if (error instanceof QueueRefusal || error instanceof DeadlineExceeded)
-      return whyOver(rollout) ?? { kind: 'queue_expired' };
-    if (error instanceof SetupFailed) return { kind: 'setup_failed' };
-    if (error instanceof NotRecovered) return { kind: 'lost_before', cause: error.lossCause };
-    throw error;
-  }
-
-  /** The result is durable before anybody sees it. */
-  async #finish(
-    rollout: Rollout,
-    record: CallRecord,
-    outcome: Outcome,
-    finding: Finding,
-    durationMs: number,
-  ): Promise<CallAnswer> {
-    const { journal, clock, tokens } = this.#parts;
-    const result = resultOf(rollout.task.policy, outcome, finding);
-    const reply = render(outcome, result);
-    const { text: output } = await tokens.fitToBudget(reply.output, answerTokens(rollout.task, finding));
-    const position: Position = await journal.append(
-      {
-        type: 'call_finished',
-        rollout: rollout.id,
-        call: record.callId,
-        tool: record.tool,
-        number: record.number,
-        argumentsSha256: record.argumentsSha256,
-        outcome,
-        evidence: finding.evidence,
-        status: reply.status,
-        output,
-        result,
-        durationMs: Math.round(durationMs),
-        ...(record.attempts > 1 ? { attempts: record.attempts } : {}),
-        ...(finding.ending === null ? {} : { streams: digestsOf(finding.ending) }),
-      },
-      { durable: true },
-    );
-    rollout.settle(record, { outcome, status: reply.status, durationMs, position }, clock.now());
-    return {
-      rollout: rollout.id,
-      callId: record.callId,
-      status: reply.status,
-      output,
-      result,
-      outcome,
-      replayed: false,
-    };
   }
 }

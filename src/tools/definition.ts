@@ -3,7 +3,7 @@ import type { Task } from '../policy/schema.ts';
 import { budgetSentence } from './call-budget.ts';
 import { toolbox } from './toolbox.ts';
 
-/** A tool as models are told of it, whichever protocol carries it. */
+/** A tool as it is described to models, in every protocol. */
 export interface ToolDefinition {
   readonly name: string;
   readonly description: string;

@@ -1,59 +1,52 @@
 import type { Clock } from '../kernel/clock.ts';
 import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
-import type { CallLimits } from '../protocol/messages.ts';
 import { attribute } from '../outcome/attribute.ts';
 import { render } from '../outcome/render.ts';
-import type { CallRecord, Rollout } from '../rollouts/rollout.ts';
-import type { Sandboxes } from '../rollouts/sandboxes.ts';
+import type { Call } from '../rollouts/call.ts';
+import type { Rollout } from '../rollouts/rollout.ts';
+import type { StartPlaces } from '../rollouts/start-places.ts';
 import type { CallAnswer } from './call-answer.ts';
 import { Waiters } from './waiters.ts';
 
 /** The platform waits 10 minutes; we answer before it stops listening. */
-const HOLD_MS = 570_000;
-/** Between the end of a command's own limit and the reply: kill, journal, network. */
-const REPLY_MARGIN_MS = 15_000;
+export const HOLD_MS = 570_000;
 /** A request and the platform's three repetitions of it: how long a place in the start queue is of use. */
 export const PATIENCE_MS = 4 * HOLD_MS;
-
-/** Earlier calls, the command and the reply fit into one request. */
-export function callLockDeadline(clock: Clock, limits: CallLimits): Deadline {
-  return Deadline.after(clock, 'turn_wait', HOLD_MS - limits.timeoutMs - REPLY_MARGIN_MS);
-}
 
 /** Requests whose call is under way. A call goes on when its requester is gone, so the two have lives of their own. */
 export class HeldRequests implements Disposable {
   readonly #clock: Clock;
-  readonly #sandboxes: Sandboxes;
+  readonly #places: StartPlaces;
   readonly #requesters: Waiters<Rollout>;
 
-  constructor({ clock, sandboxes }: { clock: Clock; sandboxes: Sandboxes }) {
+  constructor({ clock, places }: { clock: Clock; places: StartPlaces }) {
     this.#clock = clock;
-    this.#sandboxes = sandboxes;
+    this.#places = places;
     this.#requesters = new Waiters(clock, (rollout) => {
-      sandboxes.leave(rollout);
+      places.leaveQueue(rollout);
     });
   }
 
   /**
-   * Keeps the requester while the platform listens. Where that isn't long enough, it is told to come again: the
-   * call keeps its place in the start queue, its turn or its command, and the repetition joins it there.
+   * The call's answer, or after as long as the platform listens a 503: the call keeps its place in the start queue,
+   * the call lock or its running command, and the repeated request joins it there.
    */
-  async hold(
+  async holdRequest(
     rollout: Rollout,
-    record: CallRecord,
-    walk: Promise<CallAnswer>,
+    call: Call,
+    conducted: Promise<CallAnswer>,
     gone: AbortSignal | undefined,
   ): Promise<CallAnswer> {
-    const leave = this.#requesters.enter(rollout);
+    const leave = this.#requesters.addWaiter(rollout);
     if (gone?.aborted === true) leave();
     gone?.addEventListener('abort', leave, { once: true });
     try {
-      const answer = await Deadline.after(this.#clock, 'queue_wait', HOLD_MS).race(walk);
+      const answer = await Deadline.after(this.#clock, 'queue_wait', HOLD_MS).race(conducted);
       if (answer.outcome.cause !== 'queue_wait') return answer;
-      return { ...answer, retryAfterMs: this.#sandboxes.retryAfterMs(rollout, PATIENCE_MS) };
+      return { ...answer, retryAfterMs: this.#places.retryAfterMs(rollout, PATIENCE_MS) };
     } catch (error) {
       if (!(error instanceof DeadlineExceeded)) throw error;
-      return unfinished(rollout, record, this.#sandboxes.retryAfterMs(rollout, PATIENCE_MS));
+      return unfinished(call, this.#places.retryAfterMs(rollout, PATIENCE_MS));
     } finally {
       leave();
       gone?.removeEventListener('abort', leave);
@@ -65,18 +58,18 @@ export class HeldRequests implements Disposable {
   }
 }
 
-/** What a request is told whose call is still under way. Nothing is journaled: the call has no ending yet. */
-function unfinished(rollout: Rollout, { callId }: CallRecord, retryAfterMs: number): CallAnswer {
+/** The answer to a request whose call is still under way. Nothing is journaled: the call has no ending yet. */
+function unfinished({ rollout, callId }: Call, retryAfterMs: number): CallAnswer {
   const outcome = attribute({ kind: 'queue_expired' });
   const { status, output } = render(outcome, null);
   return {
-    rollout: rollout.id,
+    rollout,
     callId,
     status,
     output,
     result: null,
     outcome,
-    replayed: false,
+    fromJournal: false,
     retryAfterMs,
   };
 }

@@ -1,12 +1,12 @@
-import { attribute } from '../outcome/attribute.ts';
 import type { CallLimits } from '../protocol/messages.ts';
 import type { Task } from '../policy/schema.ts';
 import type { RerunCall } from '../rollouts/replay.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
-import type { CallRecord, Rollout } from '../rollouts/rollout.ts';
+import type { Call } from '../rollouts/call.ts';
+import type { Rollout } from '../rollouts/rollout.ts';
 import { overBudget } from './call-budget.ts';
 import { parseArguments } from './arguments.ts';
-import { digestsOf, evidenceOf, refusal, resultOf, type Finding } from './finding.ts';
+import { digestsOf, evidenceOf, judgeEnding, refusal, resultOf, type JudgedEnding } from './judged-ending.ts';
 import { callLimits, type Tool } from './tool.ts';
 import { toolbox } from './toolbox.ts';
 
@@ -20,7 +20,7 @@ export interface PreparedCall {
 }
 
 /** What the model asked for, ready to run; or what is wrong with it. */
-function prepare(task: Task, name: string, given: unknown): PreparedCall | Finding {
+function prepare(task: Task, name: string, given: unknown): PreparedCall | JudgedEnding {
   const tools = toolbox(task);
   const tool = tools.get(name);
   if (tool === undefined)
@@ -31,21 +31,22 @@ function prepare(task: Task, name: string, given: unknown): PreparedCall | Findi
   return { tool, given, input, limits: callLimits(task.policy, tool.timeoutMs(input, task.policy)) };
 }
 
-/** The same for a call as it arrives, which must be within the task's budget. */
-export function prepareCall(rollout: Rollout, record: CallRecord, given: unknown): PreparedCall | Finding {
-  return overBudget(rollout, record) ?? prepare(rollout.task, record.tool, given);
+/** The same for a call as it arrives: before its rollout was handed to the grader, and within the task's budget. */
+export function prepareCall(rollout: Rollout, call: Call, given: unknown): PreparedCall | JudgedEnding {
+  if (rollout.isLate(call)) return judgeEnding({ kind: 'rollout_over', how: 'graded' });
+  return overBudget(rollout, call) ?? prepare(rollout.task, call.tool, given);
 }
 
 /** Runs a prepared call under its number. @throws SandboxFault */
-export async function run(
+export async function runPrepared(
   task: Task,
   { tool, input, limits }: PreparedCall,
   sandbox: Sandbox,
   number: number,
-): Promise<Finding> {
+): Promise<JudgedEnding> {
   const report = await sandbox.run(number, tool.work(input, task.policy), limits);
-  const ending = report.type === 'exited' ? report : null;
-  return { evidence: evidenceOf(tool, sandbox, report), tool, limits, ending };
+  const run = report.type === 'exited' ? report : null;
+  return judgeEnding(evidenceOf(tool, sandbox, report), { tool, limits, run });
 }
 
 /** A past call once more, for a replay. */
@@ -55,12 +56,11 @@ export const rerunCall: RerunCall = async (
   number,
 ) => {
   const prepared = prepare(task, tool, given);
-  const finding = 'evidence' in prepared ? prepared : await run(task, prepared, sandbox, number);
-  const outcome = attribute(finding.evidence);
-  const { ending } = finding;
+  const judged = 'evidence' in prepared ? prepared : await runPrepared(task, prepared, sandbox, number);
+  const { outcome, run } = judged;
   return {
     outcome,
-    result: resultOf(task.policy, outcome, finding),
-    ...(ending === null ? {} : { streams: digestsOf(ending) }),
+    result: resultOf(task.policy, judged),
+    ...(run !== null && { streams: digestsOf(run) }),
   };
 };

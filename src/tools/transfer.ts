@@ -1,21 +1,19 @@
 import { Readable } from 'node:stream';
-import { QueueRefusal } from '../admission/queue-refusal.ts';
 import type { Blobs } from '../journal/blobs.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
+import { Deadline } from '../kernel/deadline.ts';
+import { errorMessage } from '../kernel/errors.ts';
 import type { RolloutId } from '../kernel/ids.ts';
 import type { Opening, Rollouts } from '../rollouts/registry.ts';
 import type { Rollout } from '../rollouts/rollout.ts';
-import { NotRecovered } from '../rollouts/recovery.ts';
 import type { Sandboxes } from '../rollouts/sandboxes.ts';
 import { CHUNK_BYTES, FileRefused, fileLimits, putFile } from '../rollouts/upload.ts';
-import { SandboxFault } from '../sandbox/sandbox.ts';
 import { errnoText } from './errno.ts';
 
 const TRANSFER_MS = 300_000;
 
-/** A file that could not be moved. `problem` is for the caller; a status below 500 is the caller's or the model's doing. */
+/** A file that could not be moved. `problem` is for the caller. A status below 500 is the caller's or the model's doing. */
 export interface TransferProblem {
   readonly problem: string;
   readonly status: 404 | 410 | 503;
@@ -27,14 +25,14 @@ export interface TransferProblem {
  */
 export class FileTransfer {
   readonly #rollouts: Rollouts;
-  readonly #sandboxes: Sandboxes;
+  readonly #sandboxes: Pick<Sandboxes, 'claims' | 'losses'>;
   readonly #journal: Journal;
   readonly #blobs: Blobs;
   readonly #clock: Clock;
 
   constructor(parts: {
     rollouts: Rollouts;
-    sandboxes: Sandboxes;
+    sandboxes: Pick<Sandboxes, 'claims' | 'losses'>;
     journal: Journal;
     blobs: Blobs;
     clock: Clock;
@@ -53,9 +51,9 @@ export class FileTransfer {
     body: AsyncIterable<Uint8Array>,
   ): Promise<{ bytes: number; sha256: string } | TransferProblem> {
     const kept = await this.#blobs.put(body);
-    const rollout = await this.#rollouts.open(opening);
-    return await this.#inTurn(rollout, async (deadline) => {
-      const sandbox = await this.#sandboxes.of(rollout, deadline);
+    const rollout = await this.#rollouts.openRollout(opening);
+    return await this.#withCallLock(rollout, async (deadline) => {
+      const sandbox = await this.#sandboxes.claims.acquireSandbox(rollout, deadline);
       const place = await putFile({ rollout, sandbox, path, content: await this.#blobs.open(kept.sha256) });
       await this.#journal.append(
         { type: 'file_uploaded', rollout: rollout.id, path, place, ...kept },
@@ -70,7 +68,7 @@ export class FileTransfer {
   async download(id: RolloutId, path: string): Promise<{ body: Readable } | TransferProblem> {
     const rollout = this.#rollouts.get(id);
     if (rollout === undefined) return { problem: `no rollout ${id}`, status: 404 };
-    return await this.#inTurn(rollout, async (deadline) => {
+    return await this.#withCallLock(rollout, async (deadline) => {
       const first = await this.#read(rollout, deadline, path, 0);
       return { body: Readable.from(this.#rest(rollout, deadline, path, first)) };
     });
@@ -92,7 +90,7 @@ export class FileTransfer {
   }
 
   async #read(rollout: Rollout, deadline: Deadline, path: string, offset: number): Promise<Uint8Array> {
-    const sandbox = await this.#sandboxes.of(rollout, deadline);
+    const sandbox = await this.#sandboxes.claims.acquireSandbox(rollout, deadline);
     const number = rollout.nextNumber();
     const work = { kind: 'read-file', path, offset, length: CHUNK_BYTES } as const;
     const report = await sandbox.run(number, work, fileLimits(rollout));
@@ -101,13 +99,14 @@ export class FileTransfer {
     throw new FileRefused(report.errno);
   }
 
-  async #inTurn<T extends object>(
+  /** Does the work with the rollout's call lock, and again in a rebuilt sandbox where infrastructure took the one it ran in. */
+  async #withCallLock<T extends object>(
     rollout: Rollout,
     work: (deadline: Deadline) => Promise<T>,
   ): Promise<T | TransferProblem> {
     const deadline = Deadline.after(this.#clock, 'turn_wait', TRANSFER_MS);
-    using turn = await rollout.turns.take(deadline);
-    if (turn === null) return { problem: 'earlier calls of this rollout took too long', status: 503 };
+    using lock = await rollout.callLock.acquire(deadline);
+    if (lock === null) return { problem: 'earlier calls of this rollout took too long', status: 503 };
     if (rollout.state === 'lost' || rollout.state === 'ended')
       return { problem: 'the rollout has ended', status: 410 };
     for (;;) {
@@ -116,17 +115,8 @@ export class FileTransfer {
       } catch (error) {
         if (error instanceof FileRefused)
           return { problem: error.errno === 0 ? error.message : errnoText(error.errno), status: 404 };
-        if (
-          error instanceof QueueRefusal ||
-          error instanceof DeadlineExceeded ||
-          error instanceof NotRecovered
-        )
-          return { problem: error.message, status: 503 };
-        if (!(error instanceof SandboxFault)) throw error;
-        const evidence = await this.#sandboxes.lossEvidence(rollout, error);
-        if (await this.#sandboxes.displace(rollout, evidence)) continue;
-        await this.#sandboxes.giveUp(rollout, evidence);
-        return { problem: error.message, status: 503 };
+        const fate = await this.#sandboxes.losses.settleError(rollout, error);
+        if (fate !== 'rebuild') return { problem: errorMessage(error), status: 503 };
       }
     }
   }

@@ -1,9 +1,9 @@
 import type { Clock } from '../kernel/clock.ts';
 
-/** How long a place is kept for a requester that has gone: it may be repeating the call. */
+/** How long a place is kept after the last request has gone: the client may be repeating the call. */
 const KEEP_MS = 60_000;
 
-/** Who waits for answers of one thing, such as a rollout. Tells when nobody has for a minute. */
+/** Counts the requests that wait for one thing, such as a rollout. Reports when a minute has passed without any. */
 export class Waiters<Key> implements Disposable {
   readonly #clock: Clock;
   readonly #onDeserted: (key: Key) => void;
@@ -16,8 +16,8 @@ export class Waiters<Key> implements Disposable {
     this.#onDeserted = onDeserted;
   }
 
-  /** A requester has come. What is returned says that it has gone; saying it twice is harmless. */
-  enter(key: Key): () => void {
+  /** Counts a request. The returned function ends its waiting; calling it again has no effect. */
+  addWaiter(key: Key): () => void {
     this.#alarms.get(key)?.();
     this.#alarms.delete(key);
     this.#present.set(key, (this.#present.get(key) ?? 0) + 1);
@@ -29,7 +29,7 @@ export class Waiters<Key> implements Disposable {
     };
   }
 
-  /** Tells nobody any more; what is left of a minute must not keep the process. */
+  /** Reports nothing any more, and leaves no timer that would keep the process alive. */
   [Symbol.dispose](): void {
     this.#closed = true;
     for (const cancel of this.#alarms.values()) cancel();

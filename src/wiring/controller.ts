@@ -19,7 +19,8 @@ import { ReportProcess } from '../report/report-process.ts';
 import { Recovery } from '../rollouts/recovery.ts';
 import { Rollouts } from '../rollouts/registry.ts';
 import { Replay } from '../rollouts/replay.ts';
-import { Sandboxes, specOf } from '../rollouts/sandboxes.ts';
+import { specOf } from '../rollouts/sandbox-spec.ts';
+import { openSandboxes } from '../rollouts/sandboxes.ts';
 import { TokenBudget } from '../tokens/token-budget.ts';
 import { ToolCalls } from '../tools/call.ts';
 import { rerunCall } from '../tools/prepared-call.ts';
@@ -45,7 +46,7 @@ export async function wireController(config: Config, log: Log) {
   const { removals, pool: supply } = admission;
   const replay = new Replay({ journal, blobs, rerunCall });
   const recovery = new Recovery({ engine, removals, retries: admission.retries, replay, journal, clock });
-  const sandboxes = new Sandboxes({ supply, removals, engine, recovery, journal, clock });
+  const sandboxes = openSandboxes({ supply, removals, engine, recovery, journal, clock });
   const rollouts = new Rollouts({ catalog, journal, clock });
   const telemetry = wireTelemetry({ rollouts, admission, journal, clock });
   const tokens = new TokenBudget({ clock });

@@ -2,7 +2,7 @@ import type { Config } from '../config.ts';
 import { watchRisk } from '../report/risk-watch.ts';
 import { reap } from '../rollouts/reaper.ts';
 import { restore } from '../rollouts/restore.ts';
-import { specOf } from '../rollouts/sandboxes.ts';
+import { specOf } from '../rollouts/sandbox-spec.ts';
 import { VERSION, type Controller } from './controller.ts';
 
 /** Restores what an earlier process left and continues its calls. Must be done before the first request is taken. */
@@ -12,9 +12,9 @@ export async function resume(controller: Controller): Promise<void> {
     { type: 'controller_started', controller: controllerId, version: VERSION, pid: process.pid },
     { durable: true },
   );
-  for (const { rollout, record, arguments: given } of await restore(controller))
-    calls.begin(rollout, record, given).catch((error: unknown) => {
-      log.error({ rollout: rollout.id, call: record.callId, error }, 'interrupted call not continued');
+  for (const { rollout, call, arguments: given } of await restore(controller))
+    calls.continueCall(rollout, call, given).catch((error: unknown) => {
+      log.error({ rollout: rollout.id, call: call.callId, error }, 'interrupted call not continued');
     });
   admission.pool.open([...catalog.tasks.values()].map(specOf));
   controller.opened.taskImages.look();
@@ -23,7 +23,8 @@ export async function resume(controller: Controller): Promise<void> {
 
 /** Ends rollouts that reach their idle limit or their total life, until `signal` is aborted. */
 export function keepLimits(controller: Controller, signal: AbortSignal): Promise<void> {
-  return reap(controller, signal);
+  const { rollouts, sandboxes, clock } = controller;
+  return reap({ rollouts, ends: sandboxes.ends, clock }, signal);
 }
 
 /** Makes the report on risk from time to time and passes its judgement to the alarms, until `signal` is aborted. */
@@ -57,7 +58,7 @@ export async function stop(controller: Controller, onStop: Config['onStop']): Pr
   admission.bursts.close();
   controller.activity.close();
   if (onStop === 'remove') {
-    await Promise.all([...rollouts.all()].map((rollout) => sandboxes.end(rollout, 'stopped')));
+    await Promise.all([...rollouts.all()].map((rollout) => sandboxes.ends.endRollout(rollout, 'stopped')));
     await calls.idle();
   }
   await removals.idle();

@@ -48,21 +48,13 @@ interface Observers {
 
 /** Tells all observers of a finished call: metrics, recent activity, the burst log, and one line in the log. */
 export function observeCalls({ metrics, activity, bursts, log }: Observers): CallParts['onFinished'] {
-  return (rollout, { callId, tool, outcome, status, durationMs }) => {
-    if (outcome === null || durationMs === null)
-      throw new Error(`call ${callId} finished without an outcome`);
+  return (rollout, { callId, tool }, { outcome, status, durationMs }) => {
     metrics.callFinished({ tool, outcome, durationMs });
     const { attribution, cause } = outcome;
-    if (status !== null)
-      activity.callFinished({
-        rollout: rollout.id,
-        call: callId,
-        tool,
-        attribution,
-        cause,
-        status,
-        durationMs,
-      });
+    activity.callFinished({
+      ...{ rollout: rollout.id, call: callId, tool },
+      ...{ attribution, cause, status, durationMs },
+    });
     if (rollout.calls.keys().next().value === callId) bursts.firstAnswer(durationMs, status !== 503);
     const ms = Math.round(durationMs);
     log.info({ rollout: rollout.id, call: callId, tool, attribution, cause, status, ms }, 'call');

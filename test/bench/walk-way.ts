@@ -12,7 +12,7 @@ import { seccompProfiles } from '../../src/policy/seccomp.ts';
 import { Recovery } from '../../src/rollouts/recovery.ts';
 import { Rollouts } from '../../src/rollouts/registry.ts';
 import { Replay } from '../../src/rollouts/replay.ts';
-import { Sandboxes } from '../../src/rollouts/sandboxes.ts';
+import { openSandboxes } from '../../src/rollouts/sandboxes.ts';
 import { DockerEngine } from '../../src/sandbox/docker/docker-engine.ts';
 import { TokenBudget } from '../../src/tokens/token-budget.ts';
 import { ToolCalls } from '../../src/tools/call.ts';
@@ -73,11 +73,11 @@ export class Walk implements Way {
     const replay = new Replay({ journal, blobs: await Blobs.at(dataDir), rerunCall });
     const recovery = new Recovery({ engine, removals, retries, replay, journal, clock });
     const rollouts = new Rollouts({ catalog, journal, clock });
-    const sandboxes = new Sandboxes({ supply: pool, removals, engine, recovery, journal, clock });
+    const sandboxes = openSandboxes({ supply: pool, removals, engine, recovery, journal, clock });
     const tokens = new TokenBudget({ clock });
     const calls = new ToolCalls({ rollouts, sandboxes, journal, clock, tokens, onFinished: () => undefined });
     const end = async (): Promise<void> => {
-      for (const rollout of rollouts.all()) await sandboxes.end(rollout, 'deleted');
+      for (const rollout of rollouts.all()) await sandboxes.ends.endRollout(rollout, 'deleted');
       await removals.idle();
       calls[Symbol.dispose]();
       await tokens[Symbol.asyncDispose]();
@@ -90,7 +90,7 @@ export class Walk implements Way {
   }
 
   async once(): Promise<void> {
-    const { status, output } = await this.#calls.call({
+    const { status, output } = await this.#calls.runCall({
       opening: { id: rolloutId('bench') },
       callId: callId(`call_${String(this.#count++)}`),
       tool: 'shell',

@@ -21,7 +21,7 @@ it('a killed controller finds its containers again and finishes the call it died
     output: '/tmp\nkept\n',
   });
   const stored = await second.tool('shell', 'r', '1', { command: 'cd /tmp; export A=kept; echo one > runs' });
-  expect(stored.headers.get('x-faultline-replayed')).toBe('true');
+  expect(stored.headers.get('idempotent-replayed')).toBe('true');
   expect(await second.verdict('r')).toMatchObject({ verdict: 'valid', counts: { calls: 3, ok: 3 } });
 });
 

@@ -64,7 +64,7 @@ describe('a rollout', () => {
     ]);
     const later = await server.tool('shell', 'twice', '1', once);
     expect([first.output, joined.output, later.output]).toEqual(['1\n', '1\n', '1\n']);
-    expect(later.headers.get('x-faultline-replayed')).toBe('true');
+    expect(later.headers.get('idempotent-replayed')).toBe('true');
   });
 
   it('refuses a call id that comes again with other arguments, and runs nothing', async () => {

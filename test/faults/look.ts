@@ -97,7 +97,9 @@ async function countMarks(member: Member, judgements: readonly Judgement[]): Pro
   const again = await Promise.all(
     answered.map(async (sent) => ({ sent, answer: await member.repeat(sent) })),
   );
-  const changed = again.filter(({ sent, answer }) => !answer.replayed || answer.body !== sent.answer?.body);
+  const changed = again.filter(
+    ({ sent, answer }) => !answer.fromJournal || answer.body !== sent.answer?.body,
+  );
   return {
     counted: marks === null ? 0 : good.length,
     duplicates: good.filter(({ id }) => (marks?.get(id) ?? 0) > 1).length,

@@ -15,7 +15,7 @@ export interface Answer {
   /** The body as it came, for comparison. */
   readonly body: string;
   /** It is a stored answer, or that of a request which was under way. */
-  readonly replayed: boolean;
+  readonly fromJournal: boolean;
 }
 
 export interface Request {
@@ -79,7 +79,7 @@ export class Platform {
         status: response.status,
         output: outputOf(body),
         body,
-        replayed: response.headers.get('x-faultline-replayed') === 'true',
+        fromJournal: response.headers.get('idempotent-replayed') === 'true',
         retryAfterMs: Math.min(retryAfterMs, LONGEST_PAUSE_MS),
       };
     } catch (error) {

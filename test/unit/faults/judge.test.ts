@@ -7,7 +7,7 @@ const EXPECTED: Expectation = { takes_sandbox: false, transparent: 'expected', e
 const LOSING: Expectation = { takes_sandbox: true, transparent: 'possible', endings: ['sandbox_killed'] };
 
 function sent(own: CauseCode, output: string | null): SentCall {
-  const answer = { status: 200, output, body: '', replayed: false };
+  const answer = { status: 200, output, body: '', fromJournal: false };
   const kind = { command: 'x', own: [own], ...(own === 'completed' ? { output: '{mark}\n' } : {}) };
   return { rollout: 'r', id: 'c', kind, fromMs: 0, untilMs: 1, answer };
 }

@@ -69,7 +69,7 @@ describe('calling', () => {
   test('a repeated call gets the stored answer, and so does who asks for it', async () => {
     const first = await call('r', 'c');
     const again = await call('r', 'c');
-    expect([again.body, again.headers['x-faultline-replayed']]).toEqual([first.body, 'true']);
+    expect([again.body, again.headers['idempotent-replayed']]).toEqual([first.body, 'true']);
     expect((await send('GET', '/rollouts/r/calls/c')).body).toBe(first.body);
     expect((await call('r', 'c', 'rm')).statusCode).toBe(422);
   });

@@ -39,7 +39,11 @@ describe('what is answered with output', () => {
       output: 'echo',
     });
     expect(toolAnswerSchema.strict().parse(reply.json())).toBeTruthy();
-    expect(reply.headers).toMatchObject({ 'x-rollout-id': 'trace_1', 'x-faultline-replayed': 'false' });
+    expect(reply.headers).toMatchObject({
+      'x-rollout-id': 'trace_1',
+      'idempotent-replayed': 'false',
+      'x-faultline-replayed': 'false', // Its name in 0.1.0.
+    });
     expect(reply.headers).not.toHaveProperty('x-faultline-idempotent');
   });
 
@@ -97,7 +101,7 @@ describe('who and how often', () => {
     const first = await post(without('call_id'));
     const second = await post(without('call_id'));
     expect(first.headers['x-faultline-idempotent']).toBe('false');
-    expect(second.headers['x-faultline-replayed']).toBe('false');
+    expect(second.headers['idempotent-replayed']).toBe('false');
     expect(first.json<{ call_id: string }>().call_id).not.toBe(second.json<{ call_id: string }>().call_id);
     expect(server.engine.ran).toHaveLength(2);
   });

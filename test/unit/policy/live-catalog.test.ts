@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ConfigurationError } from '../../../src/policy/configuration-error.ts';
 import { loadCatalog } from '../../../src/policy/load.ts';
 import { LiveCatalog } from '../../../src/policy/live-catalog.ts';
-import { specOf } from '../../../src/rollouts/sandboxes.ts';
+import { specOf } from '../../../src/rollouts/sandbox-spec.ts';
 
 let root = '';
 let catalog: LiveCatalog;

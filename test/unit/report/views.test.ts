@@ -87,6 +87,31 @@ describe('calls', () => {
   });
 });
 
+test('of a call that was reopened after it had waited in vain, the last ending counts', async () => {
+  const waited = {
+    ...finished('r', 'c', 'infra', 'queue_wait', 1),
+    status: 503,
+    output: '',
+    durationMs: 9000,
+  };
+  const reopened = { at: at(2), type: 'call_reopened', rollout: 'r', call: 'c' };
+  write(opened('r'), waited, reopened, intended('r', 'c', '{}', 3), finished('r', 'c', 'ok', 'completed', 4));
+  const columns = 'cause, attribution, status, duration_ms, output_bytes, excludes';
+  expect(await rows(`SELECT ${columns} FROM calls`)).toEqual([
+    {
+      cause: 'completed',
+      attribution: 'ok',
+      status: 200,
+      duration_ms: 500,
+      output_bytes: 7,
+      excludes: false,
+    },
+  ]);
+  expect(await rows('SELECT verdict, calls, infra_calls FROM rollouts')).toEqual([
+    { verdict: 'valid', calls: 1, infra_calls: 0 },
+  ]);
+});
+
 describe('verdicts', () => {
   const ended = {
     at: at(9),

@@ -5,14 +5,14 @@ import { ManualClock, settle } from '../support/manual-clock.ts';
 
 const minute = (clock: ManualClock): Deadline => Deadline.after(clock, 'turn_wait', 60_000);
 
-describe('the line of turns', () => {
-  it('lets calls in one after the other, in order of arrival', async () => {
+describe('the call lock', () => {
+  it('is held by one call after the other, in order of arrival', async () => {
     const clock = new ManualClock();
-    const line = new CallLock(1);
+    const lock = new CallLock(1);
     const order: number[] = [];
     const call = async (n: number): Promise<void> => {
-      using turn = await line.take(minute(clock));
-      expect(turn).not.toBeNull();
+      using held = await lock.acquire(minute(clock));
+      expect(held).not.toBeNull();
       order.push(n);
       await settle();
       order.push(n);
@@ -21,13 +21,13 @@ describe('the line of turns', () => {
     expect(order).toEqual([1, 1, 2, 2, 3, 3]);
   });
 
-  it('never lets more in than its width', async () => {
-    const line = new CallLock(2);
+  it('is never held by more calls than its width', async () => {
+    const lock = new CallLock(2);
     let inside = 0;
     let most = 0;
     const call = async (): Promise<void> => {
-      using turn = await line.take(minute(new ManualClock()));
-      expect(turn).not.toBeNull();
+      using held = await lock.acquire(minute(new ManualClock()));
+      expect(held).not.toBeNull();
       inside += 1;
       most = Math.max(most, inside);
       await settle();
@@ -37,25 +37,25 @@ describe('the line of turns', () => {
     expect(most).toBe(2);
   });
 
-  it('tells who waited too long, and does not lose the turn meant for it', async () => {
+  it('is refused to a call that waited too long, and then goes to the next one', async () => {
     const clock = new ManualClock();
-    const line = new CallLock(1);
-    const first = await line.take(minute(clock));
-    const second = line.take(Deadline.after(clock, 'turn_wait', 1_000));
+    const lock = new CallLock(1);
+    const first = await lock.acquire(minute(clock));
+    const second = lock.acquire(Deadline.after(clock, 'turn_wait', 1_000));
     await clock.advance(1_000);
     expect(await second).toBeNull();
     first?.[Symbol.dispose]();
-    expect(await line.take(minute(clock))).not.toBeNull();
+    expect(await lock.acquire(minute(clock))).not.toBeNull();
   });
 
-  it('gives a turn back once, however often it is disposed', async () => {
+  it('is released once, however often it is disposed', async () => {
     const clock = new ManualClock();
-    const line = new CallLock(1);
-    const first = await line.take(minute(clock));
+    const lock = new CallLock(1);
+    const first = await lock.acquire(minute(clock));
     first?.[Symbol.dispose]();
     first?.[Symbol.dispose]();
-    expect(await line.take(minute(clock))).not.toBeNull();
-    const third = line.take(Deadline.after(clock, 'turn_wait', 10));
+    expect(await lock.acquire(minute(clock))).not.toBeNull();
+    const third = lock.acquire(Deadline.after(clock, 'turn_wait', 10));
     await clock.advance(10);
     expect(await third).toBeNull();
   });

@@ -17,7 +17,7 @@ import { ReportProcess } from '../../../src/report/report-process.ts';
 import { Rollouts } from '../../../src/rollouts/registry.ts';
 import { Recovery } from '../../../src/rollouts/recovery.ts';
 import { Replay } from '../../../src/rollouts/replay.ts';
-import { Sandboxes } from '../../../src/rollouts/sandboxes.ts';
+import { openSandboxes } from '../../../src/rollouts/sandboxes.ts';
 import { Alarms } from '../../../src/telemetry/alarms.ts';
 import { RecentActivity } from '../../../src/telemetry/recent-activity.ts';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
@@ -83,7 +83,7 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
   const { removals, pool: supply } = admission;
   const replay = new Replay({ journal, blobs: await Blobs.at(dataDir), rerunCall });
   const recovery = new Recovery({ engine, removals, retries: admission.retries, replay, journal, clock });
-  const sandboxes = new Sandboxes({ supply, removals, engine, recovery, journal, clock });
+  const sandboxes = openSandboxes({ supply, removals, engine, recovery, journal, clock });
   const metrics = new Metrics();
   const activity = new RecentActivity({
     clock,
@@ -105,9 +105,9 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
     sandboxes,
     journal,
     clock,
-    tokens,
-    onFinished: (_rollout, record) => {
-      metrics.callFinished(record);
+    tokens: new TokenBudget({ clock }),
+    onFinished: (_rollout, { tool }, ending) => {
+      metrics.callFinished({ tool, ...ending });
     },
   });
   const gate = options.gate?.({ rollouts, sandboxes, calls, journal, clock }) ?? null;

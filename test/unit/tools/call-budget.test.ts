@@ -14,7 +14,7 @@ const { defaultTask } = loadCatalog({
 function refusals(calls?: number): (string | null)[] {
   const task = { ...defaultTask, calls };
   const rollout = new Rollout({ id: rolloutId('r'), task, job: jobId('j'), openedAt: 0 });
-  const records = [1, 2, 3, 4, 5].map((n) => rollout.enter(callId(`c${String(n)}`), 'shell', '', 0));
+  const records = [1, 2, 3, 4, 5].map((n) => rollout.enterCall(callId(`c${String(n)}`), 'shell', '', 0));
   return records.map((record) => overBudget(rollout, record)?.refusal ?? null);
 }
 

@@ -1,31 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { callId, jobId, rolloutId, type RolloutId } from '../../../src/kernel/ids.ts';
-import type { JournalEvent, NewEvent } from '../../../src/journal/event.ts';
-import type { Journal, Position } from '../../../src/journal/journal.ts';
 import { loadCatalog } from '../../../src/policy/load.ts';
 import type { Catalog } from '../../../src/policy/schema.ts';
 import { Rollouts } from '../../../src/rollouts/registry.ts';
-import { Sandboxes } from '../../../src/rollouts/sandboxes.ts';
+import { openSandboxes, type Sandboxes } from '../../../src/rollouts/sandboxes.ts';
 import { TokenBudget } from '../../../src/tokens/token-budget.ts';
 import { ToolCalls } from '../../../src/tools/call.ts';
 import { type CallAnswer } from '../../../src/tools/call-answer.ts';
 import { settle } from '../support/manual-clock.ts';
-import { scene, type Scene } from './scripted-engine.ts';
+import { MemoryJournal } from '../support/memory-journal.ts';
+import { scene, type Scene } from '../admission/scripted-engine.ts';
 
 const MINUTE_MS = 60_000;
-
-/** Keeps events in memory; the tests look at what was recorded. */
-class MemoryJournal {
-  readonly events: JournalEvent[] = [];
-  append(event: NewEvent): Promise<Position> {
-    this.events.push({ ...event, at: '2026-01-01T00:00:00.000Z' });
-    return Promise.resolve({ file: 'memory', offset: this.events.length - 1, bytes: 1 });
-  }
-  read({ offset }: Position): Promise<JournalEvent> {
-    const event = this.events[offset];
-    return event === undefined ? Promise.reject(new Error('no such event')) : Promise.resolve(event);
-  }
-}
 
 interface Controller extends Scene {
   readonly journal: MemoryJournal;
@@ -38,12 +24,12 @@ function controller(): Controller {
   const set = scene({ startsAtOnce: 1 });
   const { clock, engine, pool: supply, removals } = set;
   const memory = new MemoryJournal();
-  const journal = memory as unknown as Journal;
+  const { journal } = memory;
   const catalog = patient(
     loadCatalog({ policiesDir: 'policies', imagesDir: 'images', taskFile: 'policies/tasks.yaml' }),
   );
   const rollouts = new Rollouts({ catalog, journal, clock });
-  const sandboxes = new Sandboxes({
+  const sandboxes = openSandboxes({
     supply,
     removals,
     engine,
@@ -54,7 +40,7 @@ function controller(): Controller {
   const tokens = new TokenBudget({ clock });
   const calls = new ToolCalls({ rollouts, sandboxes, journal, clock, tokens, onFinished: () => undefined });
   const call: Controller['call'] = (rollout, id, gone) =>
-    calls.call({
+    calls.runCall({
       opening: { id: rolloutId(rollout), job: jobId('job') },
       callId: callId(id),
       tool: 'shell',
@@ -99,9 +85,7 @@ describe('a place in the start queue', () => {
     expect(positionOf(set, 'r-119')).toBe(place);
     await set.clock.advance(9.4 * MINUTE_MS);
     expect((await answered(again))[0]).toBe(200);
-    expect(
-      set.journal.events.filter((event) => event.type === 'call_intended' && event.rollout === 'r-119'),
-    ).toHaveLength(1);
+    expect(set.journal.of('call_intended').filter(({ rollout }) => rollout === 'r-119')).toHaveLength(1);
   });
 
   it('is kept for a minute for a client that went away, then given up; nothing is started for it', async () => {
@@ -150,7 +134,28 @@ describe('a place in the start queue', () => {
     await set.clock.advance(400_000);
     expect((await answered(again))[0]).toBe(200);
     await Promise.all(calls);
+    expect(set.journal.of('call_reopened')).toMatchObject([{ rollout: 'r-1', call: 'c' }]);
     expect(set.rollouts.get('r-1' as RolloutId)?.verdict.counts).toMatchObject({ calls: 1, infra: 0 });
+  });
+
+  it('is had once by two repetitions that come at the same moment', async () => {
+    const set = controller();
+    set.engine.startMs = 200_000;
+    const gone = new AbortController();
+    const calls = [set.call('r-0', 'c'), set.call('r-1', 'c', gone.signal)];
+    await settle();
+    gone.abort();
+    await set.clock.advance(61_000);
+    expect(await answered(calls[1] ?? Promise.reject(new Error('no call')))).toEqual([503, 'queue_wait']);
+    const again = [set.call('r-1', 'c'), set.call('r-1', 'c')];
+    await set.clock.advance(400_000);
+    expect(await Promise.all(again.map(answered))).toEqual([
+      [200, 'completed'],
+      [200, 'completed'],
+    ]);
+    await Promise.all(calls);
+    expect(set.journal.of('call_reopened')).toHaveLength(1);
+    expect(set.journal.of('call_intended').filter(({ rollout }) => rollout === 'r-1')).toHaveLength(1);
   });
 
   it('is given up at once by a rollout that is ended', async () => {
@@ -159,7 +164,7 @@ describe('a place in the start queue', () => {
     const calls = [set.call('r-0', 'c'), set.call('r-1', 'c')];
     await settle();
     const rollout = set.rollouts.get('r-1' as RolloutId);
-    if (rollout !== undefined) await set.sandboxes.end(rollout, 'deleted');
+    if (rollout !== undefined) await set.sandboxes.ends.endRollout(rollout, 'deleted');
     await settle();
     expect(positionOf(set, 'r-1')).toBeNull();
     await set.clock.advance(200_000);

@@ -1,4 +1,5 @@
 import type { StreamDigests } from '../journal/event.ts';
+import { judge, type Judged } from '../outcome/attribute.ts';
 import type { Outcome } from '../outcome/causes.ts';
 import type { Evidence } from '../outcome/evidence.ts';
 import { noticeOf, type ToolResult } from '../outcome/result.ts';
@@ -7,33 +8,33 @@ import type { CallLimits, Ending } from '../protocol/messages.ts';
 import type { CallReport, Sandbox } from '../sandbox/sandbox.ts';
 import type { Tool } from './tool.ts';
 
-/** What one walk brought back, before anybody judges it. */
-export interface Finding {
-  readonly evidence: Evidence;
+/** How one call ended, judged, with what the answer to the model is made from. */
+export interface JudgedEnding extends Judged {
   readonly tool: Tool | null;
   readonly limits: CallLimits | null;
-  readonly ending: Ending | null;
-  /** What the model is told about a call that was refused. */
-  readonly refusal?: string;
+  /** sandboxd's record of the command; null where none ran. */
+  readonly run: Ending | null;
+  /** The text for the model where it got the call wrong. */
+  readonly refusal: string | null;
 }
 
-/** A fault, or a rollout that takes no more calls: nothing came back from a sandbox. */
-export function found(
+const nothingKnown = { tool: null, limits: null, run: null, refusal: null };
+
+/** The one place where a call's ending is judged. */
+export function judgeEnding(
   evidence: Evidence,
-  prepared: { readonly tool: Tool; readonly limits: CallLimits } | null = null,
-): Finding {
-  return { evidence, tool: prepared?.tool ?? null, limits: prepared?.limits ?? null, ending: null };
+  known: Partial<Pick<JudgedEnding, 'tool' | 'limits' | 'run' | 'refusal'>> = {},
+): JudgedEnding {
+  const { tool, limits, run, refusal } = { ...nothingKnown, ...known };
+  return { ...judge(evidence), tool, limits, run, refusal };
 }
 
 /** A call that the model got wrong, before anything could run. */
-export function refusal(reason: 'bad_arguments' | 'unknown_tool' | 'call_budget', text: string): Finding {
-  return {
-    evidence: { kind: 'refused', reason },
-    tool: null,
-    limits: null,
-    ending: null,
-    refusal: text,
-  };
+export function refusal(
+  reason: 'bad_arguments' | 'unknown_tool' | 'call_budget',
+  text: string,
+): JudgedEnding {
+  return judgeEnding({ kind: 'refused', reason }, { refusal: text });
 }
 
 /** sandboxd's report as evidence. */
@@ -65,38 +66,36 @@ export function digestsOf({ stdout, stderr }: Ending): StreamDigests {
   return { stdout: digest(stdout), stderr: digest(stderr) };
 }
 
-/** What is shown of a finding, or null where no tool ran and there is nothing to say. */
-export function resultOf(policy: Policy, outcome: Outcome, finding: Finding): ToolResult | null {
+/** What the model is shown of an ending; null where no tool ran and there is no notice. */
+export function resultOf(policy: Policy, judged: JudgedEnding): ToolResult | null {
   const nothing = { exit_code: null, signal: null, stdout: '', stderr: '', truncated: false };
-  const { ending, tool } = finding;
-  if (finding.refusal !== undefined)
-    return { ...nothing, stdout: finding.refusal, notice: null, duration_ms: 0 };
+  const { outcome, run, tool } = judged;
+  if (judged.refusal !== null) return { ...nothing, stdout: judged.refusal, notice: null, duration_ms: 0 };
   const notice = noticeOf(outcome, {
-    timeoutMs: finding.limits?.timeoutMs ?? 0,
+    timeoutMs: judged.limits?.timeoutMs ?? 0,
     memoryBytes: policy.limits.memory,
     processes: policy.limits.processes,
   });
-  if (ending === null || tool === null)
-    return notice === null ? null : { ...nothing, notice, duration_ms: 0 };
-  const notices = [notice, ...sideEffects(ending, outcome)].filter((text) => text !== null);
+  if (run === null || tool === null) return notice === null ? null : { ...nothing, notice, duration_ms: 0 };
+  const notices = [notice, ...sideEffects(run, outcome)].filter((text) => text !== null);
   return {
-    ...tool.show(ending),
+    ...tool.show(run),
     notice: notices.length === 0 ? null : notices.join('; '),
-    duration_ms: Math.round(ending.exitedAtMs - ending.startedAtMs),
+    duration_ms: Math.round(run.exitedAtMs - run.startedAtMs),
   };
 }
 
-/** What an ending did to the rest of the sandbox, which the model should know. */
-function sideEffects(ending: Ending, outcome: Outcome): string[] {
-  if (ending.interpreter === 'lost' && outcome.cause !== 'interpreter_ended')
+/** Effects of a run on the rest of the sandbox, as notices for the model. */
+function sideEffects(run: Ending, outcome: Outcome): string[] {
+  if (run.interpreter === 'lost' && outcome.cause !== 'interpreter_ended')
     return ['interpreter died; state reset'];
-  if (ending.interpreter === 'replaced') return ['the interpreter was restarted; earlier state is gone'];
-  if (ending.killReach === 'everything')
+  if (run.interpreter === 'replaced') return ['the interpreter was restarted; earlier state is gone'];
+  if (run.killReach === 'everything')
     return ['all processes were ended, interpreter and background included'];
   return [];
 }
 
 /** The tool's own budget, else the task's, else the policy's. */
-export function answerTokens(task: Task, { tool }: Finding): number {
+export function answerTokens(task: Task, { tool }: JudgedEnding): number {
   return tool?.answerTokens ?? task.answer_tokens ?? task.policy.answer_tokens;
 }

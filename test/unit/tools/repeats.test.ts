@@ -33,7 +33,7 @@ test('a call repeated while it runs joins it', async () => {
   const second = post();
   open('once');
   const replies = await Promise.all([first, second]);
-  expect(replies.map((reply) => reply.headers['x-faultline-replayed'])).toEqual(['false', 'true']);
+  expect(replies.map((reply) => reply.headers['idempotent-replayed'])).toEqual(['false', 'true']);
   expect(replies[0].body).toBe(replies[1].body);
   expect(server.engine.ran).toHaveLength(1);
 });
@@ -42,7 +42,7 @@ test('a call repeated after its end gets the same bytes, also without an id of i
   server.engine.script = () => Promise.resolve(String(Math.random()));
   const first = await post();
   const second = await post({ arguments: ' { "command" : "echo" } ' });
-  expect(second.headers['x-faultline-replayed']).toBe('true');
+  expect(second.headers['idempotent-replayed']).toBe('true');
   expect(second.rawPayload.equals(first.rawPayload)).toBe(true);
 });
 
@@ -63,7 +63,7 @@ test.each([
 
 test('the same call id in another rollout is another call', async () => {
   await post();
-  expect((await post({ trace_id: 'trace_2' })).headers['x-faultline-replayed']).toBe('false');
+  expect((await post({ trace_id: 'trace_2' })).headers['idempotent-replayed']).toBe('false');
   expect(server.engine.started).toHaveLength(2);
 });
 
