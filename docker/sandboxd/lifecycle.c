@@ -178,8 +178,6 @@ bool call_ready(struct call *call, int fd) {
   return true;
 }
 
-/* ---- clocks ---- */
-
 int64_t call_next_clock(const struct call *call) {
   if (call->state == CALL_DRAINING) return call->drain_until;
   if (call->state == CALL_PURGING) return call->kill_until;

@@ -1,19 +1,10 @@
 import { z } from 'zod';
 import { duration } from '../../../src/policy/schema.ts';
+import { COMMAND_TYPES, REPORT_TYPES } from '../../../src/protocol/tags.ts';
 import { ROUTES } from './routes.ts';
 
 /** Frames between controller and sandboxd, by their number on the wire (`docker/sandboxd/README.md`). */
-export const FRAMES = {
-  resume: 1,
-  start: 2,
-  acknowledge: 3,
-  cancel: 4,
-  state: 16,
-  started: 17,
-  'start-failed': 18,
-  exited: 19,
-  forgotten: 20,
-} as const;
+export const FRAMES = { ...COMMAND_TYPES, ...REPORT_TYPES } as const;
 
 export type FrameName = keyof typeof FRAMES;
 
