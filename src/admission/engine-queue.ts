@@ -109,6 +109,9 @@ export class EngineQueue {
       return await work();
     } finally {
       this.#inFlight[priorityClass] -= 1;
+      // Before p-queue counts this work as ended: a start that begins because this work has raised the limit runs
+      // beside as many others as allowed, and `saturated` says so.
+      this.pump();
     }
   }
 

@@ -94,6 +94,20 @@ describe('the engine queue', () => {
     expect(ids().slice(5)).toEqual(['claim-6', 'removal']);
   });
 
+  it('counts every start as saturated that begins because the limit has grown, so that it can grow on', async () => {
+    const { queue, concurrency } = queueOf(1);
+    const saturated: boolean[] = [];
+    const start = (id: string): Promise<void> =>
+      queue.runQueued({ id, priorityClass: 'claim', job: 'job', retry: false }, async () => {
+        saturated.push(queue.saturated);
+        await settle();
+        if (id === 'first') concurrency.succeeded(70, true);
+      });
+    await Promise.all(['first', 'second', 'third'].map(start));
+    expect(concurrency.limit).toBe(2);
+    expect(saturated).toEqual([true, true, true]);
+  });
+
   it('begins nothing but removals once it is closed, though the circuit is open', () => {
     const { queue, breaker, ask, ids } = queueOf(1);
     for (let fault = 0; fault < 5; fault += 1) breaker.failed();
