@@ -39,11 +39,10 @@ test('the table of built-in tools lists each with its arguments, optional ones w
     ]),
   );
   const tools = toolbox({ tools: [...BUILT_IN_TOOLS] } as unknown as Task);
-  const inCode = [...tools.values()].map(({ name, parameters }) => [
-    name,
-    Object.entries(parameters.shape).map(([key, one]) =>
-      one.safeParse(undefined).success ? `${key}?` : key,
-    ),
-  ]);
+  const inCode = [...tools.values()].map(({ name, parameters }) => {
+    const shape = parameters.shape as Readonly<Record<string, z.ZodType>>;
+    const optional = (type: z.ZodType): boolean => type.safeParse(undefined).success;
+    return [name, Object.entries(shape).map(([key, type]) => (optional(type) ? `${key}?` : key))];
+  });
   expect(Object.fromEntries(inTable)).toEqual(Object.fromEntries(inCode));
 });
