@@ -4,7 +4,10 @@ export default tseslint.config(
   { ignores: ['dist/**', 'data/**', '.tools/**', '**/*.cjs', 'test/lint/*.js'] },
   ...tseslint.configs.strictTypeChecked,
   {
-    languageOptions: { parserOptions: { projectService: true } },
+    languageOptions: {
+      // Without it files beside this one find no tsconfig.json: the search would end in this folder.
+      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname + '/../..' },
+    },
     rules: {
       '@typescript-eslint/switch-exhaustiveness-check': [
         'error',

@@ -1,56 +1,48 @@
-import { createRequire } from 'node:module';
 import { readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { expect, test } from 'vitest';
 import { tableBelow } from './readme-table.ts';
 
 interface Rule {
   readonly name: string;
-  readonly to: { readonly path: string };
+  readonly to: { readonly path?: string };
 }
 
 const { forbidden } = createRequire(import.meta.url)('../../lint/layers.cjs') as {
-  forbidden: readonly Rule[];
+  readonly forbidden: readonly Rule[];
 };
 
-/** What the layer check forbids: for each folder the folders that it must not import from. */
-const checked = new Map(
+/** The folders that the layer check forbids to each folder. */
+const checked = Object.fromEntries(
   forbidden.flatMap(({ name, to }) => {
     const folder = /^(\w+)-looks-down-only$/.exec(name)?.[1];
-    if (folder === undefined) return [];
-    const listed = /^\^src\/\(([^)]*)\)/.exec(to.path)?.[1] ?? '';
-    return [[folder, listed.split('|').sort()] as const];
+    const listed = /^\^src\/\(([^)]+)\)/.exec(to.path ?? '')?.[1];
+    return folder === undefined ? [] : [[folder, (listed ?? '').split('|').sort()]];
   }),
-);
+) as Readonly<Record<string, readonly string[]>>;
 
-/** Layers as CONTRIBUTING.md lists them, the lowest first. */
-const documented = tableBelow('CONTRIBUTING.md', '## Layers').map(([, folders = '']) =>
-  [...folders.matchAll(/`(\w+)\/`/g)].map(([, folder = '']) => folder),
-);
+const foldersOf = (cell = ''): string[] => [...cell.matchAll(/`(\w+)\/`/g)].map(([, folder = '']) => folder);
+const rows = tableBelow('CONTRIBUTING.md', '## Layers');
+/** The numbered layers, the lowest first. */
+const layers = rows.filter(([number]) => /^\d+$/.test(number ?? '')).map(([, folders]) => foldersOf(folders));
 
-test('each folder of src stands in one layer of the table', () => {
+test('each folder of src has its place in the table of layers', () => {
   const folders = readdirSync('src', { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  expect(documented.flat().sort()).toEqual(folders.map(({ name }) => name).sort());
+  const documented = rows.flatMap(([, cell]) => foldersOf(cell));
+  expect(documented.sort()).toEqual(folders.map(({ name }) => name).sort());
 });
 
-test('the layer check forbids a folder exactly what the table puts beside or above it', () => {
-  const wanted = documented.flatMap((folders, level) =>
-    folders
-      .filter((folder) => checked.has(folder))
-      .map((folder) => {
-        const same = folders.filter((other) => other !== folder);
-        const above = documented.slice(level + 1).flat();
-        return [folder, [...same, ...above].filter((other) => checked.has(other)).sort()] as const;
-      }),
+test('the layer check forbids each folder what the table has beside it and above it, and nothing else', () => {
+  const documented = layers.flatMap((folders, level) =>
+    folders.map((folder) => {
+      const beside = folders.filter((other) => other !== folder);
+      return [folder, [...beside, ...layers.slice(level + 1).flat()].sort()] as const;
+    }),
   );
-  const forbiddenTo = [...checked].filter(([, others]) => others.join('') !== '');
-  expect(Object.fromEntries(wanted.filter(([, others]) => others.length > 0))).toEqual(
-    Object.fromEntries(forbiddenTo),
-  );
+  expect(Object.fromEntries(documented.filter(([, others]) => others.length > 0))).toEqual(checked);
 });
 
-test('only the clients, which know the wire alone, have no rule of a layer', () => {
-  const topmost = documented.at(-1) ?? [];
-  expect(documented.flat().filter((folder) => !checked.has(folder) && !topmost.includes(folder))).toEqual([
-    'client',
-  ]);
+test('the layers are numbered from 1 without a gap', () => {
+  const numbers = rows.map(([number]) => number).filter((number) => number !== '–');
+  expect(numbers).toEqual(layers.map((_layer, index) => String(index + 1)));
 });
