@@ -1,7 +1,7 @@
 /*
- * crun, on machines too where cgroup v1 and v2 are both mounted ("cgroups in hybrid mode not supported" otherwise):
- * there it runs in a mount namespace of its own in which the v2 hierarchy isn't mounted. A program rather than a
- * script, because it runs four times in a sandbox's life: README.md, "Decisions".
+ * Runs crun. On a machine that mounts cgroup v1 and v2 both, where crun fails with "cgroups in hybrid mode not
+ * supported", crun gets a mount namespace of its own without the v2 hierarchy. A program and not a script, because it
+ * runs four times in the life of a sandbox: README.md, "Decisions".
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -14,7 +14,7 @@
 
 #define V2 "/sys/fs/cgroup/unified"
 
-/* Whether v2 has controllers of its own beside v1: crun takes an empty one as it is. */
+/* Whether v2 has controllers beside those of v1: crun accepts an empty v2 hierarchy. */
 static int is_hybrid(void) {
   char first;
   int list = open(V2 "/cgroup.controllers", O_RDONLY | O_CLOEXEC);
@@ -33,11 +33,11 @@ static int hide_v2(void) {
 int main(int argc, char **argv) {
   (void)argc;
   if (is_hybrid() && hide_v2() < 0) {
-    fprintf(stderr, "crun-hybrid: %s can't be hidden: %s\n", V2, strerror(errno));
+    fprintf(stderr, "crun-hybrid: %s cannot be hidden: %s\n", V2, strerror(errno));
     return 1;
   }
   argv[0] = "crun";
   execvp("crun", argv);
-  fprintf(stderr, "crun-hybrid: crun can't be run: %s\n", strerror(errno));
+  fprintf(stderr, "crun-hybrid: crun cannot be run: %s\n", strerror(errno));
   return 127;
 }

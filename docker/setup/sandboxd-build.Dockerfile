@@ -1,4 +1,4 @@
-# Compiles docker/sandboxd for machines without a compiler; the binary is copied out of the image.
+# Compiles docker/sandboxd on machines without a compiler. docker/setup/sandboxd copies the binary out of the image.
 ARG BASE=faultline/debian:bookworm
 FROM ${BASE}
 RUN apt-get update -q \

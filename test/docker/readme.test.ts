@@ -46,12 +46,11 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   'kill -HUP <pid>': 'tasks.test.ts sends the signal',
   'docker login': 'with a registry of its own in pull.test.ts',
   'kill $(cat /var/run/docker.pid)': "stops the machine's engine",
-  'docker/setup/controller': 'minutes: builds the image of the controller',
+  'docker/setup/controller': 'set-up has run it',
   'docker/setup/images NAME...': 'minutes: builds images; set-up has run it',
   'docker build -f docker/Dockerfile --build-arg NODE_IMAGE=node:24-bookworm-slim .':
     'needs a public registry',
-  'FAULTLINE_TOKEN=… docker compose -f docker/compose.yaml up -d':
-    'needs the image of the controller and Compose',
+  'FAULTLINE_TOKEN=… docker compose -f docker/compose.yaml up -d': 'needs Compose; controller-image.test.ts',
   'FAULTLINE_ENGINE_ROOT=DIR docker/setup/engine': 'the fault kit starts it; faults.test.ts',
   'npm run images': 'minutes; set-up has run it',
   'npm run build': 'writes dist/',

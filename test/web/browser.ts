@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core';
 
-const PROGRAM = '/usr/bin/chromium';
+/** Debian's, or what Ubuntu users install: it has no package of Chromium. */
+const PROGRAMS = ['/usr/bin/chromium', '/usr/bin/google-chrome'];
 const FLAGS = [
   '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync',
@@ -36,7 +37,7 @@ export class Visit implements AsyncDisposable {
   static async begin(options: BrowserContextOptions = {}): Promise<Visit> {
     const profile = mkdtempSync(join(tmpdir(), 'faultline-browser-'));
     const context = await chromium.launchPersistentContext(profile, {
-      executablePath: PROGRAM,
+      executablePath: PROGRAMS.find((file) => existsSync(file)) ?? PROGRAMS.join(' or '),
       args: FLAGS,
       ...options,
     });

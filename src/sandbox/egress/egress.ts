@@ -1,8 +1,9 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { pause, type Clock } from '../../kernel/clock.ts';
+import { errorCode } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 
 import type { EgressReading } from '../../outcome/evidence.ts';
@@ -121,8 +122,7 @@ export class Egress implements AsyncDisposable {
   /** Folders of sandboxes that ended while nobody looked after them. */
   async removeAllBut(names: ReadonlySet<string>): Promise<void> {
     const doors = join(this.#options.folder, 'doors');
-    await mkdir(doors, { recursive: true, mode: 0o755 });
-    for (const name of await readdir(doors))
+    for (const name of await namesIn(doors))
       if (!names.has(name) && !this.#doors.has(name))
         await rm(join(doors, name), { recursive: true, force: true });
   }
@@ -183,6 +183,16 @@ export class Egress implements AsyncDisposable {
     await Promise.all([...this.#doors.values()].map((door) => door[Symbol.asyncDispose]()));
     await this.#squid?.[Symbol.asyncDispose]();
     await this.#log?.[Symbol.asyncDispose]();
+  }
+}
+
+/** None where there is no such folder: without a policy that lists hosts nobody makes it, and a file system may be read-only. */
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
   }
 }
 

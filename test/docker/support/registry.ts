@@ -1,39 +1,39 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { vi } from 'vitest';
+import { Wait, type StartedTestContainer } from 'testcontainers';
+import { docker } from './docker.ts';
+import { freePort } from './free-port.ts';
+import { ownName, TestContainer } from './test-container.ts';
 
-/** Where `docker/setup/test-extras` puts it. */
-const PROGRAM = join(import.meta.dirname, '../../../.tools/registry/usr/bin/docker-registry');
-
-/** Whether there is one on this machine: set-up brings it where Debian's packages can be had. */
-export const haveRegistry = existsSync(PROGRAM);
+const IMAGE = 'localhost/faultline/test-registry:latest';
+const PORT = 5000;
+const STORAGE = '/var/lib/registry';
+const MEMBERS = '/etc/registry-members';
 
 /** Who may use a registry that asks; the second part as `htpasswd -B` writes it. */
 export const MEMBER = { name: 'trainer', password: 'open sesame' };
 const MEMBER_LINE = `${MEMBER.name}:$2b$05$lHV10VT505OnpFbPUvh20eeS.Tk0M/.RiMoi7F3l0Z2WpPzp5hN3i\n`;
 
-/** A registry of images on a loopback port, with a storage of its own; engines take those without TLS. */
+/**
+ * A registry of images on a loopback port, which engines use without TLS. Each start is a container of its own; port
+ * and storage, a volume, stay the same.
+ */
 export class Registry implements AsyncDisposable {
   readonly address: string;
-  readonly #folder = mkdtempSync(join(tmpdir(), 'faultline-registry-'));
-  #process: ChildProcess | null = null;
+  readonly #port: number;
+  readonly #storage = ownName();
+  readonly #config: string;
+  #container: StartedTestContainer | null = null;
 
   private constructor(port: number, membersOnly: boolean) {
+    this.#port = port;
     this.address = `127.0.0.1:${String(port)}`;
-    const config = {
-      version: '0.1',
-      log: { level: 'error', accesslog: { disabled: true } },
-      storage: { filesystem: { rootdirectory: join(this.#folder, 'storage') } },
-      http: { addr: this.address },
-      ...(membersOnly ? { auth: { htpasswd: { realm: 'test', path: join(this.#folder, 'members') } } } : {}),
-    };
-    writeFileSync(join(this.#folder, 'members'), MEMBER_LINE);
     // JSON is YAML.
-    writeFileSync(join(this.#folder, 'config.yml'), JSON.stringify(config));
+    this.#config = JSON.stringify({
+      version: '0.1',
+      log: { level: 'info', accesslog: { disabled: true } },
+      storage: { filesystem: { rootdirectory: STORAGE } },
+      http: { addr: `:${String(PORT)}` },
+      ...(membersOnly ? { auth: { htpasswd: { realm: 'test', path: MEMBERS } } } : {}),
+    });
   }
 
   /** @param membersOnly Whether it asks for a login. */
@@ -43,42 +43,26 @@ export class Registry implements AsyncDisposable {
     return registry;
   }
 
-  /** Again on the same port, with what it had. */
   async start(): Promise<void> {
-    this.#process = spawn(PROGRAM, ['serve', join(this.#folder, 'config.yml')], { stdio: 'ignore' });
-    await vi.waitUntil(() => this.#answers(), { timeout: 30_000, interval: 100 });
+    this.#container = await new TestContainer(IMAGE)
+      .withLoopbackPort(PORT, this.#port)
+      .withBindMounts([{ source: this.#storage, target: STORAGE }])
+      .withCopyContentToContainer([
+        { content: this.#config, target: '/etc/registry.yml' },
+        { content: MEMBER_LINE, target: MEMBERS },
+      ])
+      .withWaitStrategy(Wait.forLogMessage('listening on'))
+      .start();
   }
 
+  /** Connections are refused until the next start. */
   async stop(): Promise<void> {
-    const child = this.#process;
-    this.#process = null;
-    if (child === null) return;
-    const gone = once(child, 'exit');
-    child.kill('SIGKILL');
-    await gone;
-  }
-
-  async #answers(): Promise<boolean> {
-    try {
-      const { status } = await fetch(`http://${this.address}/v2/`);
-      return status === 200 || status === 401;
-    } catch {
-      return false;
-    }
+    await this.#container?.stop();
+    this.#container = null;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
-    rmSync(this.#folder, { recursive: true });
+    await docker('volume', 'rm', this.#storage);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
