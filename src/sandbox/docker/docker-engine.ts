@@ -29,6 +29,7 @@ import { surveyEngine, tryRuntime, type EngineSurvey, type RuntimeTrial } from '
 import { examine } from './post-mortem.ts';
 import { candidates, chooseRuntime } from './runtime-probe.ts';
 import { probeSpec } from './probe-spec.ts';
+import { RetiredVolumes } from './retired-volumes.ts';
 import { Sweeper } from './sweeper.ts';
 
 const PREPARE_MS = 60_000;
@@ -57,6 +58,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   readonly #options: DockerEngineOptions;
   readonly #connection: DockerConnection;
   readonly #volume: SandboxdVolume;
+  readonly #retired: RetiredVolumes;
   readonly #watch: EventWatch;
   readonly #sweeper: Sweeper;
   readonly #doors: EgressSockets;
@@ -72,6 +74,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     this.#options = options;
     this.#connection = connection;
     this.#volume = volume;
+    this.#retired = new RetiredVolumes(connection, options.clock, options.log);
     this.images = new DockerImages(connection);
     this.#doors = new EgressSockets(connection, options.egress);
     const sandboxes = (): Iterable<string> => this.#known.keys();
@@ -98,6 +101,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
       await engine.#findDiskQuota(deadline);
       await engine.#doors.tidy(deadline, options.controllerId);
       await removeOrphanedVolumes(connection, options.controllerId, options.log, deadline);
+      await engine.#retired.removeUnused(deadline);
     } catch (error) {
       await engine[Symbol.asyncDispose]();
       throw error;
@@ -210,6 +214,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
       await this.#doors.remove(known?.door);
     }
     this.#watch.forget(id);
+    this.#retired.sandboxRemoved();
   }
 
   async postMortem(handle: SandboxHandle, deadline: Deadline): Promise<PostMortem> {
