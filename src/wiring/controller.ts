@@ -235,7 +235,8 @@ export async function stop(controller: Controller, onStop: Config['onStop']): Pr
   await journal[Symbol.asyncDispose]();
 }
 
-export const VERSION = '0.1.0';
+/** As in package.json; a test compares them. */
+export const VERSION = '0.2.0';
 
 /** The id on this controller's containers, kept with its data, so that a restart finds its own and nobody else's. */
 async function keptId(dataDir: string): Promise<string> {
