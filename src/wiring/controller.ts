@@ -110,7 +110,8 @@ function wireGate(
   return new GraderGate({ ...parts, ...grader, grader: client });
 }
 
-export const VERSION = '0.1.0';
+/** As in package.json; a test compares them. */
+export const VERSION = '0.2.0';
 
 /** The id on the labels of this controller's containers. Kept in the data folder, so that a restart finds them again. */
 async function keptId(dataDir: string): Promise<string> {

@@ -24,6 +24,7 @@ import { surveyEngine, tryRuntime, type EngineSurvey, type RuntimeTrial } from '
 import { examine } from './post-mortem.ts';
 import { candidates, chooseRuntime } from './runtime-probe.ts';
 import { probeSpec } from './probe-spec.ts';
+import { RetiredVolumes } from './retired-volumes.ts';
 import { SandboxStarter, type Findings, type StartedSandbox } from './sandbox-starter.ts';
 import { Sweeper } from './sweeper.ts';
 
@@ -49,6 +50,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   readonly #options: DockerEngineOptions;
   readonly #connection: DockerConnection;
   readonly #volume: SandboxdVolume;
+  readonly #retired: RetiredVolumes;
   readonly #watch: EventWatch;
   readonly #sweeper: Sweeper;
   readonly #doors: EgressSockets;
@@ -63,6 +65,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     this.#options = options;
     this.#connection = connection;
     this.#volume = volume;
+    this.#retired = new RetiredVolumes(connection, options.clock, options.log);
     this.images = new DockerImages(connection);
     this.#doors = new EgressSockets(connection, options.egress);
     const sandboxes = (): Iterable<string> => this.#known.keys();
@@ -92,6 +95,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
       await engine.#findDiskQuota(deadline);
       await engine.#doors.tidy(deadline, options.controllerId);
       await removeOrphanedVolumes(connection, options.controllerId, options.log, deadline);
+      await engine.#retired.removeUnused(deadline);
     } catch (error) {
       await engine[Symbol.asyncDispose]();
       throw error;
@@ -168,6 +172,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
       await this.#doors.remove(known?.door);
     }
     this.#watch.forget(id);
+    this.#retired.sandboxRemoved();
   }
 
   async postMortem(handle: SandboxHandle, deadline: Deadline): Promise<PostMortem> {

@@ -140,17 +140,17 @@ export interface Verdict {
 export class Server {
   readonly url: string;
   readonly process: ChildProcess;
-  #log = '';
+  readonly #log: string[];
 
-  private constructor(url: string, process: ChildProcess) {
+  private constructor(url: string, process: ChildProcess, log: string[]) {
     this.url = url;
     this.process = process;
-    process.stderr?.on('data', (data: Buffer) => (this.#log += data.toString()));
+    this.#log = log;
   }
 
-  /** Its log since it listens. */
+  /** Its log. */
   said(): string {
-    return this.#log;
+    return this.#log.join('');
   }
 
   static async start(folder: string, environment: Readonly<Record<string, string>>): Promise<Server> {
@@ -167,7 +167,9 @@ export class Server {
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    return new Server(await address(child), child);
+    const log: string[] = [];
+    child.stderr.on('data', (data: Buffer) => log.push(data.toString()));
+    return new Server(await address(child), child, log);
   }
 
   async request(

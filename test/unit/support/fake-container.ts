@@ -72,14 +72,14 @@ export class FakeContainer {
   readonly #waiting = new Map<() => boolean, () => void>();
 
   constructor(
-    identity: Pick<FakeContainer, 'id' | 'controllerId' | 'spec' | 'offers' | 'user'>,
+    identity: Pick<FakeContainer, 'id' | 'instance' | 'controllerId' | 'spec' | 'offers' | 'user'>,
     clock: Clock,
     abilities: FakeAbilities,
     commands: Commands,
   ) {
     const { limits } = identity.spec.policy;
     this.id = identity.id;
-    this.instance = `instance-${identity.id}`;
+    this.instance = identity.instance;
     this.controllerId = identity.controllerId;
     this.spec = identity.spec;
     this.offers = identity.offers;

@@ -182,12 +182,19 @@ export class FakeEngine implements SandboxEngine {
     return policy.user === 'own' && !ownUsers ? unsupported('user: own') : null;
   }
 
-  #make(spec: SandboxSpec): FakeContainer {
+  /** A sandbox of an earlier process of this controller: it runs, and nobody has adopted it. */
+  hold(handle: SandboxHandle, spec: SandboxSpec): void {
+    this.#make(spec, handle);
+  }
+
+  #make(spec: SandboxSpec, earlier: SandboxHandle | null = null): FakeContainer {
     const { user } = spec.policy;
     this.#users += 1;
     const shell = spec.image.reference === FAKE_IMAGES.bare ? null : '/bin/sh';
+    const id = earlier?.id ?? this.host.newId();
     const identity = {
-      id: this.host.newId(),
+      id,
+      instance: earlier?.instance ?? `instance-${id}`,
       controllerId: this.#controllerId,
       spec,
       offers: { shell, python: shell === null ? null : '/usr/bin/python3' },

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { admissionSources, openAdmission } from '../../../src/admission/admission.ts';
@@ -17,6 +17,8 @@ import { ReportProcess } from '../../../src/report/report-process.ts';
 import { Rollouts } from '../../../src/rollouts/registry.ts';
 import { Recovery } from '../../../src/rollouts/recovery.ts';
 import { Replay } from '../../../src/rollouts/replay.ts';
+import { restore } from '../../../src/rollouts/restore.ts';
+import { specOf } from '../../../src/rollouts/sandbox-spec.ts';
 import { openSandboxes } from '../../../src/rollouts/sandboxes.ts';
 import { Alarms } from '../../../src/telemetry/alarms.ts';
 import { RecentActivity } from '../../../src/telemetry/recent-activity.ts';
@@ -24,9 +26,10 @@ import { Metrics } from '../../../src/telemetry/metrics.ts';
 import { TokenBudget } from '../../../src/tokens/token-budget.ts';
 import { ToolCalls } from '../../../src/tools/call.ts';
 import { rerunCall } from '../../../src/tools/prepared-call.ts';
+import type { SandboxHandle } from '../../../src/sandbox/sandbox.ts';
 import type { Transfers } from '../../../src/tools/transfer.ts';
 import { PageFiles } from '../../../src/web/page-files.ts';
-import { FakeEngine } from './fake-engine.ts';
+import { FakeEngine, type Script } from './fake-engine.ts';
 import { noImages } from './no-images.ts';
 
 export const TOKEN = 'a-token-for-tests';
@@ -48,10 +51,22 @@ const noTransfer: Transfers = {
 
 export interface TestOptions {
   readonly transfer?: Transfers;
+  /** Instead of the project's own tasks. */
+  readonly catalog?: Catalog;
   /** What the default task's policy has otherwise than the project's own. */
   readonly policy?: Partial<Policy>;
+  /** What an earlier server left: it is restored. */
+  readonly past?: Past;
+  /** What a call does in the fake engine. */
+  readonly script?: Script;
   /** The gate before a grader; without it none is configured. */
   readonly gate?: (parts: Omit<GateParts, 'grader' | 'excluded' | 'recovered' | 'pendingMs'>) => GraderGate;
+}
+
+export interface Past {
+  /** Holds `journal` and `blobs`; it is copied. */
+  readonly dataDir: string;
+  readonly sandboxes: readonly SandboxHandle[];
 }
 
 /** The whole controller but for the engine, with the project's own tasks, and nothing that listens. */
@@ -63,8 +78,13 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
   };
   const log = { info: note, warn: note, error: note };
   const engine = new FakeEngine();
+  if (options.script !== undefined) engine.script = options.script;
+  for (const part of ['journal', 'blobs'])
+    if (options.past !== undefined)
+      cpSync(join(options.past.dataDir, part), join(dataDir, part), { recursive: true });
   const journal = await FileJournal.open({ dataDir, clock });
-  const catalog = testCatalog(options.policy ?? {});
+  const catalog = testCatalog(options);
+  for (const handle of options.past?.sandboxes ?? []) engine.hold(handle, specOf(catalog.defaultTask));
   const rollouts = new Rollouts({ catalog, journal, clock });
   const host = {
     memoryAvailableBytes: 2 ** 35,
@@ -105,11 +125,18 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
     sandboxes,
     journal,
     clock,
-    tokens: new TokenBudget({ clock }),
-    onFinished: (_rollout, { tool }, ending) => {
-      metrics.callFinished({ tool, ...ending });
+    tokens,
+    onFinished: (rollout, call, ending) => {
+      metrics.callFinished({ tool: call.tool, ...ending });
+      const first = rollout.calls.values().next().value === call;
+      if (first) admission.bursts.firstAnswer(ending.durationMs, ending.status !== 503);
     },
   });
+  if (options.past !== undefined) {
+    const parts = { catalog, journal, engine, rollouts, sandboxes, removals, clock, log };
+    for (const { rollout, call, arguments: given } of await restore(parts))
+      void calls.continueCall(rollout, call, given);
+  }
   const gate = options.gate?.({ rollouts, sandboxes, calls, journal, clock }) ?? null;
   const app = await buildApp({
     token: TOKEN,
@@ -143,12 +170,9 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
   return { app, engine, rollouts, journal, calls, logged, [Symbol.asyncDispose]: dispose };
 }
 
-function testCatalog(policy: Partial<Policy>): Catalog {
-  const catalog = loadCatalog({
-    policiesDir: 'policies',
-    imagesDir: 'images',
-    taskFile: 'policies/tasks.yaml',
-  });
+function testCatalog({ catalog: given, policy = {} }: TestOptions): Catalog {
+  const files = { policiesDir: 'policies', imagesDir: 'images', taskFile: 'policies/tasks.yaml' };
+  const catalog = given ?? loadCatalog(files);
   const { defaultTask } = catalog;
   const task = { ...defaultTask, policy: { ...defaultTask.policy, ...policy } };
   return { ...catalog, defaultTask: task, tasks: new Map(catalog.tasks).set(task.name, task) };
