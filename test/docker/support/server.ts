@@ -113,8 +113,13 @@ export class World implements AsyncDisposable {
     return stdout.split('\n').filter((line) => line !== '');
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Every server that still runs, as an operator would. */
+  async stop(): Promise<void> {
     for (const server of this.#servers) await server.stop();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
     const left = await this.containers();
     if (left.length > 0) await this.#docker('rm', '-fv', ...left);
     rmSync(this.folder, { recursive: true, force: true });
