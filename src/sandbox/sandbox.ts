@@ -177,7 +177,7 @@ export interface EngineInfo {
   readonly cgroupVersion: number;
 }
 
-/** The one class thrown below the conductor: `tools/call.ts` turns it into an ending, admission into a retry. */
+/** The one class thrown below the conductor. Its code says what may be done about it; whatever else is thrown is a bug. */
 export class SandboxFault extends Error {
   override readonly name = 'SandboxFault';
   readonly code: FaultCode;
