@@ -177,7 +177,7 @@ export interface EngineInfo {
   readonly cgroupVersion: number;
 }
 
-/** The one class thrown below the conductor. Its code says what may be done about it; whatever else is thrown is a bug. */
+/** The one class thrown below the conductor. Caught in one place, `tools/call.ts` (and by the start retry). */
 export class SandboxFault extends Error {
   override readonly name = 'SandboxFault';
   readonly code: FaultCode;
