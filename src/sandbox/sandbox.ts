@@ -177,7 +177,7 @@ export interface EngineInfo {
   readonly cgroupVersion: number;
 }
 
-/** The one class thrown below the conductor. Caught in one place, `tools/call.ts` (and by the start retry). */
+/** The one class thrown below the conductor: `tools/call.ts` turns it into an ending, admission into a retry. */
 export class SandboxFault extends Error {
   override readonly name = 'SandboxFault';
   readonly code: FaultCode;
