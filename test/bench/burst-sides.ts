@@ -81,7 +81,7 @@ export async function bare(task: Task, runtime: string, count: number, atOnce: n
     seccomp,
     ownUser: 0,
     diskQuota: false,
-    door: null,
+    egressSocket: null,
   };
   const options = containerOptions(spec, context);
   const clients: SandboxdClient[] = [];

@@ -37,7 +37,8 @@ async function shell(rollout: string, command: string): Promise<ToolReply> {
   return await server.tool('shell', rollout, `call-${String(calls)}`, { command });
 }
 
-const doors = (): string[] => readdirSync(join('/run/faultline', world.controllerId.slice(0, 8), 'doors'));
+const egressSockets = (): string[] =>
+  readdirSync(join('/run/faultline', world.controllerId.slice(0, 8), 'doors'));
 const proxyPid = (): number =>
   Number(readFileSync(join('/run/faultline', world.controllerId.slice(0, 8), 'proxy/squid.pid'), 'utf8'));
 
@@ -189,16 +190,16 @@ it('after a controller that was killed the way out is there again', async () => 
   expect(await server.verdict('lasting')).toMatchObject({ verdict: 'valid' });
 });
 
-it('a sandbox’s door goes with it', async () => {
+it('the egress socket of a sandbox is removed with it', async () => {
   const names = async (): Promise<number> => (await world.containers()).length;
   await shell('gone', 'true');
-  const before = doors().length;
+  const before = egressSockets().length;
   await server.request('DELETE', '/v1/rollouts/gone');
-  await until(() => doors().length === before - 1);
+  await until(() => egressSockets().length === before - 1);
 
-  // And where nobody was there to see it go, at the next start.
+  // The socket of a sandbox that ended while no server ran is removed at the next start.
   await server.kill();
   await docker('rm', '-f', String(world.claims('after').at(-1)));
   server = await world.start({ FAULTLINE_EGRESS_DNS: outside.nameServer });
-  await until(async () => doors().length === (await names()));
+  await until(async () => egressSockets().length === (await names()));
 });

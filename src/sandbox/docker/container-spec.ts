@@ -5,21 +5,21 @@ import type { SandboxSpec } from '../sandbox.ts';
 
 /** Where sandboxd's volume is mounted in every sandbox. */
 export const SANDBOXD_FOLDER = '/.faultline';
-/** Where a sandbox with a way out sees the folder of its door. */
-const DOOR_FOLDER = '/.faultline-egress';
-/** As PROXY_PORT of sandboxd, which listens there. */
+/** Mount point of the folder with the egress socket, in sandboxes whose sandbox policy lists hosts. */
+const EGRESS_FOLDER = '/.faultline-egress';
+/** The address that sandboxd listens on: its PROXY_PORT. */
 const PROXY_URL = 'http://127.0.0.1:3128';
-/** Where the tmpfs of `limits.work` is. */
+/** Mount point of the tmpfs of `limits.work`. */
 const WORK_FOLDER = '/work';
 
 export const LABELS = {
   controller: 'faultline.controller',
   poolClass: 'faultline.pool-class',
-  /** Key of the rules behind the sandbox's door, where it has one. */
+  /** Key of the rules of the sandbox's egress socket. Absent where it has none. */
   egress: 'faultline.egress',
 } as const;
 
-/** Numbers of linux/capability.h, for the mask that sandboxd leaves its children. */
+/** Numbers from linux/capability.h, for the mask of capabilities that sandboxd leaves to its children. */
 const CAPABILITY_BITS = {
   CHOWN: 0,
   DAC_OVERRIDE: 1,
@@ -35,26 +35,26 @@ const CAPABILITY_BITS = {
   SETFCAP: 31,
 } as const satisfies Record<Policy['capabilities'][number], number>;
 
-/** What sandboxd itself needs: to become the model's user, to drop capabilities, to end what others started. */
+/** sandboxd needs these to change to the model's user, to drop capabilities, and to kill processes of other users. */
 const SANDBOXD_CAPABILITIES = ['SETUID', 'SETGID', 'SETPCAP', 'KILL'] as const;
 
-/** Sandboxes die first when the host runs out of memory: controller and engine can't be done again. */
+/** On a host without free memory the kernel kills sandboxes first: the controller and the engine can't be rebuilt. */
 const OOM_SCORE_ADJUSTMENT = 500;
 
 export interface ContainerContext {
   readonly controllerId: string;
-  /** Overlay layers with sandboxd's files, uppermost first, as paths of the engine's host. */
+  /** Overlay layers with sandboxd's files, uppermost first, as paths on the engine's host. */
   readonly sandboxdLayers: readonly string[];
-  /** The runtime for policies that say `auto`. */
+  /** The runtime for sandbox policies with `runtime: auto`. */
   readonly runtime: string;
-  /** The profile's JSON for policies that name one; null: the engine's default. */
+  /** JSON of the profile that the sandbox policy names; null: the engine's default. */
   readonly seccomp: string | null;
-  /** User and group of a sandbox whose policy says `own`. */
+  /** User and group of a sandbox whose sandbox policy has `user: own`. */
   readonly ownUser: number;
-  /** Whether the engine can hold a container's own layer to a size. */
+  /** Whether the engine can limit the size of a container's writable layer. */
   readonly diskQuota: boolean;
-  /** The sandbox's way out: folder on the engine's host, and key of its rules. Null: it has none. */
-  readonly door: { readonly folder: string; readonly key: string } | null;
+  /** The egress socket: its folder on the engine's host, and the key of its rules. Null: the sandbox has none. */
+  readonly egressSocket: { readonly folder: string; readonly key: string } | null;
 }
 
 /** The create request of one sandbox. Pure. */
@@ -67,7 +67,7 @@ export function containerOptions(spec: SandboxSpec, context: ContainerContext): 
     ...(policy.limits.work === undefined ? {} : { WorkingDir: WORK_FOLDER }),
     Env: environment(policy, context),
     User: '0:0',
-    // One name for all: output that mentions it must not differ when a rollout is replayed elsewhere.
+    // The same name in every sandbox: output that contains it must not differ in a replay.
     Hostname: 'sandbox',
     Tty: false,
     OpenStdin: true,
@@ -76,28 +76,28 @@ export function containerOptions(spec: SandboxSpec, context: ContainerContext): 
     AttachStdout: true,
     AttachStderr: false,
     NetworkDisabled: engineNetwork(policy) === null,
-    // An image's own check would be an exec in the sandbox every few seconds.
+    // An image's health check would be an exec in the sandbox every few seconds.
     Healthcheck: { Test: ['NONE'] },
     Labels: labels(spec, context),
     HostConfig: hostConfig(policy, context),
   };
 }
 
-/** Sandboxes with an egress list have no network either: their way out is a socket. */
+/** The engine's network, or null. A sandbox with a list of hosts has none: it uses its egress socket. */
 function engineNetwork({ network }: Policy): string | null {
   return network === 'none' || typeof network !== 'string' ? null : network;
 }
 
-function environment(policy: Policy, { door }: ContainerContext): string[] {
+function environment(policy: Policy, { egressSocket }: ContainerContext): string[] {
   const home = policy.limits.work === undefined ? [] : [`HOME=${WORK_FOLDER}`];
-  if (door === null) return home;
+  if (egressSocket === null) return home;
   const proxies = ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].map(
     (name) => `${name}=${PROXY_URL}`,
   );
   return [...home, ...proxies, 'no_proxy=localhost,127.0.0.1,::1', 'NO_PROXY=localhost,127.0.0.1,::1'];
 }
 
-/** Who the model's commands are. */
+/** The user that the model's commands run as. */
 function userOf(policy: Policy, { ownUser }: ContainerContext): { uid: number; gid: number } {
   return policy.user === 'own' ? { uid: ownUser, gid: ownUser } : policy.user;
 }
@@ -107,7 +107,7 @@ function entrypoint(policy: Policy, context: ContainerContext): string[] {
   const user = `${String(uid)}:${String(gid)}`;
   const driver = `${SANDBOXD_FOLDER}/interpreter.py`;
   const capabilities = capabilityMask(policy.capabilities);
-  const egress = context.door === null ? [] : ['--egress', `${DOOR_FOLDER}/${SOCKET}`];
+  const egress = context.egressSocket === null ? [] : ['--egress', `${EGRESS_FOLDER}/${SOCKET}`];
   return [
     `${SANDBOXD_FOLDER}/sandboxd`,
     '--user',
@@ -120,7 +120,7 @@ function entrypoint(policy: Policy, context: ContainerContext): string[] {
   ];
 }
 
-/** As sandboxd and /proc/PID/status write it: hexadecimal, 16 digits. */
+/** 16 hexadecimal digits, the format of sandboxd and of /proc/PID/status. */
 export function capabilityMask(capabilities: Policy['capabilities']): string {
   let mask = 0n;
   for (const capability of capabilities) mask |= 1n << BigInt(CAPABILITY_BITS[capability]);
@@ -163,10 +163,10 @@ function hostConfig(
   };
 }
 
-/** One inode per this many bytes: empty files are memory too. */
+/** One inode per this many bytes: an empty file takes memory too. */
 const BYTES_PER_INODE = 8192;
 
-/** Owned by the model's user: runc gives the mount the mode of the folder below, which the engine makes 0755. */
+/** Owned by the model's user: runc gives the mount the mode of the folder below it, and the engine creates that as 0755. */
 function filesInMemory(policy: Policy, context: ContainerContext): { Tmpfs?: Record<string, string> } {
   const { tmp, work } = policy.limits;
   const { uid, gid } = userOf(policy, context);
@@ -180,8 +180,8 @@ function filesInMemory(policy: Policy, context: ContainerContext): { Tmpfs?: Rec
 }
 
 /**
- * sandboxd's files under inodes of this sandbox's own: a read-only overlay, mounted by the engine as a volume without
- * a name, which goes with the container. On one mount for all, two sandboxes could talk by locks and inotify.
+ * sandboxd's files in a read-only overlay with inodes of its own. The engine mounts it as an anonymous volume and removes
+ * it with the container. Through one mount in all sandboxes, two of them could exchange data by locks and inotify.
  */
 function sandboxdMount({ sandboxdLayers, controllerId }: ContainerContext) {
   const options = { type: 'overlay', device: 'overlay', o: `ro,lowerdir=${sandboxdLayers.join(':')}` };
@@ -190,21 +190,21 @@ function sandboxdMount({ sandboxdLayers, controllerId }: ContainerContext) {
     Type: 'volume' as const,
     Source: '',
     Target: SANDBOXD_FOLDER,
-    // An image's own folder of that name must not end up in it.
+    // The engine must not copy a folder of that name from the image into it.
     VolumeOptions: { NoCopy: true, Labels: labels, DriverConfig: { Name: 'local', Options: options } },
   };
 }
 
-/** Read-only, and of this sandbox alone: two that see one folder could talk by its locks. */
-function egressSocketMount({ door }: ContainerContext) {
-  if (door === null) return [];
-  return [{ Type: 'bind' as const, Source: door.folder, Target: DOOR_FOLDER, ReadOnly: true }];
+/** Read-only, for this sandbox only: two sandboxes that see one folder could exchange data by locks on it. */
+function egressSocketMount({ egressSocket }: ContainerContext) {
+  if (egressSocket === null) return [];
+  return [{ Type: 'bind' as const, Source: egressSocket.folder, Target: EGRESS_FOLDER, ReadOnly: true }];
 }
 
 function labels(spec: SandboxSpec, context: ContainerContext): Record<string, string> {
   return {
     [LABELS.controller]: context.controllerId,
     [LABELS.poolClass]: spec.poolClass,
-    ...(context.door === null ? {} : { [LABELS.egress]: context.door.key }),
+    ...(context.egressSocket === null ? {} : { [LABELS.egress]: context.egressSocket.key }),
   };
 }

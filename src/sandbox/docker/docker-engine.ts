@@ -30,19 +30,19 @@ import { Sweeper } from './sweeper.ts';
 
 const PREPARE_MS = 60_000;
 const RUNTIME_PROBE_MS = 15_000;
-/** Whose end is known to be our doing. */
+/** Removals by this controller that are remembered, so that their kill events are not called foreign. */
 const REMEMBERED_REMOVALS = 10_000;
 
-/** What is remembered of a sandbox that this engine started or adopted. */
+/** A sandbox that this engine started or adopted. */
 interface Known {
   readonly client: SandboxdClient;
   readonly sinceMs: number;
-  readonly door: NamedEgressSocket | null;
+  readonly egressSocket: NamedEgressSocket | null;
 }
 
 /**
- * Sandboxes as containers of one Docker daemon. Every request has a deadline; what a request that ran out of time may
- * still bring about is the sweeper's to remove.
+ * Sandboxes as containers of one Docker daemon. Every request has a deadline. A request that exceeds it may still create
+ * a container; the sweeper removes that.
  */
 export class DockerEngine implements SandboxEngine, AsyncDisposable {
   readonly name = 'docker';
@@ -53,7 +53,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   readonly #retired: RetiredVolumes;
   readonly #watch: EventWatch;
   readonly #sweeper: Sweeper;
-  readonly #doors: EgressSockets;
+  readonly #egressSockets: EgressSockets;
   readonly #shares: CpuShares | null;
   readonly #starter: SandboxStarter;
   readonly #known = new Map<string, Known>();
@@ -67,19 +67,19 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     this.#volume = volume;
     this.#retired = new RetiredVolumes(connection, options.clock, options.log);
     this.images = new DockerImages(connection);
-    this.#doors = new EgressSockets(connection, options.egress);
+    this.#egressSockets = new EgressSockets(connection, options.egress);
     const sandboxes = (): Iterable<string> => this.#known.keys();
     this.#shares = connection.local ? new CpuShares({ ...options, sandboxes }) : null;
     this.#watch = new EventWatch(connection, options.clock, options.controllerId);
     this.#sweeper = new Sweeper(options.clock, options.log, (container) =>
       removeContainer(connection, container),
     );
-    const [egressSockets, sweeper] = [this.#doors, this.#sweeper];
+    const [egressSockets, sweeper] = [this.#egressSockets, this.#sweeper];
     const hostSide = (id: string): HostSide => this.#hostSide(id);
     this.#starter = new SandboxStarter({ options, connection, volume, egressSockets, sweeper, hostSide });
   }
 
-  /** Brings sandboxd's volume there and finds the runtime. @throws SandboxFault `engine_down`, `engine_error`. */
+  /** Fills sandboxd's volume and chooses the runtime. @throws SandboxFault `engine_down`, `engine_error`. */
   static async connect(options: DockerEngineOptions): Promise<DockerEngine> {
     const connection = new DockerConnection(options.clock, options.dockerHost);
     const deadline = Deadline.after(options.clock, 'engine_request', PREPARE_MS);
@@ -93,7 +93,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     try {
       await engine.#findRuntime(deadline);
       await engine.#findDiskQuota(deadline);
-      await engine.#doors.tidy(deadline, options.controllerId);
+      await engine.#egressSockets.tidy(deadline, options.controllerId);
       await removeOrphanedVolumes(connection, options.controllerId, options.log, deadline);
       await engine.#retired.removeUnused(deadline);
     } catch (error) {
@@ -103,7 +103,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     return engine;
   }
 
-  /** Containers that were given up and are not known to be gone yet. */
+  /** Number of abandoned containers that are not known to be gone yet. */
   get abandoned(): number {
     return this.#sweeper.waiting;
   }
@@ -133,15 +133,15 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     };
   }
 
-  #remember({ client, door }: StartedSandbox): Sandbox {
-    this.#known.set(client.handle.id, { client, sinceMs: this.#options.clock.monotonic(), door });
-    return this.#doors.through(client, door);
+  #remember({ client, egressSocket }: StartedSandbox): Sandbox {
+    this.#known.set(client.handle.id, { client, sinceMs: this.#options.clock.monotonic(), egressSocket });
+    return this.#egressSockets.through(client, egressSocket);
   }
 
   async adopt(handle: SandboxHandle, deadline: Deadline): Promise<Sandbox> {
     const attach: Attach = (attempt) => this.#connection.attachRunning(handle.id, attempt);
     const client = await this.#starter.open(handle, attach, deadline);
-    return this.#remember({ client, door: await this.#doors.forOld(handle.id, deadline) });
+    return this.#remember({ client, egressSocket: await this.#egressSockets.forOld(handle.id, deadline) });
   }
 
   async list(deadline: Deadline): Promise<readonly SandboxHandle[]> {
@@ -169,7 +169,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
       throw error;
     } finally {
       this.#known.delete(id);
-      await this.#doors.remove(known?.door);
+      await this.#egressSockets.remove(known?.egressSocket);
     }
     this.#watch.forget(id);
     this.#retired.sandboxRemoved();
@@ -202,7 +202,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     return trials;
   }
 
-  /** @returns milliseconds until sandboxd answered. */
+  /** @returns milliseconds from the request to the answer of sandboxd. */
   async #trial(runtime: string): Promise<number> {
     const { clock, runtimeProbeMs } = this.#options;
     const within = Deadline.after(clock, 'sandbox_start', runtimeProbeMs ?? RUNTIME_PROBE_MS);
@@ -228,15 +228,15 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     const diskQuota = await holdsDiskQuota(this.#connection, image, this.#starter.newName(), deadline);
     this.#findings = { ...this.#findings, diskQuota };
     const { log } = this.#options;
-    if (diskQuota) log.info({}, "limits.disk is held by the engine's storage driver");
+    if (diskQuota) log.info({}, "the engine's storage driver enforces limits.disk");
     else
       log.warn(
         {},
-        'limits.disk is not held here (overlay2 needs xfs with pquota): each file is, by file_size',
+        'the engine does not enforce limits.disk (overlay2 needs xfs with pquota); file_size still limits each file',
       );
   }
 
-  /** Lets go of every sandbox without touching it. */
+  /** Detaches from every sandbox. The containers keep running. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { client } of this.#known.values()) client.detach();
     this.images[Symbol.dispose]();
@@ -246,7 +246,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   }
 }
 
-/** Bounded; sets keep their order, so the first is the oldest. */
+/** Keeps at most `REMEMBERED_REMOVALS`. A set keeps the order of insertion: the first entry is the oldest. */
 function remember(removed: Set<string>, id: string): void {
   removed.add(id);
   const [oldest] = removed;

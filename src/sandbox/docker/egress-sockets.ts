@@ -7,14 +7,14 @@ import type { Sandbox, SandboxSpec } from '../sandbox.ts';
 import { LABELS } from './container-spec.ts';
 import type { DockerConnection } from './docker-connection.ts';
 
-/** A door under the part of its container's name that no other has. */
+/** An egress socket, named by the unique part of its container's name. */
 export interface NamedEgressSocket {
   readonly name: string;
   readonly key: string;
-  readonly door: EgressSocket;
+  readonly socket: EgressSocket;
 }
 
-/** The doors of containers that have a way out. */
+/** The egress sockets of containers whose sandbox policy lists hosts. */
 export class EgressSockets {
   readonly #connection: DockerConnection;
   readonly #egress: Egress | null;
@@ -24,16 +24,16 @@ export class EgressSockets {
     this.#egress = egress ?? null;
   }
 
-  /** For a container about to be made; null where its policy has no way out. */
+  /** For a container about to be created; null where its sandbox policy lists no hosts. */
   async forNew(container: string, { policy }: SandboxSpec): Promise<NamedEgressSocket | null> {
     const rules = egressOf(policy);
     if (rules === null) return null;
     if (!this.#connection.local)
-      throw new Error('a policy with an egress list needs an engine on this host: doors are unix sockets');
+      throw new Error('network.egress needs an engine on this host: egress sockets are unix sockets');
     return await this.#open(container, rulesKey(rules));
   }
 
-  /** For a container that was found again. @throws SandboxFault of the engine's answer. */
+  /** For a container that is adopted. @throws SandboxFault from the engine's answer. */
   async forOld(id: string, deadline: Deadline): Promise<NamedEgressSocket | null> {
     if (this.#egress === null) return null;
     const inspecting = this.#connection.docker.getContainer(id).inspect();
@@ -42,7 +42,7 @@ export class EgressSockets {
     return key === undefined ? null : await this.#open(path, key);
   }
 
-  /** Removes the doors of containers that ended while nobody looked after them. */
+  /** Removes the egress sockets of containers that ended while no controller ran. */
   async tidy(deadline: Deadline, controllerId: string): Promise<void> {
     if (this.#egress === null) return;
     const label = [`${LABELS.controller}=${controllerId}`];
@@ -55,24 +55,25 @@ export class EgressSockets {
 
   async #open(container: string, key: string): Promise<NamedEgressSocket> {
     const name = egressSocketName(container);
-    if (this.#egress === null) throw new Error('this engine was made without an egress proxy');
-    return { name, key, door: await this.#egress.open(name, key) };
+    if (this.#egress === null)
+      throw new Error('network.egress needs an egress proxy, and this engine has none');
+    return { name, key, socket: await this.#egress.open(name, key) };
   }
 
-  /** The sandbox with its way out. */
+  /** The sandbox, wrapped so that its calls report on their egress where it has an egress socket. */
   through(sandbox: Sandbox, named: NamedEgressSocket | null): Sandbox {
     return named === null || this.#egress === null
       ? sandbox
-      : new NetworkedSandbox(sandbox, this.#egress, named.door);
+      : new NetworkedSandbox(sandbox, this.#egress, named.socket);
   }
 
-  /** The container is gone, or will be. */
+  /** To be called when the container is gone, or is going to be removed. */
   async remove(named: NamedEgressSocket | null | undefined): Promise<void> {
     if (named !== null && named !== undefined) await this.#egress?.remove(named.name);
   }
 }
 
-/** Short, since the path of a socket must be. */
+/** Short, since the path of a unix socket has at most 107 bytes. */
 function egressSocketName(container: string): string {
   return container.slice(container.lastIndexOf('-') + 1);
 }

@@ -16,7 +16,7 @@ import type { SandboxdVolume } from './sandboxd-volume.ts';
 import type { Sweeper } from './sweeper.ts';
 
 const REFILL_MS = 60_000;
-/** Above what images name, below the sign bit. So many that two of a thousand live ones hardly ever meet (0.05 %). */
+/** Above the user numbers of images, below the sign bit. Among 1,000 live sandboxes two are equal in 0.05 % of cases. */
 const OWN_USERS = { first: 2 ** 20, end: 2 ** 30 };
 
 interface StarterParts {
@@ -25,29 +25,29 @@ interface StarterParts {
   readonly volume: SandboxdVolume;
   readonly egressSockets: EgressSockets;
   readonly sweeper: Sweeper;
-  /** How the container of this id is seen from outside. */
+  /** What the engine observes of the container with this id from outside. */
   readonly hostSide: (id: string) => HostSide;
 }
 
-/** What was found out about the engine when it was connected. */
+/** Facts about the engine, tested when it is connected. */
 export interface Findings {
-  /** The runtime for policies that say `auto`. */
+  /** The runtime for sandbox policies with `runtime: auto`. */
   readonly runtime: string;
-  /** Whether the engine can hold a container's own layer to a size. */
+  /** Whether the engine can limit the size of a container's writable layer. */
   readonly diskQuota: boolean;
 }
 
-/** A sandbox that has answered, and its way out where its policy has one. */
+/** A sandbox that has answered, and its egress socket where its sandbox policy lists hosts. */
 export interface StartedSandbox {
   readonly client: SandboxdClient;
-  readonly door: NamedEgressSocket | null;
+  readonly egressSocket: NamedEgressSocket | null;
 }
 
 /**
- * From a spec to a sandbox that has answered: container, attachment, readiness.
+ * Makes a sandbox that has answered from a spec: container, attachment, readiness.
  *
- * A request that ran out of time goes on in the daemon and may still make a container: its name is ours, so the
- * sweeper removes it once the request is over.
+ * A request that exceeds its deadline continues in the daemon and may still create a container. This class chose the
+ * container's name, so the sweeper can remove it when the request is over.
  */
 export class SandboxStarter {
   readonly #parts: StarterParts;
@@ -63,21 +63,21 @@ export class SandboxStarter {
     const container = this.newName();
     const requests: Promise<unknown>[] = [];
     let client: SandboxdClient | null = null;
-    let door: NamedEgressSocket | null = null;
+    let egressSocket: NamedEgressSocket | null = null;
     try {
-      door = await egressSockets.forNew(container, spec);
-      const context = this.#context(spec, findings, door);
+      egressSocket = await egressSockets.forNew(container, spec);
+      const context = this.#context(spec, findings, egressSocket);
       const options = { name: container, ...containerOptions(spec, context) };
       const { id, attach } = await startContainer(connection, options, requests, deadline);
       const { poolClass, policy } = spec;
       const own = policy.user === 'own' && { ownUser: context.ownUser };
       client = await this.open({ engine: 'docker', id, instance: null, poolClass, ...own }, attach, deadline);
       await checkReadiness(client, deadline);
-      return { client, door };
+      return { client, egressSocket };
     } catch (error) {
       client?.detach();
-      await egressSockets.remove(door);
-      // Whatever was made carries our name for it; the caller does not wait for its end.
+      await egressSockets.remove(egressSocket);
+      // Removed by name, off the caller's path: the request may still create the container.
       sweeper.abandon(container, requests);
       if (sandboxdIsMissing(error)) this.#refillVolume();
       throw startFault(error, deadline);
@@ -96,7 +96,7 @@ export class SandboxStarter {
     return `faultline-${this.#parts.options.controllerId}-${randomBytes(8).toString('hex')}`;
   }
 
-  #context(spec: SandboxSpec, findings: Findings, door: NamedEgressSocket | null): ContainerContext {
+  #context(spec: SandboxSpec, findings: Findings, egressSocket: NamedEgressSocket | null): ContainerContext {
     const { controllerId, seccompProfiles } = this.#parts.options;
     const { seccomp: name } = spec.policy;
     const seccomp = name === 'engine' ? null : seccompProfiles?.get(name);
@@ -106,7 +106,7 @@ export class SandboxStarter {
       sandboxdLayers: this.#parts.volume.layers,
       seccomp,
       ownUser: spec.ownUser ?? randomInt(OWN_USERS.first, OWN_USERS.end),
-      door: door && { folder: door.door.folder, key: door.key },
+      egressSocket: egressSocket && { folder: egressSocket.socket.folder, key: egressSocket.key },
       ...findings,
     };
   }

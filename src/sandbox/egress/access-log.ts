@@ -2,19 +2,19 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import { createInterface } from 'node:readline';
 import { once } from 'node:events';
 
-/** One request, as the proxy logs it: a source that no sandbox can write to. */
+/** One request in the proxy's log, which no sandbox can write to. */
 export interface ProxiedRequest {
-  /** The proxy's peer, on 127.0.0.1: tells whose connection it was. */
+  /** Port of the proxy's peer on 127.0.0.1: identifies the egress socket. */
   readonly clientPort: number;
   readonly status: number;
   /** Refused by the rules. */
   readonly denied: boolean;
-  /** Such as ERR_DNS_FAIL; `-` where there was none. */
+  /** For example ERR_DNS_FAIL; `-`: no error. */
   readonly error: string;
   readonly host: string;
 }
 
-/** A line of the format `faultline` of the proxy's configuration, or null where it is none. */
+/** Parses a line of the log format `faultline` (`squid-config.ts`); null where the line has another format. */
 export function parseRequest(line: string): ProxiedRequest | null {
   const match = /^(\d+) (\d{3}) ([A-Z_]+) (\S+) (\S*)$/.exec(line);
   if (match === null) return null;
@@ -28,7 +28,7 @@ export function parseRequest(line: string): ProxiedRequest | null {
   };
 }
 
-/** Takes the proxy's log as it is written. */
+/** Receives the proxy's log over TCP, line by line. */
 export class AccessLog implements AsyncDisposable {
   readonly port: number;
   readonly #server: Server;
@@ -40,7 +40,7 @@ export class AccessLog implements AsyncDisposable {
 
   static async listen(onRequest: (request: ProxiedRequest) => void): Promise<AccessLog> {
     const server = createServer((socket) => {
-      // A proxy that was killed resets its connection; the next one opens another. The reader emits the error again.
+      // A killed proxy resets its connection, and its successor opens another. readline emits the same error again.
       socket.on('error', () => socket.destroy());
       const lines = createInterface({ input: socket });
       lines.on('error', () => undefined);

@@ -4,21 +4,21 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { ProxiedRequest } from './access-log.ts';
 
-/** Connections of one sandbox at the same time, as sandboxd holds. */
+/** Connections of one sandbox at the same time; sandboxd has the same limit. */
 const CONNECTIONS = 32;
 
 export interface EgressSocketParts {
-  /** On this host; the sandbox sees it, read-only, and nobody else's. */
+  /** A folder on this host. It is mounted read-only in this sandbox and in no other. */
   readonly folder: string;
-  /** The proxy's port for the sandbox's rules; null where no policy has these any more: nobody gets through. */
+  /** The proxy's port for the sandbox's rules; null where no sandbox policy has these rules: connections are closed. */
   readonly proxyPort: () => number | null;
-  /** The connection that left from this port of 127.0.0.1 is the door's. */
+  /** A connection of this egress socket to the proxy has this local port on 127.0.0.1. */
   readonly onConnected: (localPort: number) => void;
-  /** The proxy took no connection. */
+  /** The proxy did not accept a connection. */
   readonly onRefused: () => void;
 }
 
-/** Counts of what went through a door. Only differences mean something. */
+/** Totals since the egress socket was opened. Only differences are meaningful. */
 export interface EgressSocketCounts {
   readonly connections: number;
   readonly denied: number;
@@ -26,15 +26,15 @@ export interface EgressSocketCounts {
 }
 
 /**
- * The way out of one sandbox: a unix socket in a folder of its own, each connection to which is passed on to the proxy.
- * The sandbox has no network interface but loopback; with the door shut, nothing gets out.
+ * The egress socket of one sandbox: a unix socket in its own folder. Each connection to it is forwarded to the proxy. The
+ * sandbox has no network interface but loopback, so without this socket it has no network.
  */
 export class EgressSocket implements AsyncDisposable {
   readonly folder: string;
   readonly #parts: EgressSocketParts;
   readonly #server: Server;
   readonly #open = new Set<Socket>();
-  /** Our ports to the proxy, until its log has a line of them. */
+  /** Local ports of connections to the proxy, until the proxy's log has a line of them. */
   readonly #unlogged = new Map<number, 'open' | 'ended'>();
   #connections = 0;
   #denied = 0;
@@ -49,15 +49,15 @@ export class EgressSocket implements AsyncDisposable {
     this.#server.maxConnections = CONNECTIONS;
   }
 
-  /** Also where an earlier life of this controller had listened. */
+  /** Replaces a socket that an earlier process of this controller left in the folder. */
   static async open(parts: EgressSocketParts): Promise<EgressSocket> {
-    const socket = join(parts.folder, SOCKET);
+    const path = join(parts.folder, SOCKET);
     await mkdir(parts.folder, { recursive: true, mode: 0o755 });
-    await rm(socket, { force: true });
-    const door = new EgressSocket(parts);
-    door.#server.listen({ path: socket, writableAll: true, readableAll: true });
-    await once(door.#server, 'listening');
-    return door;
+    await rm(path, { force: true });
+    const egressSocket = new EgressSocket(parts);
+    egressSocket.#server.listen({ path, writableAll: true, readableAll: true });
+    await once(egressSocket.#server, 'listening');
+    return egressSocket;
   }
 
   get counts(): EgressSocketCounts {
@@ -69,7 +69,7 @@ export class EgressSocket implements AsyncDisposable {
     return this.#open.size;
   }
 
-  /** Connections that have ended and that the proxy has not told of yet. */
+  /** Number of ended connections that the proxy has not logged yet. */
   get unlogged(): number {
     return [...this.#unlogged.values()].filter((state) => state === 'ended').length;
   }
@@ -115,7 +115,7 @@ export class EgressSocket implements AsyncDisposable {
     inner.pipe(outer).pipe(inner);
   }
 
-  /** Shut, but the folder stays: a sandbox that lives on sees the next one in it. */
+  /** Closes the socket. The folder stays: in a sandbox that keeps running, the next process puts its socket there. */
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = once(this.#server, 'close');
     this.#server.close();
@@ -124,5 +124,5 @@ export class EgressSocket implements AsyncDisposable {
   }
 }
 
-/** In a door's folder. */
+/** File name of the socket in its folder. */
 export const SOCKET = 'proxy';

@@ -15,35 +15,38 @@ import { rulesKey, type EgressRules } from './rules.ts';
 import { squidConfig, type ProxyPort } from './squid-config.ts';
 import { Squid } from './squid.ts';
 
-/** What a proxy gets to begin to answer. */
+/** How long a new proxy may take to answer. */
 const BEGIN_MS = 10_000;
-/** How long the log's lines of connections that have ended are waited for. */
+/** How long to wait for the log lines of ended connections. */
 const LOGGED_MS = 1_000;
 const LOGGED_POLL_MS = 5;
+/** Parent of the egress sockets' folders. The name is 0.1.0's: its sandboxes, which an upgrade adopts, mount these paths. */
+const SOCKETS_FOLDER = 'doors';
 
 export interface EgressOptions {
-  /** EgressSockets and the proxy's files. The same path on the engine's host. */
+  /** Parent of the egress sockets and of the proxy's files. Must be the same path on the engine's host. */
   readonly folder: string;
-  /** IP addresses; none: those of /etc/resolv.conf. */
+  /** IP addresses; empty: those of /etc/resolv.conf. */
   readonly nameServers: readonly string[];
   readonly clock: Clock;
   readonly log: Log;
 }
 
+/** The state of an egress socket at the start of a call. */
 export interface EgressMark {
   readonly at: number;
   readonly open: number;
   readonly counts: EgressSocketCounts;
 }
 
-/** The way out for sandboxes whose policy lists hosts: a door for each, one proxy behind all of them. */
+/** Network access for sandboxes whose sandbox policy lists hosts: one egress socket each, one proxy for all. */
 export class Egress implements AsyncDisposable {
   readonly #options: EgressOptions;
   readonly #health: ProxyHealth;
   readonly #stopped = new AbortController();
   readonly #ports = new Map<string, ProxyPort>();
-  readonly #doors = new Map<string, EgressSocket>();
-  /** By the port that a door's connection left from. */
+  readonly #egressSockets = new Map<string, EgressSocket>();
+  /** By the local port of a connection to the proxy. */
   readonly #owners = new Map<number, EgressSocket>();
   readonly #names: NameServers;
   readonly #judging = new Set<Promise<void>>();
@@ -62,10 +65,10 @@ export class Egress implements AsyncDisposable {
   }
 
   /**
-   * From now on there is a way out by each of these rules. Those allowed before stay: sandboxes keep what they began
-   * with. The proxy runs from the first on.
+   * Adds these rules to the proxy's configuration. Rules added before stay: a sandbox keeps the rules that it started
+   * with. The first call starts the proxy.
    *
-   * @throws Error where there is no proxy, or it refuses the configuration.
+   * @throws Error where Squid is not installed, or refuses the configuration.
    */
   async allow(all: readonly EgressRules[]): Promise<void> {
     const added = new Map(all.map((rules) => [rulesKey(rules), rules]));
@@ -91,60 +94,60 @@ export class Egress implements AsyncDisposable {
     this.#health.noteDown();
     await this.#health.ready(BEGIN_MS);
     if (first) void this.#health.watch(this.#stopped.signal);
-    log.info({ rules: this.#ports.size, up: this.#health.up }, 'egress proxy');
+    log.info({ rules: this.#ports.size, up: this.#health.up }, 'egress proxy configured');
   }
 
-  /** Makes the door of a sandbox that is about to be made, or that was found again. Its folder outlives us. */
+  /** Opens the egress socket of a sandbox that is about to be created, or is adopted. Its folder outlives this process. */
   async open(name: string, key: string): Promise<EgressSocket> {
-    const folder = join(this.#options.folder, 'doors', name);
-    const door: EgressSocket = await EgressSocket.open({
+    const folder = join(this.#options.folder, SOCKETS_FOLDER, name);
+    const egressSocket: EgressSocket = await EgressSocket.open({
       folder,
       proxyPort: () => this.#ports.get(key)?.port ?? null,
-      onConnected: (port) => this.#owners.set(port, door),
+      onConnected: (port) => this.#owners.set(port, egressSocket),
       onRefused: () => {
         this.#health.noteDown();
       },
     });
-    this.#doors.set(name, door);
-    return door;
+    this.#egressSockets.set(name, egressSocket);
+    return egressSocket;
   }
 
-  /** The sandbox is gone. */
+  /** To be called when the sandbox is gone. */
   async remove(name: string): Promise<void> {
-    const door = this.#doors.get(name);
-    if (door === undefined) return;
-    this.#doors.delete(name);
-    for (const [port, owner] of this.#owners) if (owner === door) this.#owners.delete(port);
-    await door[Symbol.asyncDispose]();
-    await rm(door.folder, { recursive: true, force: true });
+    const egressSocket = this.#egressSockets.get(name);
+    if (egressSocket === undefined) return;
+    this.#egressSockets.delete(name);
+    for (const [port, owner] of this.#owners) if (owner === egressSocket) this.#owners.delete(port);
+    await egressSocket[Symbol.asyncDispose]();
+    await rm(egressSocket.folder, { recursive: true, force: true });
   }
 
-  /** Folders of sandboxes that ended while nobody looked after them. */
+  /** Removes the folders of sandboxes that ended while no controller ran. */
   async removeAllBut(names: ReadonlySet<string>): Promise<void> {
-    const doors = join(this.#options.folder, 'doors');
-    for (const name of await namesIn(doors))
-      if (!names.has(name) && !this.#doors.has(name))
-        await rm(join(doors, name), { recursive: true, force: true });
+    const parent = join(this.#options.folder, SOCKETS_FOLDER);
+    for (const name of await namesIn(parent))
+      if (!names.has(name) && !this.#egressSockets.has(name))
+        await rm(join(parent, name), { recursive: true, force: true });
   }
 
-  /** Waits until the proxy answers, at most so long. */
+  /** Waits until the proxy answers, at most `withinMs`. */
   ready(withinMs: number): Promise<void> {
     return this.#health.ready(withinMs);
   }
 
-  mark(door: EgressSocket): EgressMark {
-    return { at: this.#options.clock.monotonic(), open: door.open, counts: door.counts };
+  mark(egressSocket: EgressSocket): EgressMark {
+    return { at: this.#options.clock.monotonic(), open: egressSocket.open, counts: egressSocket.counts };
   }
 
-  /** What happened at a door since. Asks the proxy where anything did, so that nothing is missed. */
-  async since(door: EgressSocket, { at, open, counts: before }: EgressMark): Promise<EgressReading> {
-    const connections = door.counts.connections - before.connections;
+  /** What passed an egress socket since the mark. Where it had connections, first waits for the proxy's log of them. */
+  async since(egressSocket: EgressSocket, { at, open, counts: before }: EgressMark): Promise<EgressReading> {
+    const connections = egressSocket.counts.connections - before.connections;
     if (connections + open > 0) {
       await this.#health.check();
-      await this.#logged(door);
+      await this.#logged(egressSocket);
       await Promise.all(this.#judging);
     }
-    const { denied, namesFailed } = door.counts;
+    const { denied, namesFailed } = egressSocket.counts;
     const disturbed = connections + open > 0 && this.#health.downSince(at);
     return {
       connections,
@@ -153,40 +156,42 @@ export class Egress implements AsyncDisposable {
     };
   }
 
-  async #logged(door: EgressSocket): Promise<void> {
+  async #logged(egressSocket: EgressSocket): Promise<void> {
     const { clock } = this.#options;
     const until = clock.monotonic() + LOGGED_MS;
-    while (door.unlogged > 0 && clock.monotonic() < until) await pause(clock, LOGGED_POLL_MS);
+    while (egressSocket.unlogged > 0 && clock.monotonic() < until) await pause(clock, LOGGED_POLL_MS);
   }
 
   #take(request: ProxiedRequest): void {
     if (this.#health.logged(request.clientPort)) return;
-    const door = this.#owners.get(request.clientPort);
-    if (door === undefined) return;
+    const egressSocket = this.#owners.get(request.clientPort);
+    if (egressSocket === undefined) return;
     if (request.status >= 500) {
-      const judging = this.#judge(door, request).finally(() => this.#judging.delete(judging));
+      const judging = this.#judge(egressSocket, request).finally(() => this.#judging.delete(judging));
       this.#judging.add(judging);
     }
-    door.logged(request);
+    egressSocket.logged(request);
   }
 
-  /** Why a listed host was not reached. What does not exist or does not answer is nobody's fault here. */
-  async #judge(door: EgressSocket, { host, error }: ProxiedRequest): Promise<void> {
+  /** Why a listed host was not reached. A name that does not exist, or a host that does not answer, is no failure of ours. */
+  async #judge(egressSocket: EgressSocket, { host, error }: ProxiedRequest): Promise<void> {
     const said = await this.#names.ask(host);
-    if (said === 'nowhere' || (said === 'leads' && error !== 'ERR_DNS_FAIL')) return;
-    door.nameFailed();
-    this.#options.log.warn({ said, error }, 'a name was not resolved for a sandbox');
+    if (said === 'not-found' || (said === 'found' && error !== 'ERR_DNS_FAIL')) return;
+    egressSocket.nameFailed();
+    this.#options.log.warn({ said, error }, 'the proxy could not resolve a name for a sandbox');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped.abort();
-    await Promise.all([...this.#doors.values()].map((door) => door[Symbol.asyncDispose]()));
+    await Promise.all(
+      [...this.#egressSockets.values()].map((egressSocket) => egressSocket[Symbol.asyncDispose]()),
+    );
     await this.#squid?.[Symbol.asyncDispose]();
     await this.#log?.[Symbol.asyncDispose]();
   }
 }
 
-/** None where there is no such folder: without a policy that lists hosts nobody makes it, and a file system may be read-only. */
+/** Empty where the folder does not exist: it is created with the first egress socket. */
 async function namesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder);

@@ -5,27 +5,27 @@ import { SingleFlight } from '../../kernel/single-flight.ts';
 
 const WATCH_MS = 5_000;
 const POLL_MS = 100;
-/** A proxy that is there answers in a millisecond; on a host that is busy with starts, in some hundred. */
+/** A running proxy answers in a millisecond, on a host that is busy with starts in some hundred milliseconds. */
 const ANSWER_MS = 5_000;
-/** One that runs and has not answered for so long is replaced. */
+/** A proxy that runs and has not answered for this long is replaced. */
 const REPLACED_MS = 10_000;
 
 export interface HealthParts {
   readonly clock: Clock;
   readonly log: Log;
-  /** Any port that the proxy listens on; null while there is none. */
+  /** Any port that the proxy listens on; null: there is none yet. */
   readonly port: () => number | null;
   readonly replace: () => void;
 }
 
-/** Whether the proxy is there, and when it was not. */
+/** Whether the proxy answers, and when it last did not. */
 export class ProxyHealth {
   readonly #parts: HealthParts;
   readonly #checks = new SingleFlight<'check', boolean>();
-  /** Our own requests, by the port they left from, until the proxy's log has them. */
+  /** Health requests by their local port, until the proxy's log has them. */
   readonly #unlogged = new Map<number, () => void>();
   #up = false;
-  /** When it was last found back, monotonic milliseconds. */
+  /** When it last began to answer again, monotonic milliseconds. */
   #backAt = -Infinity;
 
   constructor(parts: HealthParts) {
@@ -44,14 +44,14 @@ export class ProxyHealth {
     return !this.#up || this.#backAt >= monotonicMs;
   }
 
-  /** The log has a request from this port. Whether it was ours. */
+  /** To be called for each logged request. @returns whether it was a health request. */
   logged(port: number): boolean {
     const told = this.#unlogged.get(port);
     told?.();
     return this.#unlogged.delete(port);
   }
 
-  /** Asks the proxy now and waits for its log up to here: lines come in their order. Whether it is there. */
+  /** Sends a health request and waits for its log line: all earlier lines came before it. @returns whether the proxy answered. */
   check(): Promise<boolean> {
     return this.#checks.run('check', async () => {
       const port = this.#parts.port();
@@ -62,14 +62,14 @@ export class ProxyHealth {
     });
   }
 
-  /** Waits until the proxy answers, at most so long. */
+  /** Waits until the proxy answers, at most `withinMs`. */
   async ready(withinMs: number): Promise<void> {
     const { clock } = this.#parts;
     const until = clock.monotonic() + withinMs;
     while (!this.up && clock.monotonic() < until && !(await this.check())) await pause(clock, POLL_MS);
   }
 
-  /** Until aborted. */
+  /** Checks the proxy, and replaces it where it does not answer, until aborted. */
   async watch(signal: AbortSignal): Promise<void> {
     const { clock, log, replace } = this.#parts;
     const ended = (): boolean => signal.aborted;
@@ -93,7 +93,7 @@ export class ProxyHealth {
     this.#backAt = this.#parts.clock.monotonic();
   }
 
-  /** A request for a name that no rule can allow: refused by the proxy itself, and logged. */
+  /** A request for a name that no rule can allow: the proxy refuses and logs it without a connection to anywhere. */
   async #ask(port: number): Promise<boolean> {
     const logged = Promise.withResolvers<boolean>();
     const cancel = this.#parts.clock.alarm(ANSWER_MS, () => {

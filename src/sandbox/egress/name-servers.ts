@@ -3,27 +3,27 @@ import { errorCode } from '../../kernel/errors.ts';
 import { SingleFlight } from '../../kernel/single-flight.ts';
 
 const RESOLVE_MS = 5_000;
-/** What the name servers say of a name that leads nowhere; anything else is no answer. */
+/** Answers for a name without an address; any other error means that the name servers did not answer. */
 const ANSWERS = new Set<unknown>(['ENOTFOUND', 'ENODATA']);
 
-/** The name servers that the proxy asks too. */
+/** The name servers of the proxy. */
 export class NameServers {
   readonly #resolver = new Resolver({ timeout: RESOLVE_MS, tries: 1 });
-  readonly #lookups = new SingleFlight<string, 'leads' | 'nowhere' | 'away'>();
+  readonly #lookups = new SingleFlight<string, 'found' | 'not-found' | 'unreachable'>();
 
-  /** @param addresses None: those of /etc/resolv.conf. */
+  /** @param addresses IP addresses; empty: those of /etc/resolv.conf. */
   constructor(addresses: readonly string[]) {
     if (addresses.length > 0) this.#resolver.setServers([...addresses]);
   }
 
-  /** `nowhere`: they know that there is no such name. `away`: they could not be asked. */
-  ask(host: string): Promise<'leads' | 'nowhere' | 'away'> {
+  /** `not-found`: they answer that the name has no address. `unreachable`: they do not answer. */
+  ask(host: string): Promise<'found' | 'not-found' | 'unreachable'> {
     return this.#lookups.run(host, async () => {
       try {
         await this.#resolver.resolve4(host);
-        return 'leads';
+        return 'found';
       } catch (error) {
-        return ANSWERS.has(errorCode(error)) ? 'nowhere' : 'away';
+        return ANSWERS.has(errorCode(error)) ? 'not-found' : 'unreachable';
       }
     });
   }

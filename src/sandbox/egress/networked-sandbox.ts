@@ -5,28 +5,28 @@ import type { CallReport, Sandbox, SandboxFault, SandboxHandle } from '../sandbo
 import type { EgressSocket } from './egress-socket.ts';
 import type { Egress } from './egress.ts';
 
-/** How long a call waits for a proxy that is away; it runs in any case, and says what it found. */
+/** How long a call waits for a proxy that does not answer. After that it runs; its report shows whether it was affected. */
 const READY_MS = 30_000;
 
-/** A sandbox with a way out: what its calls report says how that was. */
+/** A sandbox with an egress socket: the reports of its calls contain an `EgressReading`. */
 export class NetworkedSandbox implements Sandbox {
   readonly #inner: Sandbox;
   readonly #egress: Egress;
-  readonly #door: EgressSocket;
+  readonly #egressSocket: EgressSocket;
 
-  constructor(inner: Sandbox, egress: Egress, door: EgressSocket) {
+  constructor(inner: Sandbox, egress: Egress, egressSocket: EgressSocket) {
     this.#inner = inner;
     this.#egress = egress;
-    this.#door = door;
+    this.#egressSocket = egressSocket;
   }
 
   async run(call: CallNumber, work: Work, limits: CallLimits): Promise<CallReport> {
-    // It may have begun in an earlier life of this controller, whose end shut every door.
+    // Such a call began under an earlier process of this controller; its end closed every egress socket.
     const goesOn = call <= this.#inner.lastCall;
     if (!goesOn) await this.#egress.ready(READY_MS);
-    const mark = this.#egress.mark(this.#door);
+    const mark = this.#egress.mark(this.#egressSocket);
     const ran = await this.#inner.run(call, work, limits);
-    const reading = await this.#egress.since(this.#door, mark);
+    const reading = await this.#egress.since(this.#egressSocket, mark);
     const egress: EgressReading = goesOn ? { ...reading, disturbed: true } : reading;
     return { ...ran, egress };
   }

@@ -1,8 +1,8 @@
 import type { EgressRules } from './rules.ts';
 
-/** One port of the proxy: who comes in by it may go where its rules say. */
+/** One port of the proxy. Connections to it may reach the hosts of its rules. */
 export interface ProxyPort {
-  /** As `rulesKey` gives it. */
+  /** The result of `rulesKey`. */
   readonly key: string;
   /** On 127.0.0.1. */
   readonly port: number;
@@ -11,13 +11,13 @@ export interface ProxyPort {
 
 export interface SquidPlace {
   readonly folder: string;
-  /** Where the log of requests goes, on 127.0.0.1. */
+  /** Port on 127.0.0.1 that receives the log of requests. */
   readonly logPort: number;
-  /** Absent: those of /etc/resolv.conf. */
+  /** Empty: those of /etc/resolv.conf. */
   readonly nameServers: readonly string[];
 }
 
-/** What no name may lead to unless its rule says `private`: the host itself, its networks, metadata services. */
+/** Addresses that a name may resolve to only where its rule has `private`: the host, its networks, metadata services. */
 const INSIDE = [
   '0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12', '192.0.0.0/24',
   '192.168.0.0/16', '198.18.0.0/15', '224.0.0.0/3', '::/127', '::ffff:0:0/96', '64:ff9b::/96', 'fc00::/7',
@@ -27,7 +27,7 @@ const INSIDE = [
 const TLS_PORT = 443;
 
 /**
- * The proxy's configuration. Denies what no rule allows. On port 443 the name in the TLS greeting is held against the
+ * The proxy's configuration. Denies what no rule allows. On port 443 the server name in the TLS ClientHello must match the
  * rules too; nothing is decrypted. Pure.
  */
 export function squidConfig(
@@ -35,7 +35,7 @@ export function squidConfig(
   { folder, logPort, nameServers }: SquidPlace,
 ): string {
   const listen = ({ key, port }: ProxyPort) =>
-    `http_port 127.0.0.1:${String(port)} name=${key} ssl-bump tls-cert=${folder}/door.pem generate-host-certificates=off`;
+    `http_port 127.0.0.1:${String(port)} name=${key} ssl-bump tls-cert=${folder}/proxy.pem generate-host-certificates=off`;
   return [
     ...ports.map(listen),
     `acl inside dst ${INSIDE}`,
@@ -46,7 +46,7 @@ export function squidConfig(
     'ssl_bump peek greeting',
     ...ports.map(({ key }) => `ssl_bump splice ${key} ${key}_named`),
     'ssl_bump terminate all',
-    // Only where TLS is expected is anything else refused: an allowed port may carry ssh.
+    // Other protocols than TLS are refused on the TLS port only: another allowed port may carry ssh.
     'on_unsupported_protocol tunnel !tls_port',
     'on_unsupported_protocol respond all',
     'logformat faultline %>p %03>Hs %Ss %err_code %>rd',

@@ -10,7 +10,7 @@ import { ConfigurationError } from '../../policy/configuration-error.ts';
 
 const FIRST_PAUSE_MS = 100;
 const LAST_PAUSE_MS = 5_000;
-/** A proxy that ran this long starts again at once when it ends. */
+/** After a run of this length the pause before the next start is the shortest again. */
 const STEADY_MS = 30_000;
 const CERTIFICATE_MS = 30_000;
 const SAID_BYTES = 4_096;
@@ -19,11 +19,11 @@ export interface SquidOptions {
   readonly folder: string;
   readonly clock: Clock;
   readonly log: Log;
-  /** Told when the process ended though it should run. */
+  /** Called when the process ends without our order. */
   readonly onEnd: () => void;
 }
 
-/** Squid as a child of this controller: started again whenever it ends. */
+/** Squid as a child process of this controller, restarted whenever it ends. */
 export class Squid implements AsyncDisposable {
   readonly #options: SquidOptions;
   readonly #stopped = new AbortController();
@@ -36,7 +36,7 @@ export class Squid implements AsyncDisposable {
     this.#file = join(options.folder, 'squid.conf');
   }
 
-  /** @throws ConfigurationError where there is no Squid here. */
+  /** @throws ConfigurationError where Squid is not installed. */
   static async start(options: SquidOptions, configuration: string): Promise<Squid> {
     await mkdir(options.folder, { recursive: true, mode: 0o755 });
     await makeCertificate(options.folder);
@@ -48,14 +48,14 @@ export class Squid implements AsyncDisposable {
     return squid;
   }
 
-  /** Takes over another configuration; open connections stay. @throws Error where Squid refuses it. */
+  /** Loads another configuration; open connections stay. @throws Error where Squid refuses it. */
   async configure(configuration: string): Promise<void> {
     await writeFile(this.#file, configuration);
     await this.#check();
     this.#process?.kill('SIGHUP');
   }
 
-  /** Ends the process, which starts again: it runs and answers nothing. */
+  /** Kills a process that runs but does not answer; it is restarted. */
   replace(): void {
     this.#process?.kill('SIGKILL');
   }
@@ -68,7 +68,7 @@ export class Squid implements AsyncDisposable {
     }
   }
 
-  /** The proxy of an earlier life of this controller, which nobody ended. */
+  /** Kills the proxy that a killed controller left behind. */
   async #endPredecessor(): Promise<void> {
     const pid = Number(await textOf(join(this.#options.folder, 'squid.pid')));
     if (!Number.isInteger(pid) || pid <= 1) return;
@@ -85,7 +85,7 @@ export class Squid implements AsyncDisposable {
       if (this.#ended()) return;
       onEnd();
       if (clock.monotonic() - began >= STEADY_MS) pauseMs = FIRST_PAUSE_MS;
-      log.warn({ why, againMs: pauseMs }, 'egress proxy ended, starting it again');
+      log.warn({ why, againMs: pauseMs }, 'egress proxy ended, restarting it');
       await pause(clock, pauseMs, this.#stopped.signal);
       if (this.#ended()) return;
       pauseMs = Math.min(pauseMs * 2, LAST_PAUSE_MS);
@@ -96,7 +96,7 @@ export class Squid implements AsyncDisposable {
     return this.#stopped.signal.aborted;
   }
 
-  /** One life of the process. @returns how it ended. */
+  /** Runs the process once. @returns how it ended. */
   async #live(): Promise<string> {
     const child = spawn('squid', ['-N', '-f', this.#file], { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#process = child;
@@ -124,15 +124,15 @@ const NO_SQUID = {
   line: null,
   field: 'network.egress',
   message:
-    'needs a proxy that is not installed here: apt-get install --no-install-recommends squid-openssl openssl',
+    'needs the proxy Squid, which is not installed on this host: apt-get install --no-install-recommends squid-openssl openssl',
 };
 
-/** What a program is shown that greets a host that is not listed: the proxy refuses within TLS. */
+/** Subject of the certificate that a client gets for a host that is not listed: the proxy refuses within TLS. */
 const SUBJECT = '/O=faultline egress proxy/CN=this host is not on the list of the policy';
 
-/** For a port that only peeks at greetings: it is shown to nobody and vouches for nothing, but Squid wants one. */
+/** Squid requires a certificate on a port that reads ClientHellos. It is not trusted by anybody. */
 async function makeCertificate(folder: string): Promise<void> {
-  const file = join(folder, 'door.pem');
+  const file = join(folder, 'proxy.pem');
   if ((await stat(file).catch(() => null)) !== null) return;
   const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '3650', '-subj', SUBJECT];
   const { stdout } = await promisify(execFile)('openssl', [...request, '-keyout', '-', '-out', '-'], {

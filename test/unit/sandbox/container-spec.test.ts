@@ -14,7 +14,7 @@ const CONTEXT = {
   seccomp: null,
   ownUser: 1_048_577,
   diskQuota: false,
-  door: null,
+  egressSocket: null,
 };
 
 function options(changes: Partial<Policy> = {}, context: Partial<ContainerContext> = {}) {
