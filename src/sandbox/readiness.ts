@@ -8,9 +8,9 @@ const PROBE_CALL = 2;
 const LIMITS: CallLimits = { timeoutMs: 10_000, keepBytes: 1024, outputBytes: 65_536 };
 
 /**
- * Whether commands can run at all. Runs an empty command in the shell that was found, so that a sandbox with a damaged
- * shell never reaches a model. sandboxd's own probe runs only where there is no shell, or where the shell fails, to tell
- * a broken image from a broken engine: one more process would add a twentieth to the cost of every start.
+ * Checks that commands can run. Runs an empty command in the shell that sandboxd found, so that no rollout gets a sandbox
+ * with a damaged shell. sandboxd's own probe runs only where there is no shell, or where the shell fails, to distinguish a
+ * broken image from a broken engine: one more process would add 5 % to the cost of every start.
  *
  * @throws SandboxFault `engine_error` where no process can be started, `image_broken` where only the shell fails.
  */

@@ -4,52 +4,52 @@ import type { EgressReading, Executed, FaultCode, PostMortem } from '../outcome/
 import type { CallLimits, CallNumber, Ending, StartFailure, Work } from '../protocol/messages.ts';
 import type { Image, Policy } from '../policy/schema.ts';
 
-/** Parts of this contract that lower layers need too. */
+/** Parts of this contract that lower layers define, since they need them too. */
 export type { PostMortem, SandboxHandle };
 
-/** What a sandbox is made from. Two equal specs may share a warm pool. */
+/** What the engine makes a sandbox from. Two equal specs may share a warm pool. */
 export interface SandboxSpec {
   readonly image: Image;
   readonly policy: Policy;
-  /** For labels, metrics and the pool: which kind of sandbox this is. Derived from image and policy. */
+  /** The kind of sandbox, for labels, metrics and the pool. Derived from image and sandbox policy. */
   readonly poolClass: string;
-  /** For policies whose user is `own`: the one of a sandbox that this one repeats. Absent: one that nobody else has. */
+  /** Under `user: own`: the user number of the sandbox that this one replaces. Absent: the engine chooses one. */
   readonly ownUser?: number;
 }
 
-/** How a call ended, and what else is known of that time. */
+/** How a call ended, and what was observed from outside while it ran. */
 export type CallReport = (Ending | StartFailure) & {
-  /** Where the sandbox has a way out. */
+  /** Present where the sandbox policy lists hosts. */
   readonly egress?: EgressReading;
-  /** Somebody outside froze the sandbox while the call ran. */
+  /** Somebody outside paused the sandbox while the call ran. */
   readonly paused?: boolean;
-  /** Of a starved call: what all sandboxes together had of the processors meanwhile, 0 to 1. */
+  /** Of a starved call: the share of the processors that all sandboxes together used during it, 0 to 1. */
   readonly sandboxesUsed?: number;
 };
 
-/** What the image offered when the sandbox became ready: missing then is the task's doing, missing later the model's. */
+/** Programs found when the sandbox became ready. Missing then: attributed to the task. Missing later: to the model. */
 export interface Offers {
   readonly shell: string | null;
   readonly python: string | null;
 }
 
 /**
- * A running container whose sandboxd answers. One rollout's, or nobody's yet.
+ * A running container whose sandboxd answers. It belongs to one rollout, or to the warm pool.
  *
- * Life: made by `SandboxEngine.start` or `adopt`, used by one owner, ended by `SandboxEngine.remove`.
+ * Life cycle: made by `SandboxEngine.start` or `adopt`, used by one owner, ended by `SandboxEngine.remove`.
  */
 export interface Sandbox {
   readonly handle: SandboxHandle;
   readonly offers: Offers;
-  /** The highest call number that was used in this sandbox, by readiness checks too; numbers up to it are used up. */
+  /** The highest call number used in this sandbox, readiness checks included. Numbers up to it can't be used again. */
   readonly lastCall: CallNumber;
 
   /**
-   * Starts the call, waits for its ending. The same number may be given again after a fault: sandboxd starts it
-   * at most once and reports the ending it kept. A broken stream is re-attached within, unseen by the caller.
+   * Starts the call and waits for its ending. The same number may be given again after a fault: sandboxd starts it
+   * at most once and reports the ending it kept. A broken stream is attached again without the caller's help.
    *
    * @throws SandboxFault `lost` (sandboxd can't be reached any more; `executed` says what is known), or
-   * `agent_silent` (attached, but no word within the limits plus a margin).
+   * `agent_silent` (attached, but no report within the limits plus a margin).
    */
   run(call: CallNumber, work: Work, limits: CallLimits): Promise<CallReport>;
 
@@ -60,16 +60,16 @@ export interface Sandbox {
    */
   answers(deadline: Deadline): Promise<void>;
 
-  /** The ending is durable: sandboxd may forget it. Fire and forget; a lost acknowledgement only costs memory. */
+  /** The ending is durable: sandboxd may drop it. Not confirmed; a lost acknowledgement only costs memory. */
   acknowledge(call: CallNumber): void;
 
   /** Ends the call's process tree; `run` then returns an ending with reason `cancelled`. */
   cancel(call: CallNumber): void;
 
-  /** Resolves (never rejects) once the sandbox can't be used any more, with what was seen. */
+  /** Resolves (never rejects) when the sandbox can't be used any more, with the fault. */
   readonly lost: Promise<SandboxFault>;
 
-  /** Lets go of the attachment without touching the container: calls under way reject with `lost`, `lost` stays open. */
+  /** Ends the attachment; the container keeps running. Calls under way reject with `lost`; the promise `lost` stays open. */
   detach(): void;
 }
 
@@ -113,18 +113,18 @@ export interface SandboxEngine {
   readonly capabilities: EngineCapabilities;
 
   /**
-   * Makes a sandbox and waits until its sandboxd has answered a probe. Call numbers up to the sandbox's `lastCall` are
-   * used up by that; the caller counts on from there.
+   * Makes a sandbox and waits until its sandboxd has answered a probe. That uses call numbers up to the sandbox's
+   * `lastCall`; the caller continues from there.
    *
    * @throws SandboxFault `image_missing`, `image_broken` (the task's), or `engine_down`, `engine_error`,
-   * `start_timeout` (infrastructure; may be retried, nothing of a model has run). A container that was
-   * made and can't be used is removed by the engine itself, off the caller's path.
+   * `start_timeout` (infrastructure; may be retried, no command of the model has run). The engine itself removes a
+   * container that was made and can't be used, in the background.
    */
   start(spec: SandboxSpec, deadline: Deadline): Promise<Sandbox>;
 
   /**
-   * Attaches to a sandbox of an earlier life of this controller. Calls that run there go on, endings that nobody has
-   * acknowledged are kept: `run` with the old number gives them.
+   * Attaches to a sandbox of an earlier process of this controller. Its running calls continue, and sandboxd keeps endings
+   * that were not acknowledged: `run` with the old number returns them.
    *
    * @throws SandboxFault `lost` (gone, ended, or another sandboxd instance) or `engine_down`.
    */
@@ -133,27 +133,27 @@ export interface SandboxEngine {
   /** Sandboxes on this engine that carry this controller's label, whatever their state. @throws SandboxFault `engine_down`. */
   list(deadline: Deadline): Promise<readonly SandboxHandle[]>;
 
-  /** Ends and removes. Idempotent: removing what is gone succeeds. @throws SandboxFault `engine_down`, `engine_error`. */
+  /** Ends and removes a sandbox. Idempotent: succeeds where it is gone. @throws SandboxFault `engine_down`, `engine_error`. */
   remove(handle: SandboxHandle, deadline: Deadline): Promise<void>;
 
-  /** What can be learnt about a sandbox that stopped answering. Never throws: what can't be known says so. */
+  /** What the engine knows about a sandbox that stopped answering. Never throws: unknown facts are reported as unknown. */
   postMortem(handle: SandboxHandle, deadline: Deadline): Promise<PostMortem>;
 
-  /** Whether the engine answers now, with what it is. @throws SandboxFault `engine_down`. */
+  /** Asks the engine for its version, runtime and cgroup version. @throws SandboxFault `engine_down`. */
   ping(deadline: Deadline): Promise<EngineInfo>;
 }
 
 export interface EngineInfo {
   readonly version: string;
-  /** The OCI runtime that new sandboxes get unless the policy names one. */
+  /** The OCI runtime of new sandboxes whose sandbox policy names none. */
   readonly runtime: string;
   readonly cgroupVersion: number;
 }
 
 /**
- * The one class that engines and sandboxes throw. Who can try again catches it: starts, pool and removals in
- * `admission/`, the fence, the replay and the restore in `rollouts/`. What then remains is judged in
- * `rollouts/losses.ts`, for calls and file transfers alike. A fault outside a call becomes a 503 in `http/errors.ts`.
+ * The only class that engines and sandboxes throw. Code that can retry catches it: starts, pool and removals in
+ * `admission/`, the fence, the replay and the restore in `rollouts/`. A fault that remains is judged in
+ * `rollouts/losses.ts`, for calls and for file transfers. A fault outside a call becomes a 503 in `http/errors.ts`.
  */
 export class SandboxFault extends Error {
   override readonly name = 'SandboxFault';

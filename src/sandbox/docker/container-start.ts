@@ -10,15 +10,15 @@ import { isGone } from './docker-errors.ts';
 
 export interface StartedContainer {
   readonly id: string;
-  /** Gives the stream that was opened before the start; later ones find the container running, or fail with `lost`. */
+  /** The first call returns the stream opened before the start. Later calls attach anew; `lost` where it does not run. */
   readonly attach: Attach;
 }
 
 /**
- * Creates and starts. Attaches before the start, the cheapest order: sandboxd says nothing unasked.
+ * Creates a container, attaches, then starts it. Nothing can be missed: sandboxd writes nothing before `resume`.
  *
- * @param requests Gets every request that may still change the container after the deadline.
- * @throws SandboxFault of the engine's answer, `start_timeout` with a deadline of the clock `sandbox_start`.
+ * @param requests Every request that may still change the container after the deadline is added here.
+ * @throws SandboxFault from the engine's answer; `start_timeout` when a deadline of the clock `sandbox_start` expires.
  */
 export async function startContainer(
   connection: DockerConnection,
@@ -48,7 +48,7 @@ export async function startContainer(
   return { id, attach };
 }
 
-/** Idempotent. Takes sandboxd's overlay and the anonymous volumes of the image along; sandboxd's own volume stays. */
+/** Idempotent. Removes sandboxd's overlay and the image's anonymous volumes too; sandboxd's own volume stays. */
 export async function removeContainer(connection: DockerConnection, container: string): Promise<void> {
   try {
     await connection.docker.getContainer(container).remove({ force: true, v: true });
@@ -58,11 +58,12 @@ export async function removeContainer(connection: DockerConnection, container: s
 }
 
 /**
- * Of containers that somebody else removed without them. The engine's own prune spares volumes that have options.
- * A start that an earlier server asked for may still take one between the list and its removal: such a volume isn't
- * an orphan, and one that stays for another reason is the next start's. So neither prevents this one.
+ * Removes volumes whose container was removed without them, by somebody else. The engine's own prune does not remove
+ * volumes that have options. A container start requested by an earlier server may still claim a volume after it was
+ * listed: that volume is not an orphan. A volume that stays for another reason is removed at the next server start. So a
+ * failed removal is logged and the server starts.
  *
- * @throws SandboxFault where the engine can't list them.
+ * @throws SandboxFault where the engine can't list the volumes.
  */
 export async function removeOrphanedVolumes(
   connection: DockerConnection,
@@ -78,7 +79,7 @@ export async function removeOrphanedVolumes(
     try {
       await connection.ask('remove', deadline, removal);
     } catch (error) {
-      log.warn({ volume: name, error: errorMessage(error) }, 'a volume without a container stays');
+      log.warn({ volume: name, error: errorMessage(error) }, 'volume without a container not removed');
     }
   }
 }

@@ -6,15 +6,15 @@ import type { Log } from '../../kernel/log.ts';
 import { groupsV2, groupV1 } from './cgroup-paths.ts';
 
 const LOOK_MS = 500;
-/** Of processor time: more is no short call. */
+/** Processor time of a short call, at most. */
 const SHORT_US = 300_000;
-/** A sandbox in which nothing happens is looked at with every so many looks: of a thousand most are such. */
+/** An idle sandbox is read in one of this many rounds: of a thousand sandboxes most are idle. */
 const QUIET_LOOKS = 8;
-/** A call and its extension are shorter than this. */
+/** Longer than a call with its extension. */
 const REMEMBERED_MS = 15 * 60_000;
 
 interface Place {
-  /** Microseconds per unit of the file with what was used. */
+  /** Units of the file `used` per microsecond. */
   readonly perUs: number;
   readonly used: string;
   readonly weight: string;
@@ -31,20 +31,20 @@ const places = (id: string): Place[] => [
 
 interface Watched {
   readonly place: Place;
-  /** What it had used when its last call began, or at the look after. */
+  /** Processor time used when its last call began, read in the round after that. */
   beforeUs: number;
-  /** At the last look. */
+  /** Processor time used at the last reading. */
   usedUs: number;
   begun: boolean;
   low: boolean;
-  /** Has used nothing between the last two looks. */
+  /** It used no processor time between the last two readings. */
   quiet: boolean;
 }
 
 /**
- * Short calls before long ones: a sandbox that has used much since its last call began has a sixteenth of the usual
- * weight until the next begins. So a short call beside endless loops waits for none of them, and among themselves these
- * share as before. Only on this host, and where its control groups are ours to write.
+ * Short calls run before long ones: a sandbox that has used `SHORT_US` since its last call began gets a sixteenth of the
+ * usual CPU weight until its next call begins. A short call beside endless loops then waits for none of them, and the
+ * loops share the rest equally. Works only for an engine on this host whose control groups this process may write.
  */
 export class CpuShares implements Disposable {
   readonly #clock: Clock;
@@ -52,7 +52,7 @@ export class CpuShares implements Disposable {
   readonly #sandboxes: () => Iterable<string>;
   readonly #stopped = new AbortController();
   readonly #watched = new Map<string, Watched>();
-  /** What all sandboxes together have used since this began, by look. */
+  /** Processor time of all sandboxes together since this object was made, one entry per round. */
   readonly #totals: { readonly atMs: number; readonly usedUs: number }[] = [];
   #totalUs = 0;
   #looks = 0;
@@ -64,7 +64,7 @@ export class CpuShares implements Disposable {
     void this.#keep();
   }
 
-  /** A call begins in it. */
+  /** To be called when a call begins in the sandbox: restores its weight. */
   began(id: string): void {
     const watched = this.#watched.get(id);
     if (watched === undefined) return;
@@ -76,7 +76,7 @@ export class CpuShares implements Disposable {
     });
   }
 
-  /** Of all processors, what the sandboxes together have had since then (monotonic ms), 0 to 1; null: not known. */
+  /** The share of all processors that all sandboxes together have used since then (monotonic ms), 0 to 1; null: unknown. */
   used(sinceMs: number): number | null {
     const first = this.#totals.findLast(({ atMs }) => atMs <= sinceMs) ?? this.#totals[0];
     const last = this.#totals.at(-1);
@@ -100,7 +100,7 @@ export class CpuShares implements Disposable {
 
   #giveUp(error: unknown): void {
     this.#stopped.abort();
-    this.#log.warn({ error: errorMessage(error) }, 'weights of busy sandboxes can not be set here');
+    this.#log.warn({ error: errorMessage(error) }, 'CPU weights of sandboxes cannot be set on this host');
   }
 
   async #look(): Promise<void> {
@@ -152,7 +152,7 @@ async function usedOf({ used, perUs }: Place): Promise<number | null> {
   return number === undefined ? null : Number(number) / perUs;
 }
 
-/** Null where the sandbox is gone, or its group is somewhere else. */
+/** Null where the sandbox is gone, or its control group has another path. */
 async function orGone<T>(access: Promise<T>): Promise<T | null> {
   try {
     return await access;

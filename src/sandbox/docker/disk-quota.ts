@@ -4,11 +4,12 @@ import type { DockerConnection } from './docker-connection.ts';
 import { removeContainer } from './container-start.ts';
 
 /**
- * Whether the engine holds a container's own layer to a size: asked for with a container that is never started, since
- * the answer depends on storage driver, file system and mount options (overlay2 needs xfs mounted with `pquota`).
+ * Whether the engine can limit the size of a container's writable layer. Creates a container with such a limit, does not
+ * start it, and removes it: the answer depends on storage driver, file system and mount options (overlay2 needs xfs
+ * mounted with `pquota`).
  *
- * @param name Of the container that is made and removed.
- * @throws SandboxFault other than the engine's refusal.
+ * @param name Name of that container.
+ * @throws SandboxFault for any failure but the engine's refusal of the limit.
  */
 export async function holdsDiskQuota(
   connection: DockerConnection,

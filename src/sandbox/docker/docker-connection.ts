@@ -8,37 +8,37 @@ import { SandboxFault } from '../sandbox.ts';
 import { dockerFault, type Operation } from './docker-errors.ts';
 import { StdioStream } from './stdio-stream.ts';
 
-/** Requests that a healthy daemon answers at once, however busy it is: only their silence shows a stalled one. */
+/** A healthy daemon answers these at once even under load. Only their timeout counts as a disturbance of the daemon. */
 const QUICK: ReadonlySet<Operation> = new Set(['attach', 'inspect', 'list', 'ping']);
 
-/** What the daemon says of itself and its host. */
+/** What the daemon reports about itself and its host. */
 export interface DaemonInfo {
-  /** 0 where it doesn't say. */
+  /** 0 where the daemon does not report it. */
   readonly cgroupVersion: number;
   readonly defaultRuntime: string;
   readonly runtimes: readonly string[];
   readonly storageDriver: string;
   readonly dataRoot: string;
-  /** Whether containers outlive a restart of the daemon. */
+  /** Whether containers keep running during a restart of the daemon. */
   readonly liveRestore: boolean;
   readonly seccomp: boolean;
 }
 
 export interface EventStream {
   readonly lines: Readable;
-  /** The engine's wall clock as it began to answer, in whole seconds; NaN where it doesn't tell. */
+  /** The engine's wall clock at the start of its answer, to the second; NaN where it sends none. */
   readonly engineMs: number;
 }
 
-/** Requests to one Docker daemon, each with a deadline, and the memory of when it was last not there. */
+/** Requests to one Docker daemon, each with a deadline. Remembers when the daemon was last unreachable. */
 export class DockerConnection {
   readonly docker: Docker;
   readonly clock: Clock;
-  /** Whether paths of the daemon's host may be paths of ours. */
+  /** Whether the daemon may run on this host, so that its paths are ours. */
   readonly local: boolean;
   #disturbedAt = -Infinity;
 
-  /** @param host As DOCKER_HOST has it (`unix:///run/docker.sock`, `tcp://host:2376`); absent: as the environment says. */
+  /** @param dockerHost Format of DOCKER_HOST (`unix:///run/docker.sock`, `tcp://host:2376`); absent: from the environment. */
   constructor(clock: Clock, dockerHost?: string) {
     const host = dockerHost ?? process.env['DOCKER_HOST'] ?? '';
     this.clock = clock;
@@ -46,7 +46,7 @@ export class DockerConnection {
     this.docker = connect(host);
   }
 
-  /** The answer within the deadline. The request itself goes on: who needs its end looks after it. @throws SandboxFault */
+  /** The answer within the deadline. The request continues after it; the caller tracks its end. @throws SandboxFault */
   async ask<T>(operation: Operation, deadline: Deadline, request: Promise<T>): Promise<T> {
     try {
       return await deadline.race(request);
@@ -58,7 +58,7 @@ export class DockerConnection {
     }
   }
 
-  /** The daemon did not answer, or a stream of its own ended. */
+  /** To be called when the daemon did not answer, or ended a stream early. */
   noteDisturbance(): void {
     this.#disturbedAt = this.clock.monotonic();
   }
@@ -67,9 +67,9 @@ export class DockerConnection {
     return this.#disturbedAt >= monotonicMs;
   }
 
-  /** The container's stdin and stdout, whether it runs already or not. */
+  /** Attaches to stdin and stdout of a container, which need not run yet. */
   async attach(id: string): Promise<Duplex> {
-    // Options go into the query alone: a request body would be read as the first bytes of stdin.
+    // Options go into the query only: the daemon would pass a request body to stdin.
     const query = { stream: true, stdin: true, stdout: true, stderr: false };
     const options: object = { _query: query, _body: {}, hijack: true };
     try {
@@ -80,7 +80,7 @@ export class DockerConnection {
     }
   }
 
-  /** The same for a container that should be running. On one that is not, an attachment would wait for ever. */
+  /** Attaches to a running container; `lost` where it does not run: the attach request would never end. */
   async attachRunning(id: string, deadline: Deadline): Promise<Duplex> {
     const { State: state } = await this.ask('inspect', deadline, this.docker.getContainer(id).inspect());
     if (state.Running && !state.Restarting) return this.attach(id);
@@ -109,13 +109,13 @@ export class DockerConnection {
     };
   }
 
-  /** The engine's events as lines of JSON, up to `until` on its clock; without it the stream stays open. */
+  /** The engine's events as lines of JSON, up to `until` on its clock; without `until` the stream stays open. */
   async events(query: object): Promise<EventStream> {
     const answer = (await this.docker.getEvents(query)) as unknown as IncomingMessage;
     return { lines: answer, engineMs: Date.parse(answer.headers.date ?? '') };
   }
 
-  /** Makes an image of one layer from a tar. Resolves when it is there. */
+  /** Creates an image of one layer from a tar archive. Resolves when the image exists. */
   async importImage(archive: Buffer, repo: string, tag: string): Promise<void> {
     const progress: unknown = await this.docker.importImage(Readable.from([archive]), { repo, tag });
     await buffer(progress as Readable);
@@ -124,7 +124,7 @@ export class DockerConnection {
 
 function connect(host: string): Docker {
   if (!host.startsWith('unix:')) {
-    // Also TLS, ssh and the default socket; docker-modem reads the environment for these.
+    // Covers TLS, ssh and the default socket: docker-modem reads the environment for these.
     if (host === (process.env['DOCKER_HOST'] ?? '')) return new Docker();
     const url = new URL(host);
     return new Docker({ host: url.hostname, port: Number(url.port || 2375) });

@@ -3,7 +3,7 @@ import { errorMessage } from '../../kernel/errors.ts';
 import type { FaultCode } from '../../outcome/evidence.ts';
 import { SandboxFault } from '../sandbox.ts';
 
-/** What was asked of the engine. The same status means another thing on another request. */
+/** The kind of request to the engine. The meaning of a status code depends on it. */
 export type Operation =
   | 'create' | 'start' | 'attach' | 'inspect' | 'list' | 'remove' | 'ping' | 'prepare' | 'pull'; // prettier-ignore
 
@@ -13,8 +13,8 @@ const UNREACHABLE = new Set([
 ]); // prettier-ignore
 
 /**
- * Signs that the image's own file tree or metadata can't hold a container, in the engine's words. The entrypoint
- * is never the image's (it is sandboxd, on our volume), so a missing or unrunnable entrypoint is ours.
+ * Engine messages that mean that a container can't run on the image's file tree or metadata. The entrypoint is sandboxd,
+ * on our volume, never a file of the image. So a missing or unrunnable entrypoint is not the image's error.
  */
 const BROKEN_IMAGE = [
   /image operating system "[^"]*" cannot be used on this platform/,
@@ -25,18 +25,18 @@ const BROKEN_IMAGE = [
   /chdir to cwd[^\n]*(not a directory|no such file|permission denied)/i,
 ];
 
-/** A registry's own no, which no second try changes. In an answer, or in the stream of a pull that had begun. */
-const REGISTRY_SAYS_NO = [
+/** Final refusals of a registry: a retry gets the same. Sent as the answer, or in the stream of a pull under way. */
+const REGISTRY_REFUSED = [
   /manifest unknown|manifest for \S+ not found|no matching manifest/,
   /name unknown|repository \S+ not found|repository does not exist/,
   /pull access denied|unauthorized: |denied: |no basic auth credentials/,
   /invalid reference format/,
 ];
 
-/** sandboxd in an error's words: then everything else in it is about our binary, not about the image. */
+/** A message with this path is about our binary, not about the image. */
 const OUR_ENTRYPOINT = /\/\.faultline\/sandboxd/;
 
-/** The overlay with sandboxd's files could not be mounted: the volume below it is gone. */
+/** The engine could not mount the overlay with sandboxd's files: the volume below it is gone. */
 const OUR_OVERLAY = /failed to mount local volume: mount overlay:/;
 
 interface ApiError {
@@ -46,12 +46,12 @@ interface ApiError {
 }
 
 /**
- * The one place that knows what the engine's errors mean. Pure; says nothing of `executed`, since no command of
- * a model is ever started by an engine request.
+ * The only classifier of the engine's errors. Pure. It does not set `executed`, since no engine request starts a command
+ * of the model.
  *
- * Limits: the engine has no machine-readable reasons, so texts are matched. What is not known is `engine_error`,
- * which is infrastructure and tried again: a new way in which an image can be broken is retried in vain before
- * it shows, but never charged to anybody.
+ * Limits: the engine gives no machine-readable reasons, so messages are matched. An unknown message is `engine_error`:
+ * attributed to infrastructure and retried. For an unknown kind of broken image the worst case is a useless retry; the
+ * failure is never attributed to the model.
  */
 export function dockerFault(operation: Operation, error: unknown): SandboxFault {
   if (error instanceof SandboxFault) return error;
@@ -59,7 +59,7 @@ export function dockerFault(operation: Operation, error: unknown): SandboxFault 
   return new SandboxFault(code, `${operation}: ${errorMessage(error).trim()}`, { cause: error });
 }
 
-/** The same for all that a start consists of: before the sandbox was ever anybody's, nothing can be `lost`. */
+/** The fault of any step of a start. Never `lost`: the sandbox did not belong to a rollout yet. */
 export function startFault(error: unknown, deadline: Deadline): SandboxFault {
   const fault = dockerFault('start', error);
   if (fault.code === 'image_missing' || fault.code === 'image_broken') return fault;
@@ -73,7 +73,7 @@ function classify(operation: Operation, error: unknown): FaultCode {
     return error.clockName === 'sandbox_start' ? 'start_timeout' : 'engine_down';
   }
   const { statusCode, systemCode, message } = read(error);
-  if (operation === 'pull' && REGISTRY_SAYS_NO.some((sign) => sign.test(message))) return 'image_missing';
+  if (operation === 'pull' && REGISTRY_REFUSED.some((sign) => sign.test(message))) return 'image_missing';
   if (statusCode === null) return unreachable(systemCode, message) ? 'engine_down' : 'engine_error';
   if (statusCode === 404) return notFound(operation, message);
   if (operation === 'create' || operation === 'start') {
@@ -83,13 +83,13 @@ function classify(operation: Operation, error: unknown): FaultCode {
   return 'engine_error';
 }
 
-/** Whether a start failed because sandboxd is not on its volume (pruned by somebody, or filled in part). */
+/** Whether a start failed because sandboxd is not on its volume (somebody pruned it, or it was filled in part). */
 export function sandboxdIsMissing(error: unknown): boolean {
   const message = errorMessage(error);
   return (OUR_ENTRYPOINT.test(message) || OUR_OVERLAY.test(message)) && /no such file/i.test(message);
 }
 
-/** Removing what is gone, or what somebody else is removing now, has succeeded. */
+/** A removal has succeeded where the container is gone already, or another removal of it is under way. */
 export function isGone(error: unknown): boolean {
   const { statusCode, message } = read(error);
   return (
@@ -98,7 +98,7 @@ export function isGone(error: unknown): boolean {
   );
 }
 
-/** The thing asked for does not exist. */
+/** The object of the request does not exist. */
 export function isNotFound(error: unknown): boolean {
   return read(error).statusCode === 404;
 }

@@ -5,19 +5,19 @@ import type { SandboxdPaths } from './sandboxd-volume.ts';
 import type { Log } from '../../kernel/log.ts';
 
 export interface DockerEngineOptions {
-  /** As DOCKER_HOST has it; absent: as the environment says. */
+  /** Format of DOCKER_HOST; absent: from the environment. */
   readonly dockerHost?: string | undefined;
-  /** Names and labels everything that is made. Letters, digits, `_`, `.`, `-`. */
+  /** Part of the name and label of everything that is created. Letters, digits, `_`, `.`, `-`. */
   readonly controllerId: string;
   readonly clock: Clock;
   readonly log: Log;
-  /** Absent: as built in this repository's `docker/`. */
+  /** Absent: the files built in this repository's `docker/`. */
   readonly sandboxd?: SandboxdPaths;
-  /** seccomp profiles by the name that policies use, as JSON. */
+  /** seccomp profiles as JSON, by the name that sandbox policies use. */
   readonly seccompProfiles?: ReadonlyMap<string, string>;
-  /** Behind policies that list hosts. */
+  /** Serves sandbox policies that list hosts; absent: `start` refuses these. */
   readonly egress?: Egress;
   readonly clientTimes?: Partial<ClientTimes>;
-  /** What one runtime gets at boot to start a container. */
+  /** How long one runtime may take to start a container when the engine is connected. */
   readonly runtimeProbeMs?: number;
 }

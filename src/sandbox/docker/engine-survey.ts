@@ -3,26 +3,26 @@ import { Deadline } from '../../kernel/deadline.ts';
 import { errorMessage } from '../../kernel/errors.ts';
 import type { DaemonInfo, DockerConnection } from './docker-connection.ts';
 
-/** What one registered runtime did when it was asked to start a container whose sandboxd answers. */
+/** Whether one registered runtime can start a container in which sandboxd answers. */
 export interface RuntimeTrial {
   readonly runtime: string;
-  /** Null where it doesn't work here; `problem` says why. */
+  /** Null where the runtime does not work on this host; `problem` says why. */
   readonly startMs: number | null;
   readonly problem: string | null;
 }
 
-/** What the engine says of itself, and what can be seen of its disk. */
+/** What the engine reports about itself, and the sizes of its disk. */
 export interface EngineSurvey extends DaemonInfo {
   readonly version: string;
-  /** Null where the engine isn't on this machine. */
+  /** Null where the engine is not on this machine. */
   readonly dataRootFreeBytes: number | null;
   readonly dataRootTotalBytes: number | null;
   readonly chosenRuntime: string;
 }
 
-/** The engine lists containerd's shims beside the runtimes that they start. */
+/** Prefix of containerd's shims, which the engine lists beside the runtimes. */
 const SHIM = 'io.containerd.';
-/** Engines that don't say know of no other. */
+/** An engine that does not report its cgroup version supports only version 1. */
 const FIRST_CGROUPS = 1;
 const SURVEY_MS = 10_000;
 
@@ -46,13 +46,13 @@ export async function surveyEngine(
   };
 }
 
-/** Null where the folder can't be seen from here, as with an engine inside another machine. */
+/** Null where this process can't read the folder, for example with an engine inside a virtual machine. */
 async function diskOf(folder: string): Promise<{ free: number; total: number } | null> {
   const disk = await statfs(folder).catch(() => null);
   return disk === null ? null : { free: disk.bavail * disk.bsize, total: disk.blocks * disk.bsize };
 }
 
-/** @param start Starts and removes one sandbox on the runtime, within a deadline of its own. */
+/** @param start Starts and removes one sandbox on the runtime; has its own deadline. */
 export async function tryRuntime(runtime: string, start: () => Promise<number>): Promise<RuntimeTrial> {
   try {
     return { runtime, startMs: await start(), problem: null };

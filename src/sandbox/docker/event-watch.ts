@@ -8,31 +8,31 @@ const LAST_PAUSE_MS = 2_000;
 const LONGEST_LINE = 1 << 20;
 
 /**
- * A subscription ends by itself after this long and is renewed: an open stream with nothing to say looks like one
- * that has died without a word.
+ * A subscription ends after this time and is renewed: an open stream without events can't be told from a broken
+ * connection.
  */
 const WINDOW_MS = 20_000;
-/** How late the engine may be with that. */
+/** How late the engine may end it. */
 const GRACE_MS = 10_000;
-/** An end so little before its time is one: the engine tells its clock in whole seconds. */
+/** An end this much before its time is orderly: the engine reports its clock in whole seconds. */
 const EARLY_MS = 2_000;
 
-/** What the engine said that happened to one container. */
+/** One event of a container, as the engine reports it. */
 export interface ContainerEvent {
   readonly action: string;
-  /** Of a `kill`: the number of the signal, as the engine writes it. */
+  /** Of a `kill` event: the signal, in the engine's notation. */
   readonly signal: string | null;
 }
 
-/** How many containers are remembered after something was said of them; the oldest are forgotten first. */
+/** Events are kept for at most this many containers; the oldest are dropped first. */
 const REMEMBERED = 10_000;
 
 /**
- * Listens to the engine's events about this controller's containers. The engine itself keeps the last 256 events
- * of all containers only, so asking it afterwards is not enough under load.
+ * Subscribes to the engine's events of this controller's containers. The engine keeps only the last 256 events of all
+ * containers, so a query afterwards misses some under load.
  *
- * A stream that ends before its time, or has not ended well after it, means that the daemon or the way to it was
- * away: noted as a disturbance, and subscribed again from the last event seen.
+ * A stream that ends early, or has not ended `GRACE_MS` after its time, means that the daemon or the connection to it
+ * failed. That is noted as a disturbance, and the next subscription begins at the last event seen.
  */
 export class EventWatch implements Disposable {
   readonly #connection: DockerConnection;
@@ -41,9 +41,9 @@ export class EventWatch implements Disposable {
   readonly #stopped = new AbortController();
   readonly #events = new Map<string, ContainerEvent[]>();
   readonly #pauses = new Map<string, number>();
-  /** Seconds on the engine's clock: what happened up to then is known. Null before the first subscription. */
+  /** Seconds on the engine's clock. All events up to then were received. Null before the first subscription. */
   #knownUntil: number | null = null;
-  /** The engine's wall clock, compared with ours. */
+  /** How far the engine's wall clock is ahead of ours. */
   #aheadMs = 0;
 
   constructor(connection: DockerConnection, clock: Clock, controllerId: string) {
@@ -57,7 +57,7 @@ export class EventWatch implements Disposable {
     return this.#events.get(container) ?? [];
   }
 
-  /** How often somebody froze it, as the engine says. Nothing inside can do that, and we never do. */
+  /** Number of `pause` events. Nothing inside the container can cause one, and this controller never does. */
   pauses(container: string): number {
     return this.#pauses.get(container) ?? 0;
   }
@@ -74,7 +74,7 @@ export class EventWatch implements Disposable {
   async #listen(): Promise<void> {
     let pauseMs = FIRST_PAUSE_MS;
     while (!this.#ended()) {
-      // How often the engine is away is of no interest, only that it is.
+      // The error itself is not needed: the disturbance is noted below.
       const orderly = await this.#follow().catch(() => false);
       if (this.#ended()) return;
       if (orderly) pauseMs = FIRST_PAUSE_MS;
@@ -84,7 +84,7 @@ export class EventWatch implements Disposable {
     }
   }
 
-  /** One subscription. Whether it ended when it should. */
+  /** One subscription. @returns whether it ended at its time. */
   async #follow(): Promise<boolean> {
     const until = (this.#clock.now() + this.#aheadMs + WINDOW_MS) / 1000;
     const overdue = new AbortController();
@@ -128,7 +128,7 @@ export class EventWatch implements Disposable {
     this.#knownUntil = Math.max(this.#knownUntil ?? 0, event.time);
     if (event.action === 'pause') this.#pauses.set(event.container, this.pauses(event.container) + 1);
     const known = this.#events.get(event.container) ?? [];
-    // `kill` may be said without end; what matters is the first of each.
+    // `kill` events may repeat without limit; the first of each signal is enough.
     if (!known.some(({ action, signal }) => action === event.action && signal === event.signal))
       known.push(event);
     this.#events.set(event.container, known);
@@ -141,7 +141,7 @@ export class EventWatch implements Disposable {
   }
 }
 
-/** One line of the event stream, or null for what is none. `time`: seconds since 1970 on the engine's clock. */
+/** Parses one line of the event stream; null where it is no event. `time`: seconds since 1970 on the engine's clock. */
 export function parseEvent(line: string): (ContainerEvent & { container: string; time: number }) | null {
   interface Raw {
     Action?: string;

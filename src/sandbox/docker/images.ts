@@ -9,10 +9,10 @@ import { dockerFault, isNotFound } from './docker-errors.ts';
 import { registryCredentials } from './registry-credentials.ts';
 
 const LOOK_MS = 30_000;
-/** Longer than anybody waits: a pull that is broken off begins anew, and an image that takes an hour would never come. */
+/** Longer than any caller waits: a cancelled pull starts from zero, so a shorter limit would never load a large image. */
 const LONGEST_PULL_MS = 3_600_000;
 
-/** Images of one Docker daemon. A pull belongs to nobody: it goes on when those who asked have left. */
+/** Images of one Docker daemon. A pull belongs to no caller: it continues when all callers have stopped waiting. */
 export class DockerImages implements ImageStore, Disposable {
   readonly #connection: DockerConnection;
   readonly #credentials: typeof registryCredentials;
@@ -31,7 +31,7 @@ export class DockerImages implements ImageStore, Disposable {
     throw new SandboxFault('image_missing', `${reference} is not built: npm run images`);
   }
 
-  /** Looks within the flight too, so that who comes as a pull ends doesn't begin another. */
+  /** Checks inside the single flight, so that a request made when a pull ends does not start another pull. */
   async #obtain(reference: string): Promise<'there' | 'pulled'> {
     if (await this.#has(reference)) return 'there';
     await this.#pull(reference);
@@ -49,7 +49,7 @@ export class DockerImages implements ImageStore, Disposable {
     }
   }
 
-  /** The engine tells a pull's failure by a status where it can't begin, else in the stream. */
+  /** The engine reports a failed pull by status code where it can't begin, else in the stream. */
   async #pull(reference: string): Promise<void> {
     const { docker, clock } = this.#connection;
     const deadline = Deadline.after(clock, 'engine_request', LONGEST_PULL_MS);
@@ -75,18 +75,18 @@ export class DockerImages implements ImageStore, Disposable {
     });
   }
 
-  /** Breaks off pulls. */
+  /** Cancels pulls under way. */
   [Symbol.dispose](): void {
     this.#closing.abort();
   }
 }
 
-/** A line of a pull's stream, of which only the failure matters. */
+/** A line of a pull's stream. Only the error is used. */
 interface Progress {
   readonly error?: string;
 }
 
-/** Without a tag the engine would pull all there are. */
+/** Without a tag the engine would pull every tag of the repository. */
 function withTag(reference: string): string {
   return /[:@][^/]*$/.test(reference) ? reference : `${reference}:latest`;
 }

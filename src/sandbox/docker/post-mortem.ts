@@ -7,14 +7,14 @@ import { lines, parseEvent, type ContainerEvent, type EventWatch } from './event
 interface Found {
   readonly container: PostMortem['container'];
   readonly oomFlag: boolean;
-  /** Seconds since 1970 on the engine's clock; null where it isn't known. */
+  /** Seconds since 1970 on the engine's clock; null: unknown. */
   readonly created: number | null;
 }
 
 /**
- * What is known of a container from outside it. Never throws.
+ * Collects what the engine knows about a container. Never throws.
  *
- * `foreignKill` needs a kill event while no removal of ours was under way: the caller says so in `removedByUs`.
+ * `foreignKill`: there is a kill event, and this controller did not order the removal (`removedByUs`).
  * Limit: a process killed from the host's shell leaves no event, only the exit code.
  */
 export async function examine(
@@ -54,8 +54,8 @@ async function inspect(connection: DockerConnection, id: string, deadline: Deadl
 }
 
 /**
- * The engine's own memory of the last 256 events of all containers; the watch has more, where it was listening. Null
- * where it doesn't answer.
+ * From the last 256 events of all containers, which the engine keeps. The event watch has more for the time it was
+ * subscribed. Null where the engine does not answer.
  */
 async function events(
   connection: DockerConnection,
@@ -80,7 +80,7 @@ async function events(
   return answered ? found : null;
 }
 
-/** Signals that end a PID 1 without handlers when they come from outside its namespace: KILL alone. STOP holds it. */
+/** From outside its namespace only KILL ends a PID 1 without signal handlers. STOP pauses it. */
 function isDeadly(signal: string | null): boolean {
   return signal === '9' || signal === 'SIGKILL' || signal === 'KILL';
 }

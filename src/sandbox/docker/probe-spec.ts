@@ -1,6 +1,6 @@
 import type { SandboxSpec } from '../sandbox.ts';
 
-/** A sandbox of sandboxd's own image, for trying runtimes: every kind of limit set, as small as can be. */
+/** The smallest sandbox, on sandboxd's own image, to try runtimes with. Sets every kind of limit. */
 export function probeSpec(image: string): SandboxSpec {
   return {
     poolClass: 'runtime-probe',

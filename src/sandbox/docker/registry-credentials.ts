@@ -6,11 +6,12 @@ import type { AuthConfigObject } from 'dockerode';
 import { z } from 'zod';
 import { errorCode, errorMessage } from '../../kernel/errors.ts';
 
-/** Docker Hub's name in what `docker login` writes. */
+/** Docker Hub's key in the file that `docker login` writes. */
 const DOCKER_HUB = 'https://index.docker.io/v1/';
 const HELPER_MS = 30_000;
-/** What helpers print, and what they say in place of a name where the secret is an identity token. */
+/** Output of a credential helper that has no entry. */
 const NOT_FOUND = /credentials not found/;
+/** The user name that a helper prints where the secret is an identity token. */
 const TOKEN_NAME = '<token>';
 
 const entrySchema = z.object({ auth: z.string().optional(), identitytoken: z.string().optional() });
@@ -27,11 +28,11 @@ const secretSchema = z
 type Config = z.infer<typeof configSchema>;
 
 /**
- * What `docker login` has left for a reference's registry, read as the docker command line reads it: in
- * `$DOCKER_CONFIG/config.json` a helper for this registry, else the helper for all, else the entry itself. Null where
- * nobody has logged in. Read for each pull, so that a login counts at once.
+ * The credentials that `docker login` stored for a reference's registry. Same order as the docker command line, in
+ * `$DOCKER_CONFIG/config.json`: the helper for this registry, else the helper for all registries, else the entry itself.
+ * Null where there is no login. Read for each pull, so that a new login works without a restart.
  *
- * @throws Error that names the file or the helper.
+ * @throws Error with the name of the file or the helper.
  */
 export async function registryCredentials(reference: string): Promise<AuthConfigObject | null> {
   const folder = process.env['DOCKER_CONFIG'] ?? join(homedir(), '.docker');
@@ -42,7 +43,7 @@ export async function registryCredentials(reference: string): Promise<AuthConfig
   return helper === undefined ? entryOf(config, registry) : await askHelper(helper, registry);
 }
 
-/** The first part of a reference is a registry if it can't be a user's name. */
+/** The first part of a reference is a registry if it can't be a user name. */
 export function registryOf(reference: string): string {
   const [first = '', ...rest] = reference.split('/');
   const isHost = rest.length > 0 && (/[.:]/.test(first) || first === 'localhost');
@@ -67,7 +68,7 @@ function entryOf({ auths }: Config, registry: string): AuthConfigObject | null {
   return { username, password: password.replace(/\0+$/, ''), serveraddress: registry };
 }
 
-/** Undefined where it is no JSON. */
+/** Undefined where the text is not JSON. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -76,14 +77,14 @@ function parsed(text: string): unknown {
   }
 }
 
-/** The protocol of docker-credential-helpers: the registry on stdin, JSON on stdout, also the error's text. */
+/** The protocol of docker-credential-helpers: the registry on stdin; JSON, or the error message, on stdout. */
 async function askHelper(name: string, registry: string): Promise<AuthConfigObject | null> {
   const program = `docker-credential-${name}`;
   const { error, stdout } = await new Promise<{ error: Error | null; stdout: string }>((resolve) => {
     const child = execFile(program, ['get'], { timeout: HELPER_MS }, (failure, printed) => {
       resolve({ error: failure, stdout: printed });
     });
-    // A helper that isn't there or doesn't read is told by its end.
+    // The callback above reports a helper that is missing or does not read its stdin.
     child.stdin?.on('error', () => undefined).end(registry);
   });
   if (error !== null) {
@@ -93,9 +94,9 @@ async function askHelper(name: string, registry: string): Promise<AuthConfigObje
     });
   }
   const { data } = secretSchema.safeParse(stdout);
-  // What it printed instead is not shown: the secret may be in it.
+  // The output is left out of the message: it may contain the secret.
   if (data === undefined)
-    throw new Error(`${program} printed something else than credentials for ${registry}`);
+    throw new Error(`${program} printed something other than credentials for ${registry}`);
   const { Username: username, Secret: secret } = data;
   if (username === TOKEN_NAME) return { identitytoken: secret, serveraddress: registry };
   return { username, password: secret, serveraddress: registry };

@@ -4,20 +4,20 @@ import { errorMessage } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { DockerConnection } from './docker-connection.ts';
 
-/** As version 0.1.0 named the volume of its in-sandbox process. */
+/** The name that version 0.1.0 gave to the volume of its in-sandbox process. */
 const RETIRED = /^faultline-agent-[0-9a-f]{16}$/;
 const REQUEST_MS = 30_000;
-/** Between two looks: hundreds of removals at once are not hundreds of lists. */
-const LOOK_PAUSE_MS = 1_000;
+/** Pause between two checks: hundreds of removals at once cause few list requests. */
+const CHECK_PAUSE_MS = 1_000;
 
 /**
- * Volumes that version 0.1.0 filled with its in-sandbox process. Sandboxes that it started, and that were adopted from it,
- * still read them: a volume is a layer of the overlay that such a sandbox mounts. The engine does not count that as use
- * and would remove the volume at any time. So one is removed when no overlay on the engine, of whichever controller, has
- * it as a layer.
+ * Volumes that version 0.1.0 filled with its in-sandbox process. Sandboxes that 0.1.0 started and this version adopted
+ * still read them: such a volume is a layer of the overlay that the sandbox mounts. The engine does not count that as use
+ * and would remove the volume at any time. So a volume is removed only when no overlay on the engine, of any controller,
+ * has it as a layer.
  *
- * A server of version 0.1.0 on the same engine that has no sandbox at that moment loses its volume too: its next start
- * fails once, unseen by the model, and fills the volume again.
+ * A server of version 0.1.0 on the same engine without a sandbox at that moment loses its volume too. Its next start
+ * fails once and fills the volume again; the model sees nothing of it.
  */
 export class RetiredVolumes {
   readonly #connection: DockerConnection;
@@ -25,7 +25,7 @@ export class RetiredVolumes {
   readonly #log: Log;
   #left: readonly string[] = [];
   #asked = false;
-  #looking = false;
+  #checking = false;
 
   constructor(connection: DockerConnection, clock: Clock, log: Log) {
     this.#connection = connection;
@@ -33,31 +33,34 @@ export class RetiredVolumes {
     this.#log = log;
   }
 
-  /** Removes those without use; the others go with their last sandbox. @throws SandboxFault where they can't be listed. */
+  /** Removes unused volumes; the others go with their last sandbox. @throws SandboxFault where they can't be listed. */
   async removeUnused(deadline: Deadline): Promise<void> {
     await this.#removeUnused(deadline);
     if (this.#left.length === 0) return;
     this.#log.info({ volumes: this.#left }, 'volumes of version 0.1.0 are kept while its sandboxes use them');
   }
 
-  /** A sandbox was removed, perhaps the last that used one. Returns at once; does nothing where none is left. */
+  /** To be called when a sandbox was removed: it may be a volume's last. Returns at once; no effect without such volumes. */
   sandboxRemoved(): void {
     this.#asked = this.#left.length > 0;
-    if (this.#asked && !this.#looking) void this.#lookAgain();
+    if (this.#asked && !this.#checking) void this.#checkAgain();
   }
 
-  async #lookAgain(): Promise<void> {
-    this.#looking = true;
+  async #checkAgain(): Promise<void> {
+    this.#checking = true;
     try {
       while (this.#asked) {
         this.#asked = false;
         await this.#removeUnused(Deadline.after(this.#clock, 'engine_request', REQUEST_MS));
-        await pause(this.#clock, LOOK_PAUSE_MS);
+        await pause(this.#clock, CHECK_PAUSE_MS);
       }
     } catch (error) {
-      this.#log.warn({ volumes: this.#left, error: errorMessage(error) }, 'use of volumes not known');
+      this.#log.warn(
+        { volumes: this.#left, error: errorMessage(error) },
+        'volumes of version 0.1.0 not checked',
+      );
     } finally {
-      this.#looking = false;
+      this.#checking = false;
     }
   }
 

@@ -10,7 +10,7 @@ import { SandboxFault } from '../sandbox.ts';
 import type { DockerConnection } from './docker-connection.ts';
 import { isGone, isNotFound } from './docker-errors.ts';
 
-/** Where the two files of sandboxd are on the controller's disk. */
+/** Paths of sandboxd's two files on the controller's disk. */
 export interface SandboxdPaths {
   readonly sandboxd: string;
   readonly interpreter: string;
@@ -21,7 +21,7 @@ export const BUILT_SANDBOXD: SandboxdPaths = {
   interpreter: inRepository('docker/interpreter/interpreter.py'),
 };
 
-/** The same from `src/sandbox/docker` and from `dist/sandbox/docker`. */
+/** Works from `src/sandbox/docker` and from `dist/sandbox/docker`. */
 function inRepository(path: string): string {
   return fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 }
@@ -32,16 +32,17 @@ interface SandboxdFile {
   readonly bytes: Buffer;
 }
 
-/** The folder with the files, and an empty one: an overlay that can't be written needs two layers. */
+/** A folder with the files, and an empty one: a read-only overlay needs two layers. */
 const FILES = 'files';
 const EMPTY = 'empty';
 
 /**
- * The volume that brings sandboxd into any image, named by the digest of what is on it. No sandbox sees it itself:
- * each gets an overlay of its folders (`layers`), so that no two share an inode.
+ * The volume with sandboxd's files, named by their digest. It serves sandboxes of any image. No sandbox mounts it
+ * directly: each mounts an overlay of its folders (`layers`), so that no two sandboxes share an inode.
  *
- * It is filled through a container that is made, never started, and removed: that needs an image, so sandboxd's
- * own (`docker/setup` builds it; where it is missing, such as on a remote engine, it is imported from the files).
+ * It is filled through a container that is created, never started, and removed. That container needs an image:
+ * sandboxd's own, which `docker/setup` builds. Where it is missing, such as on a remote engine, it is imported from the
+ * files.
  */
 export class SandboxdVolume {
   readonly name: string;
@@ -62,7 +63,7 @@ export class SandboxdVolume {
     this.image = `faultline-sandboxd:${version}`;
   }
 
-  /** @throws Error of `node:fs` where sandboxd isn't built. */
+  /** @throws Error of `node:fs` where sandboxd is not built. */
   static async load(
     connection: DockerConnection,
     controllerId: string,
@@ -78,12 +79,12 @@ export class SandboxdVolume {
     ]);
   }
 
-  /** Overlay layers, uppermost first, as paths of the engine's host; known once `fill` has succeeded. */
+  /** Overlay layers, uppermost first, as paths on the engine's host; empty until `fill` has succeeded. */
   get layers(): readonly string[] {
     return this.#layers;
   }
 
-  /** Makes the volume whole; cheap where it is. @throws SandboxFault `engine_down`, `engine_error`. */
+  /** Creates the volume and writes files that are missing. @throws SandboxFault `engine_down`, `engine_error`. */
   async fill(deadline: Deadline): Promise<void> {
     const name = `faultline-${this.#controllerId}-fill-${randomBytes(6).toString('hex')}`;
     const { docker } = this.#connection;
@@ -150,7 +151,7 @@ export class SandboxdVolume {
     await this.#connection.importImage(await this.#tar(''), repo, tag);
   }
 
-  /** A size that differs means that an earlier fill was cut off; equal names mean equal contents otherwise. */
+  /** A different size means that an earlier fill was interrupted. Otherwise the volume's name, a digest, proves the content. */
   async #isWhole(name: string, deadline: Deadline): Promise<boolean> {
     const container = this.#connection.docker.getContainer(name);
     for (const file of this.#files) {
@@ -166,7 +167,7 @@ export class SandboxdVolume {
     return true;
   }
 
-  /** @param folder Where the files go, with a slash at its end; beside it the empty folder. */
+  /** @param folder The folder of the files, with a slash at its end; the empty folder is added beside it. */
   async #tar(folder: '' | `${string}/`): Promise<Buffer> {
     const archive = pack();
     if (folder !== '') archive.entry({ name: EMPTY, type: 'directory', mode: 0o555, mtime: new Date(0) });
@@ -177,7 +178,7 @@ export class SandboxdVolume {
   }
 }
 
-/** The response has no body, but until it is read to its end it keeps its connection, and that the process. */
+/** The response has no body, but must be read to its end: else it keeps its connection and so the process open. */
 function archivedSize(response: unknown): number | null {
   const { headers } = (response as IncomingMessage).resume();
   const stat = headers['x-docker-container-path-stat'];

@@ -4,15 +4,15 @@ const HEADER_BYTES = 8;
 const STDOUT = 1;
 
 /**
- * Takes the engine's stdout frames out of its multiplexed stream (8 bytes of header: stream, 3 zeros, length).
- * Keeps at most a header: payloads are handed on as slices of what came in.
+ * Extracts stdout from the engine's multiplexed stream (header of 8 bytes: stream, 3 zeros, length). Buffers at most a
+ * header: payloads are slices of the input.
  */
 export class Demultiplexer {
   readonly #header = Buffer.alloc(HEADER_BYTES);
   #headerBytes = 0;
   #payloadBytes = 0;
 
-  /** @throws RangeError where the bytes can't be such a stream; the attachment is useless then. */
+  /** @throws RangeError where the bytes are not such a stream; the attachment can't be used any more. */
   *push(chunk: Uint8Array): Generator<Uint8Array> {
     let offset = 0;
     while (offset < chunk.length) {
@@ -38,7 +38,7 @@ export class Demultiplexer {
   }
 }
 
-/** The attached socket as sandboxd sees it: what is written is its stdin, what is read its stdout. */
+/** The attached socket as a byte stream: writes go to sandboxd's stdin, reads come from its stdout. */
 export class StdioStream extends Duplex {
   readonly #socket: Duplex;
 

@@ -9,9 +9,9 @@ const REQUEST_MS = 30_000;
 const STOP_MS = 3_000;
 
 /**
- * Removes containers that nobody may wait for any more: a start that failed or ran out of time, a removal that
- * hangs. Works off every caller's path and never gives up before `stop`; whatever is left then carries the
- * controller's label and is found by its next life.
+ * Removes containers in the background: of starts that failed or exceeded their deadline, and of removals that hang.
+ * Retries until it is disposed. A container left then carries the controller's label, and the next process of this
+ * controller finds it.
  */
 export class Sweeper implements AsyncDisposable {
   readonly #clock: Clock;
@@ -27,14 +27,14 @@ export class Sweeper implements AsyncDisposable {
     this.#remove = remove;
   }
 
-  /** Containers given up and not yet known to be gone. */
+  /** Number of abandoned containers that are not known to be gone yet. */
   get waiting(): number {
     return this.#work.size;
   }
 
   /**
-   * @param container Its name, chosen by us before it was made.
-   * @param requests What was asked of the engine for it; only after these are over does "gone" mean gone for good.
+   * @param container Its name, which this controller chose before the container existed.
+   * @param requests Requests to the engine about it. Until they are over, a container that is gone may be created again.
    */
   abandon(container: string, requests: readonly Promise<unknown>[]): void {
     if (this.#work.has(container)) return;
@@ -48,7 +48,7 @@ export class Sweeper implements AsyncDisposable {
     const state = { over: false };
     void requests.then(() => (state.over = true));
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LAST_PAUSE_MS)) {
-      // Lets `over` be set where nothing is under way any more.
+      // Lets the callback above set `over` where all requests are over already.
       await pause(this.#clock, 0);
       const last = state.over;
       const gone = await this.#tryOnce(container);
@@ -67,7 +67,7 @@ export class Sweeper implements AsyncDisposable {
     }
   }
 
-  /** One more try for each, then stops. A removal that hangs holds nobody up for longer than `STOP_MS`. */
+  /** One more attempt for each container, then stops. Waits at most `STOP_MS` for a removal that hangs. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped.abort();
     const over = new AbortController();

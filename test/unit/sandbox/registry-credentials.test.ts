@@ -106,7 +106,7 @@ test.each(['user hunter2', '{"Username":"user","Password":"hunter2"}'])(
     helper('odd', `echo '${printed}'`);
     const failure: unknown = await registryCredentials('a.example/a').catch((error: unknown) => error);
     expect(inspect(failure)).toContain(
-      'docker-credential-odd printed something else than credentials for a.example',
+      'docker-credential-odd printed something other than credentials for a.example',
     );
     expect(inspect(failure)).not.toContain('hunter2');
   },

@@ -104,7 +104,7 @@ test('an engine that gives no list stops the start; later it is told, and asked 
   broken = true;
   retired.sandboxRemoved();
   await clock.advance(10_000);
-  expect(logged.at(-1)).toBe('use of volumes not known');
+  expect(logged.at(-1)).toBe('volumes of version 0.1.0 not checked');
   await expect(atStart()).rejects.toThrow('no answer');
 
   broken = false;
