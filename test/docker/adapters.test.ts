@@ -1,17 +1,12 @@
 import { zipSync } from 'fflate';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TOKEN, World, type Server } from './support/server.ts';
+import { describe, expect, it } from 'vitest';
+import { TOKEN, type Server } from './support/server.ts';
+import { withWorld } from './support/with-world.ts';
 
-let world: World;
 let server: Server;
 
-beforeAll(async () => {
-  world = new World();
+withWorld(async (world) => {
   server = await world.start();
-});
-
-afterAll(async () => {
-  await world[Symbol.asyncDispose]();
 });
 
 async function post(path: string, body: unknown, headers: Record<string, string> = {}) {

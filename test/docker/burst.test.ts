@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { docker } from './support/docker.ts';
-import { World, type Server } from './support/server.ts';
+import type { World, Server } from './support/server.ts';
+import { withWorld } from './support/with-world.ts';
 
 interface Pool {
   readonly ready: number;
@@ -10,14 +11,10 @@ interface Pool {
 let world: World;
 let server: Server;
 
-beforeAll(async () => {
-  world = new World();
+withWorld(async (opened) => {
+  world = opened;
   server = await world.start();
 });
-afterAll(async () => {
-  await world[Symbol.asyncDispose]();
-});
-
 async function prewarm(count: number): Promise<Pool> {
   const reply = await server.request('POST', '/v1/prewarm', { count, task: 'base' });
   expect(reply.status).toBe(202);

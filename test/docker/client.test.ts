@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { ClientError, Faultline, InfraError, TaskError } from '../../src/client/client.ts';
 import { docker } from './support/docker.ts';
 import { TOKEN, World, type Server } from './support/server.ts';
+import { withWorld } from './support/with-world.ts';
 
 const run = promisify(execFile);
 
@@ -12,14 +13,10 @@ let world: World;
 let server: Server;
 let faultline: Faultline;
 
-beforeAll(async () => {
-  world = new World();
+withWorld(async (opened) => {
+  world = opened;
   server = await world.start();
   faultline = new Faultline({ url: server.url, token: TOKEN, job: 'clients' });
-});
-
-afterAll(async () => {
-  await world[Symbol.asyncDispose]();
 });
 
 describe('the TypeScript client', () => {

@@ -1,19 +1,14 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { TOKEN, World, type Server } from './support/server.ts';
+import { expect, it } from 'vitest';
+import { TOKEN, type Server } from './support/server.ts';
+import { withWorld } from './support/with-world.ts';
 
-let world: World;
 let server: Server;
 
-beforeAll(async () => {
-  world = new World();
+withWorld(async (world) => {
   server = await world.start();
-});
-
-afterAll(async () => {
-  await world[Symbol.asyncDispose]();
 });
 
 interface Connected extends AsyncDisposable {

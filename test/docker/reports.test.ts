@@ -2,28 +2,26 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 import { printedUrl } from './support/printed-url.ts';
-import { TOKEN, World, type Server } from './support/server.ts';
+import { TOKEN, type Server } from './support/server.ts';
+import { withWorld } from './support/with-world.ts';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '../..');
 const examples = join(root, 'images/reports/examples');
 
-let world: World;
 let server: Server;
 let grader: ChildProcess;
 
-beforeAll(async () => {
-  world = new World();
+withWorld(async (world) => {
   copyFileSync(join(root, 'policies/tasks.yaml'), join(world.folder, 'policies/tasks.yaml'));
   grader = spawn(process.execPath, [join(examples, 'grader.ts')], { env: { ...process.env, PORT: '0' } });
   server = await world.start({ FAULTLINE_GRADER_URL: await printedUrl(grader) });
 });
 
-afterAll(async () => {
+afterAll(() => {
   grader.kill();
-  await world[Symbol.asyncDispose]();
 });
 
 const item = { task: 'reports', answer: '32.0', scale: 'million' };

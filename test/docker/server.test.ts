@@ -1,20 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { docker } from './support/docker.ts';
-import { World, type Server } from './support/server.ts';
+import type { World, Server } from './support/server.ts';
+import { withWorld } from './support/with-world.ts';
 
 let world: World;
 let server: Server;
 
-beforeAll(async () => {
-  world = new World();
+withWorld(async (opened) => {
+  world = opened;
   server = await world.start();
-});
-
-afterAll(async () => {
-  await server.stop();
-  const left = await world.containers();
-  await world[Symbol.asyncDispose]();
-  expect(left, 'containers left behind by a clean stop').toEqual([]);
 });
 
 describe('a rollout', () => {

@@ -4,9 +4,10 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { docker } from './support/docker.ts';
-import { World, type Server } from './support/server.ts';
+import type { World, Server } from './support/server.ts';
+import { withWorld } from './support/with-world.ts';
 
 /** Limits on time where somebody outside keeps the sandbox from its time. */
 
@@ -44,8 +45,8 @@ class Hogs implements AsyncDisposable {
 
 let world: World;
 let server: Server;
-beforeAll(async () => {
-  world = new World();
+withWorld(async (opened) => {
+  world = opened;
   server = await world.start();
   // Started before anything is busy, and not rebuilt after a loss: what a call ends as is what is looked at.
   for (const rollout of ROLLOUTS)
@@ -53,10 +54,6 @@ beforeAll(async () => {
   for (const rollout of ROLLOUTS) await server.tool('shell', rollout, 'first', { command: 'true' });
   await server.tool('python', 'code', 'begin', { code: '1' });
 });
-afterAll(async () => {
-  await world[Symbol.asyncDispose]();
-});
-
 describe('while the host is busy with something else', () => {
   it('calls that could not use their time are not the model’s', async () => {
     await using _ = await Hogs.start();

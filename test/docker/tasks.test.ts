@@ -2,14 +2,15 @@ import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { World, type Server } from './support/server.ts';
+import { describe, expect, it, vi } from 'vitest';
+import type { World, Server } from './support/server.ts';
+import { withWorld } from './support/with-world.ts';
 
 let world: World;
 let server: Server;
 
-beforeAll(async () => {
-  world = new World();
+withWorld(async (opened) => {
+  world = opened;
   add(`
   budgeted: { image: base, calls: 2, answer_tokens: 50 }
   furnished:
@@ -27,10 +28,6 @@ beforeAll(async () => {
         example: { path: /work/copy }
 `);
   server = await world.start();
-});
-
-afterAll(async () => {
-  await world[Symbol.asyncDispose]();
 });
 
 const taskFile = () => join(world.folder, 'policies/tasks.yaml');

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { TOKEN, World, type Server } from '../docker/support/server.ts';
+import { expect, test } from 'vitest';
+import { TOKEN, type World, type Server } from '../docker/support/server.ts';
+import { withWorld } from '../docker/support/with-world.ts';
 import { writeMonth } from '../unit/report/month.ts';
 import { Visit } from './browser.ts';
 
@@ -10,8 +11,8 @@ const PHONE = { width: 390, height: 844 };
 
 let world: World;
 let server: Server;
-beforeAll(async () => {
-  world = new World();
+withWorld(async (opened) => {
+  world = opened;
   const month = { seed: 1, steps: 60, rollouts: 80, planted: { family: 'git clone', hazard: 0.1 } };
   await writeMonth(join(world.folder, 'data'), month);
   server = await world.start({ LOG_LEVEL: 'error' });
@@ -19,10 +20,6 @@ beforeAll(async () => {
   await server.tool('shell', 'trace_real', 'call_1', { command });
   await server.tool('shell', 'trace_real', 'call_2', { command: 'sleep 5', timeout_ms: 200 });
 });
-afterAll(async () => {
-  await world[Symbol.asyncDispose]();
-});
-
 test('a wrong token is refused, the right one is asked for once and stays in the tab', async () => {
   await using visit = await Visit.begin({ viewport: LAPTOP });
   const { page } = visit;

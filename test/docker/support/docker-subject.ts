@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
 import { vi } from 'vitest';
 import { systemClock as clock } from '../../../src/kernel/clock.ts';
 import { Deadline } from '../../../src/kernel/deadline.ts';
@@ -39,7 +40,7 @@ export async function dockerSubject({ egress: withEgress }: { egress: boolean })
   const controllerId = `conformance-${String(process.pid)}`;
   await using opened = new AsyncDisposableStack();
   const broken = opened.use(await brokenImage(controllerId));
-  const egress = withEgress ? { egress: opened.use(await egressProxy()) } : {};
+  const egress = withEgress ? { egress: opened.use(await egressProxy()).proxy } : {};
   const engine = opened.use(await connectDocker({ controllerId, ...egress }));
   const settled = async (): Promise<void> => {
     await vi.waitUntil(() => engine.abandoned === 0, { timeout: SWEPT_MS });
@@ -86,18 +87,18 @@ async function overLine(controllerId: string): Promise<Connected> {
   return { engine, cut: () => line.cut(), mend: () => line.mend(), [Symbol.asyncDispose]: dispose };
 }
 
-async function egressProxy(): Promise<Egress> {
+async function egressProxy(): Promise<AsyncDisposable & { readonly proxy: Egress }> {
   // Short, since sockets are in it.
-  const proxy = new Egress({
-    folder: `/run/faultline/c${String(process.pid)}`,
-    nameServers: [],
-    clock,
-    log: noLog,
-  });
+  const folder = `/run/faultline/c${String(process.pid)}`;
+  const proxy = new Egress({ folder, nameServers: [], clock, log: noLog });
   const rules = egressOf(specOf(SHELL_IMAGE, { network: EGRESS }).policy);
   assert(rules !== null);
   await proxy.allow([rules]);
-  return proxy;
+  const dispose = async (): Promise<void> => {
+    await proxy[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true });
+  };
+  return { proxy, [Symbol.asyncDispose]: dispose };
 }
 
 /** An image whose working directory is a file. */

@@ -35,7 +35,7 @@ tasks:
   lasting: { image: base, policy: lasting, when: [{ pointer: /recovery, equals: none }] }
 `;
 
-/** Everything the server reads and writes, in a folder of its own that is removed at the end. */
+/** Everything the server reads and writes, in a folder of its own that is removed at the end, or kept for a look. */
 export class World implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'faultline-test-'));
   readonly #servers: Server[] = [];
@@ -113,11 +113,17 @@ export class World implements AsyncDisposable {
     return stdout.split('\n').filter((line) => line !== '');
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Every server that still runs, as an operator would. */
+  async stop(): Promise<void> {
     for (const server of this.#servers) await server.stop();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
     const left = await this.containers();
     if (left.length > 0) await this.#docker('rm', '-fv', ...left);
-    rmSync(this.folder, { recursive: true, force: true });
+    if (process.env['FAULTLINE_TEST_KEEP'] === '1') console.log(`kept: ${this.folder}`);
+    else rmSync(this.folder, { recursive: true, force: true });
   }
 
   #docker(...args: string[]): Promise<string> {

@@ -1,11 +1,12 @@
-import { systemClock } from '../../../src/kernel/clock.ts';
 import type { EngineCapabilities, SandboxEngine } from '../../../src/sandbox/sandbox.ts';
 import type { Connected, Subject } from '../../conformance/subject.ts';
 import { FakeEngine } from '../support/fake-engine.ts';
 import { FAKE_IMAGES, FAKE_NETWORK, FakeHost } from '../support/fake-host.ts';
+import { IdleClock } from './idle-clock.ts';
 import { FAKE_PROGRAMS } from './programs.ts';
 
-const PATIENCE_MS = 2_000;
+/** Longer than any time limit of the suite. No time passes in it. */
+const PATIENCE_MS = 100_000;
 /** Longer than the suite's shortest deadline for a start. */
 const START_MS = 20;
 
@@ -26,8 +27,9 @@ export function fakeSubject(
   alter: Alteration = (engine) => engine,
 ): Subject {
   const host = new FakeHost();
+  const clock = new IdleClock();
   const open = (controllerId: string): FakeEngine => {
-    const engine = new FakeEngine({ capabilities, host, controllerId, programs: FAKE_PROGRAMS });
+    const engine = new FakeEngine({ clock, capabilities, host, controllerId, programs: FAKE_PROGRAMS });
     engine.startMs = START_MS;
     return engine;
   };
@@ -42,7 +44,7 @@ export function fakeSubject(
   };
   return {
     engine: connect('own').engine,
-    clock: systemClock,
+    clock,
     patienceMs: PATIENCE_MS,
     images: {
       shell: 'fake/shell',

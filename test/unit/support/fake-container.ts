@@ -113,7 +113,8 @@ export class FakeContainer {
     const others = [...this.files].reduce((sum, [name, { length }]) => sum + (name === path ? 0 : length), 0);
     const { disk = Infinity } = this.spec.policy.limits;
     if (this.#abilities.diskLimit && others + offset + data.length > disk) return ENOSPC;
-    this.files.set(path, Buffer.concat([before.subarray(0, offset), data]));
+    const tail = Buffer.from(data.buffer, data.byteOffset, data.length);
+    this.files.set(path, offset === 0 ? tail : Buffer.concat([before.subarray(0, offset), tail]));
     this.changed();
     return 0;
   }

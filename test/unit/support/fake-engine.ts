@@ -60,14 +60,14 @@ export class FakeEngine implements SandboxEngine {
   mostInFlight = 0;
   #removals = 0;
   #users = 100_000;
-  readonly #clock: Clock;
+  readonly clock: Clock;
   readonly #controllerId: string;
   readonly #programs: ReadonlyMap<string, Program>;
   readonly #attached = new Map<string, FakeSandbox[]>();
   readonly #removedHere = new Set<string>();
 
   constructor(options: FakeEngineOptions = {}) {
-    this.#clock = options.clock ?? systemClock;
+    this.clock = options.clock ?? systemClock;
     this.host = options.host ?? new FakeHost();
     this.#controllerId = options.controllerId ?? 'fake-controller';
     this.capabilities = options.capabilities ?? FULL;
@@ -162,7 +162,7 @@ export class FakeEngine implements SandboxEngine {
   async #lasts(ms: number, deadline: Deadline, code: 'start_timeout' | 'engine_down'): Promise<void> {
     const late = ms > deadline.remainingMs;
     const lastsMs = Math.min(ms, deadline.remainingMs);
-    if (lastsMs > 0) await new Promise<void>((resolve) => this.#clock.alarm(lastsMs, resolve));
+    if (lastsMs > 0) await new Promise<void>((resolve) => this.clock.alarm(lastsMs, resolve));
     if (late) throw new SandboxFault(code, 'the engine is slow');
   }
 
@@ -200,7 +200,7 @@ export class FakeEngine implements SandboxEngine {
       offers: { shell, python: shell === null ? null : '/usr/bin/python3' },
       user: user === 'own' ? (spec.ownUser ?? this.#users) : user.uid,
     };
-    const container = new FakeContainer(identity, this.#clock, this.capabilities, {
+    const container = new FakeContainer(identity, this.clock, this.capabilities, {
       script: () => this.script && this.#killing(this.script, identity.id),
       programs: this.#programs,
       onRun: (work) => this.ran.push(work),
@@ -232,7 +232,7 @@ export class FakeEngine implements SandboxEngine {
       container,
       handle: this.#handle(container),
       line: this.line,
-      clock: this.#clock,
+      clock: this.clock,
       noticeMs: () => this.noticeMs,
       seesPauses: this.capabilities.foreignPauses,
     });

@@ -24,6 +24,7 @@ export class FakeProcess {
   readonly container: FakeContainer;
   readonly #limits: CallLimits;
   readonly #streams: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };
+  readonly #written = { stdout: 0, stderr: 0 };
   readonly #killed = Promise.withResolvers<number>();
   #over = false;
   #killReason: KillReason = 'none';
@@ -36,8 +37,10 @@ export class FakeProcess {
 
   /** @throws Killed where the stream has become longer than a command may write. */
   print(text: string, stream: 'stdout' | 'stderr' = 'stdout'): void {
-    this.#streams[stream].push(Buffer.from(text));
-    if (lengthOf(this.#streams[stream]) <= this.#limits.outputBytes) return;
+    const chunk = Buffer.from(text);
+    this.#streams[stream].push(chunk);
+    this.#written[stream] += chunk.length;
+    if (this.#written[stream] <= this.#limits.outputBytes) return;
     this.kill('output');
     throw new Killed();
   }
@@ -116,9 +119,6 @@ export class FakeProcess {
     return streamRecord(Buffer.concat(this.#streams[stream]), this.#limits.keepBytes);
   }
 }
-
-const lengthOf = (chunks: readonly Buffer[]): number =>
-  chunks.reduce((total, { length }) => total + length, 0);
 
 /** As sandboxd keeps a stream: whole, or its first and last half. */
 function streamRecord(all: Buffer, keepBytes: number): StreamRecord {
