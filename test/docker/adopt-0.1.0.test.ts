@@ -72,7 +72,7 @@ const output = async (server: Server, call: string, tool: string, args: object):
 
 it('a sandbox of version 0.1.0 is gone on with where it was left, and what it used goes when it ends', async () => {
   const server = await world.start({ LOG_LEVEL: 'info' });
-  expect(server.said()).toMatch(/"sandboxes":2,"unclaimed":1,"interrupted":1/);
+  await vi.waitUntil(() => server.said().includes('"sandboxes":2,"unclaimed":1,"interrupted":1'), WAIT);
   expect(server.said()).toContain(volume.name);
 
   expect(await output(server, 'c2', 'shell', INTERRUPTED)).toBe('yes\n');
