@@ -26,14 +26,14 @@ const BODY_BYTES = 2 ** 20;
 const PARAMETER_LENGTH = 256 * 9;
 /** Longer than load balancers keep an idle connection, so that the load balancer closes it first. */
 const KEEP_ALIVE_MS = 75_000;
-/** A connection may be silent for as long as a request is held, plus a margin. */
+/** Longest silence on a connection: the time for which a request is held, plus a margin. */
 const SILENCE_MS = 660_000;
-/** Within this a request must have arrived as a whole, uploads included. */
+/** A complete request, including an upload, must arrive within this time. */
 const ARRIVAL_MS = 600_000;
 
 /**
- * The HTTP application: plugins and routes, ready to listen, or to take injected requests in tests. It doesn't own its
- * parts: a client that disconnects ends no call, and closing the application closes no part.
+ * The HTTP application: plugins and routes, ready to listen or, in tests, to take injected requests. It does not own its
+ * parts: a disconnecting client does not end a call, and closing the application closes none of them.
  */
 export async function buildApp(parts: HttpParts): Promise<App> {
   const fail = errorHandler(parts);
@@ -81,7 +81,7 @@ export async function buildApp(parts: HttpParts): Promise<App> {
   return app;
 }
 
-/** Without Fastify's logger: successful requests leave no log line, and the error handler has a log of its own. */
+/** Fastify's logger is off: successful requests are not logged, and the error handler has its own log. */
 function newApp(fail: ReturnType<typeof errorHandler>): App {
   const app = fastify({
     bodyLimit: BODY_BYTES,

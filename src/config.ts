@@ -7,11 +7,11 @@ import { ConfigurationError } from './policy/configuration-error.ts';
 const LEAST_STARTS_AT_ONCE = 4;
 const STARTS_PER_CORE = 2;
 
-/** The environment variables of the server; src/README.md has a table of them, which a test compares. */
+/** The environment variables of the server. A test compares them with the table in src/README.md. */
 export const variables = z.object({
   FAULTLINE_HOST: z.string().default('127.0.0.1'),
   FAULTLINE_PORT: wholeNumber(0, 65_535).default(8080),
-  /** Absent: one is made and kept in the data folder. */
+  /** Absent: a token is generated and kept in the data folder. */
   FAULTLINE_TOKEN: z
     .string()
     .regex(/^[\x21-\x7e]{8,}$/, 'expected at least 8 printable ASCII characters without spaces')
@@ -19,32 +19,32 @@ export const variables = z.object({
   FAULTLINE_DATA: z.string().default('./data'),
   FAULTLINE_POLICIES: z.string().default('./policies'),
   FAULTLINE_IMAGES: z.string().default('./images'),
-  /** Absent: `tasks.yaml` in the folder of the policies. */
+  /** Absent: `tasks.yaml` in the folder of the sandbox policies. */
   FAULTLINE_TASKS: z.string().optional(),
-  /** What a clean stop does with the sandboxes: remove them, or keep them for the next start to adopt. */
+  /** A clean stop removes the sandboxes, or keeps them so that the next start adopts them. */
   FAULTLINE_ON_STOP: z.enum(['remove', 'keep']).default('remove'),
   FAULTLINE_STARTS_AT_ONCE: wholeNumber(1, 1024).optional(),
-  /** Sandboxes alive at once; absent: computed from this host's memory, processes and descriptors. */
+  /** Maximum number of live sandboxes. Absent: computed from this host's memory, processes and descriptors. */
   FAULTLINE_MOST_LIVE: wholeNumber(1, 100_000).optional(),
-  /** The customer's grader, behind POST /v1/grade. */
+  /** The customer's grader, which POST /v1/grade calls. */
   FAULTLINE_GRADER_URL: z.url({ protocol: /^https?$/ }).optional(),
   FAULTLINE_GRADER_TOKEN: z.string().optional(),
   FAULTLINE_GRADER_TIMEOUT_MS: wholeNumber(100, 570_000).default(180_000),
   FAULTLINE_GRADE_PENDING_MS: wholeNumber(0, 500_000).default(60_000),
-  /** What becomes of an excluded rollout: 503, forwarded with a flag, or a fixed score such as `score:0`. */
+  /** Answer for an excluded rollout: 503, the request forwarded with the verdict, or a fixed score such as `score:0`. */
   FAULTLINE_GRADE_EXCLUDED: z
     .string()
     .regex(/^(withhold|flag|score:-?\d+(\.\d+)?)$/, 'expected withhold, flag or score:<number>')
     .transform(excludedRule)
     .default({ kind: 'withhold' }),
-  /** What becomes of a rollout that is valid after a replay. */
+  /** Whether a rollout that is valid after a replay is graded or excluded. */
   FAULTLINE_GRADE_RECOVERED: z.enum(['forward', 'exclude']).default('forward'),
-  /** Ways out of sandboxes whose policy lists hosts; the same path on the engine's host. Short: it holds sockets. */
+  /** Folder of the egress sockets, for sandboxes whose policy lists hosts; the same path on the engine's host. */
   FAULTLINE_EGRESS_DIR: z
     .string()
-    .max(24, 'expected at most 24 characters, since sockets below it must have short paths')
+    .max(24, 'expected at most 24 characters, because the paths of sockets in it must be short')
     .default('/run/faultline'),
-  /** Name servers of the egress proxy, IP addresses with spaces between; absent: those of /etc/resolv.conf. */
+  /** Name servers of the egress proxy: IP addresses separated by spaces. Absent: those of /etc/resolv.conf. */
   FAULTLINE_EGRESS_DNS: z
     .string()
     .transform((text) => text.trim().split(/\s+/))
@@ -78,21 +78,21 @@ export interface Config {
   readonly taskFile: string;
   readonly onStop: 'remove' | 'keep';
   readonly startsAtOnce: number;
-  /** Null: as the host allows. */
+  /** Null: computed from the host. */
   readonly mostLive: number | null;
   readonly egressDir: string;
   readonly egressDns: readonly string[];
-  /** The engine's address; null for the usual local one. */
+  /** The engine's address; null: the default local one. */
   readonly dockerHost: string | null;
-  /** Null where none is configured. */
+  /** Null if none is configured. */
   readonly grader: GraderConfig | null;
   readonly logLevel: z.output<typeof variables>['LOG_LEVEL'];
 }
 
 /**
- * The configuration from the environment. An empty variable counts as absent, as compose files write it.
+ * Reads the configuration from the environment. An empty variable counts as absent, because compose files set such.
  *
- * @throws ConfigurationError that names every variable that is wrong.
+ * @throws ConfigurationError that names every invalid variable.
  */
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
@@ -130,7 +130,7 @@ function graderOf(values: z.output<typeof variables>): GraderConfig | null {
   };
 }
 
-/** Starts are bound by CPU; more in flight add latency and no speed. */
+/** Starts are limited by CPU; more simultaneous starts add latency and no throughput. */
 function startsFor(cores: number): number {
   return Math.max(LEAST_STARTS_AT_ONCE, STARTS_PER_CORE * cores);
 }

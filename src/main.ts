@@ -30,13 +30,13 @@ async function main(): Promise<void> {
   stopping.abort();
   const closed = app.close();
   await stop(controller, config.onStop);
-  // The last replies are being written. Idle connections, which clients keep open for later, would delay the close.
+  // The last replies are being written. Clients keep idle connections open, which would delay the close.
   app.server.closeIdleConnections();
   await closed;
   await limits;
 }
 
-/** A mistake in the configuration is logged and changes nothing. */
+/** If the new configuration has mistakes, they are logged and the old one stays in use. */
 async function reloadOnSignal({ reload }: Controller, log: pino.Logger): Promise<void> {
   try {
     await reload();

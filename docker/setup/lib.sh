@@ -96,7 +96,7 @@ tree_sha256() (
   esac | sha256
 )
 
-# Names under localhost/ mean no registry of others: an engine that lacks the image does not pull a stranger's.
+# Names under localhost/ belong to no registry, so an engine that lacks the image does not pull a foreign one.
 node_image=localhost/faultline/node:24
 controller_image=localhost/faultline/controller:latest
 

@@ -25,14 +25,14 @@ export type PoolView = z.output<typeof poolViewSchema>;
 export type RolloutState = z.output<typeof rolloutStateSchema>;
 
 export interface OpenOptions {
-  /** Without it one is made, so that a repeated request opens nothing twice. */
+  /** Absent: an id is generated, so that a retried request does not open a second rollout. */
   readonly id?: string;
   readonly task?: string;
-  /** The dataset row, which may choose the task. */
+  /** The dataset row, which may select the task. */
   readonly item?: unknown;
 }
 
-/** A faultline server, for trainers. Holds no connection and no state: make one and share it. */
+/** A faultline server, for trainers. Has no connection and no state: create one and share it. */
 export class Faultline {
   readonly #transport: Transport;
 
@@ -40,12 +40,12 @@ export class Faultline {
     this.#transport = new Transport(options);
   }
 
-  /** A rollout by its id, without asking the server; its first call opens it with the default task. */
+  /** A rollout by its id, without a request to the server. If it is not open, its first call opens it with the default task. */
   rollout(id: string): Rollout {
     return new Rollout(id, this.#transport);
   }
 
-  /** Opens a rollout. Its sandbox is started by its first call. @throws ClientError `unknown_task` */
+  /** Opens a rollout. Its first call starts the sandbox. @throws ClientError `unknown_task` */
   async open({ id = `rollout-${randomUUID()}`, task, item }: OpenOptions = {}): Promise<Rollout> {
     const json = { rollout_id: id, task, item };
     const opened = await this.#transport.json<z.output<typeof rolloutSummarySchema>>({
@@ -67,7 +67,7 @@ export class Faultline {
     return await this.#transport.json({ method: 'GET', path: `/rollouts?${text}` });
   }
 
-  /** Verdicts of up to 10,000 rollouts. An id in `unknown` made no call: nothing of the machinery took part. */
+  /** Verdicts of up to 10,000 rollouts. An id in `unknown` made no call, so infrastructure was not involved. */
   async verdicts(ids: readonly string[]): Promise<VerdictList> {
     return await this.#transport.json({ method: 'POST', path: '/verdicts', json: { rollout_ids: ids } });
   }
@@ -76,13 +76,13 @@ export class Faultline {
     return await this.#transport.json({ method: 'GET', path: '/tasks' });
   }
 
-  /** A task's tool definitions, as `tools` of a request to the Responses or chat completions API. */
+  /** A task's tool definitions, in the form of `tools` in a request to the Responses or chat completions API. */
   async tools(task: string, format: 'responses' | 'chat' | 'job' = 'responses'): Promise<readonly object[]> {
     const path = `/tasks/${encodeURIComponent(task)}/tools?format=${format}`;
     return (await this.#transport.json<{ tools: object[] }>({ method: 'GET', path })).tools;
   }
 
-  /** Announces a burst, so that sandboxes are ready when it comes. */
+  /** Announces a burst, so that sandboxes are ready when it starts. */
   async prewarm(count: number, task?: string): Promise<PoolView> {
     return await this.#transport.json({ method: 'POST', path: '/prewarm', json: { count, task } });
   }

@@ -3,16 +3,16 @@ import type { nativeAnswerSchema } from '../http/schemas.ts';
 
 type Cause = z.output<typeof nativeAnswerSchema>['outcome']['cause'];
 
-/** What went wrong, as the server or the connection tells it. */
+/** The failure, as reported by the server or the connection. */
 export interface FailureFacts {
-  /** HTTP status; null where no answer came at all. */
+  /** HTTP status; null if there was no answer. */
   readonly status: number | null;
-  /** The judged cause of a call, or the error code of any other request; `unreachable` where no answer came. */
+  /** The cause code of a call, or the error code of another request; `unreachable` if there was no answer. */
   readonly code: Cause | (string & {});
   readonly cause?: unknown;
 }
 
-/** A request that brought no answer for the model. Catch one of the three below: each calls for something else. */
+/** A request without an answer for the model. Catch one of the three subclasses: each needs a different reaction. */
 export abstract class FaultlineError extends Error {
   readonly status: number | null;
   readonly code: FailureFacts['code'];
@@ -24,17 +24,17 @@ export abstract class FaultlineError extends Error {
   }
 }
 
-/** Machinery failed, and what was safe to repeat has been repeated. Leave the rollout out of training; never score it. */
+/** Infrastructure failed, and safe retries did not help. Leave the rollout out of training; never score it. */
 export class InfraError extends FaultlineError {
   override readonly name = 'InfraError';
 }
 
-/** The task can't be played as configured (image, set-up). Leave the rollout out, and mend the task: others will fail too. */
+/** The task cannot run as configured (image, set-up). Leave the rollout out and fix the task: its other rollouts will fail too. */
 export class TaskError extends FaultlineError {
   override readonly name = 'TaskError';
 }
 
-/** The request is wrong, or came too late for its rollout (`rollout_ended`). A mistake of the trainer's code; don't repeat it. */
+/** The request is wrong, or came after the rollout's end (`rollout_ended`). A mistake in the trainer; do not retry it. */
 export class ClientError extends FaultlineError {
   override readonly name = 'ClientError';
 }

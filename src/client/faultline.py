@@ -1,4 +1,4 @@
-"""A client for faultline: one file, Python 3.8 or later, nothing but the standard library.
+"""A client for faultline: one file, Python 3.8 or later, standard library only.
 
     from faultline import Faultline, InfraError
 
@@ -8,7 +8,7 @@
         print(answer.output)          # for the model
     print(rollout.verdict()["verdict"])
 
-Objects may be shared by threads; under asyncio use `await asyncio.to_thread(rollout.call, ...)`.
+Threads may share the objects. With asyncio use `await asyncio.to_thread(rollout.call, ...)`.
 """
 
 from __future__ import annotations
@@ -26,61 +26,61 @@ from urllib.parse import quote, urlencode, urlsplit
 __all__ = ["Answer", "ClientError", "Faultline", "FaultlineError", "InfraError", "Rollout", "TaskError"]
 
 PATIENCE_S = 600.0
-"""How long a request is repeated while the server can't be reached or asks to come again."""
+"""How long a request is retried while the server cannot be reached or asks for a retry."""
 ANSWER_S = 600.0
-"""The server holds a call for 570 s at most; then the connection is taken for dead, and the repetition joins the call."""
+"""The server holds a call for at most 570 s. After 600 s the connection is considered dead; a retry joins the call."""
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 5.0
 
 
 class FaultlineError(Exception):
-    """A request that brought no answer for the model. Catch one of the three below: each calls for something else."""
+    """A request without an answer for the model. Catch one of the three subclasses: each needs a different reaction."""
 
     def __init__(self, message: str, status: Optional[int], code: str) -> None:
         super().__init__(message)
         self.status = status
-        """HTTP status; None where no answer came at all."""
+        """HTTP status; None if there was no answer."""
         self.code = code
-        """The judged cause of a call, or the error code of any other request; `unreachable` where no answer came."""
+        """The cause code of a call, or the error code of another request; `unreachable` if there was no answer."""
 
 
 class InfraError(FaultlineError):
-    """Machinery failed, and what was safe to repeat has been repeated. Leave the rollout out; never score it."""
+    """Infrastructure failed, and safe retries did not help. Leave the rollout out; never score it."""
 
 
 class TaskError(FaultlineError):
-    """The task can't be played as configured (image, set-up). Leave the rollout out, and mend the task."""
+    """The task cannot run as configured (image, set-up). Leave the rollout out and fix the task."""
 
 
 class ClientError(FaultlineError):
-    """The request is wrong, or came too late for its rollout (`rollout_ended`). Don't repeat it."""
+    """The request is wrong, or came after the rollout's end (`rollout_ended`). Do not retry it."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a tool call answered. What the model got wrong is an answer too: give it `output` and go on."""
+    """The answer to a tool call. A failure of the model is an answer too: give it `output` and continue."""
 
     call_id: str
     output: str
     result: Optional[Dict[str, Any]]
-    """exit_code, signal, stdout, stderr, truncated, notice, duration_ms; None where the tool never ran."""
+    """exit_code, signal, stdout, stderr, truncated, notice, duration_ms; None if the tool never ran."""
     outcome: Dict[str, str]
     """attribution and cause."""
 
 
 class Faultline:
-    """A faultline server, for trainers. Make one and share it."""
+    """A faultline server, for trainers. Create one and share it."""
 
     def __init__(self, url: str, token: str, job: Optional[str] = None, patience: float = PATIENCE_S) -> None:
         """`job` is sent as X-Job-Id; `patience` is in seconds."""
         self._transport = _Transport(url, token, job, patience)
 
     def rollout(self, rollout_id: str) -> Rollout:
-        """A rollout by its id, without asking the server; its first call opens it with the default task."""
+        """A rollout by its id, without a request. Its first call opens it, with the default task, if it is not open."""
         return Rollout(rollout_id, self._transport)
 
     def open(self, rollout_id: Optional[str] = None, task: Optional[str] = None, item: Any = None) -> Rollout:
-        """Opens a rollout. Its sandbox is started by its first call; `item`, the dataset row, may choose the task."""
+        """Opens a rollout. Its first call starts the sandbox. `item`, the dataset row, may select the task."""
         body: Dict[str, Any] = {"rollout_id": rollout_id or f"rollout-{uuid.uuid4()}"}
         if task is not None:
             body["task"] = task
@@ -104,13 +104,13 @@ class Faultline:
         return self._transport.json("GET", f"/tasks/{_segment(task)}/tools?format={format}")["tools"]
 
     def prewarm(self, count: int, task: Optional[str] = None) -> Dict[str, Any]:
-        """Announces a burst, so that sandboxes are ready when it comes."""
+        """Announces a burst, so that sandboxes are ready when it starts."""
         body: Dict[str, Any] = {"count": count} if task is None else {"count": count, "task": task}
         return self._transport.json("POST", "/prewarm", body)
 
 
 class Rollout:
-    """One rollout of the trainer's. As a context manager it ends itself. Methods raise the three errors above."""
+    """One rollout of the trainer. As a context manager it ends the rollout. Methods raise the three errors above."""
 
     def __init__(self, rollout_id: str, transport: _Transport) -> None:
         self.id = rollout_id
@@ -118,16 +118,16 @@ class Rollout:
         self._path = f"/rollouts/{_segment(rollout_id)}"
 
     def call(self, tool: str, arguments: Dict[str, Any], call_id: Optional[str] = None) -> Answer:
-        """Calls a tool and waits for its ending, up to 10 minutes and longer where sandboxes are queued for.
+        """Calls a tool and waits until it has ended, up to 10 minutes, or longer if the sandbox waits in the start queue.
 
-        `call_id` is the idempotency key: pass your own where the trainer itself may be restarted and ask again.
+        `call_id` is the idempotency key: pass your own if the trainer may be restarted and repeat the call.
         """
         body = {"call_id": call_id or str(uuid.uuid4()), "tool": tool, "arguments": arguments}
         answer = self._transport.json("POST", f"{self._path}/calls", body)
         return Answer(answer["call_id"], answer["output"], answer["result"], answer["outcome"])
 
     def upload(self, path: str, content: Union[bytes, str]) -> Dict[str, Any]:
-        """Writes a file; the path is the sandbox's."""
+        """Writes a file; `path` is a path in the sandbox."""
         data = content.encode() if isinstance(content, str) else content
         return json.loads(self._transport.ask("PUT", self._file(path), data, "application/octet-stream"))
 
@@ -138,14 +138,14 @@ class Rollout:
         return self._transport.json("GET", self._path)
 
     def verdict(self) -> Dict[str, Any]:
-        """Ask before the rollout is graded: only `valid` is the model's own doing."""
+        """Call this before the rollout is graded: grade it only if the verdict is `valid`."""
         return self._transport.json("GET", f"{self._path}/verdict")
 
     def trajectory(self) -> Dict[str, Any]:
         return self._transport.json("GET", f"{self._path}/trajectory")
 
     def end(self) -> Dict[str, Any]:
-        """Ends it and removes its sandbox; calls and verdict stay readable. May be repeated."""
+        """Ends the rollout and removes its sandbox; calls and verdict stay readable. May be repeated."""
         return self._transport.json("DELETE", self._path)
 
     def __enter__(self) -> Rollout:
@@ -163,8 +163,8 @@ def _segment(text: str) -> str:
 
 
 class _Transport:
-    """Sends requests, and repeats those that may succeed later: no connection, one that broke, a 503 that isn't the
-    rollout's end. Every request is safe to repeat: calls carry a call id, and what opens a rollout carries its id."""
+    """Sends requests, and retries those that may succeed later: no connection, a broken connection, a 503 that does not
+    end the rollout. Every request is safe to retry: calls have a call id, and requests that open a rollout its id."""
 
     def __init__(self, url: str, token: str, job: Optional[str], patience: float) -> None:
         parts = urlsplit(url)
@@ -199,7 +199,7 @@ class _Transport:
                 error, again = _failure(status, body)
                 wait = retry_after
             except (OSError, http.client.HTTPException) as broken:
-                error = InfraError(f"{self._url} gave no answer: {broken!r}", None, "unreachable")
+                error = InfraError(f"{self._url} did not answer: {broken!r}", None, "unreachable")
                 error.__cause__ = broken
                 again = True
             wait = _backoff(attempt) if wait is None else wait
@@ -220,7 +220,7 @@ class _Transport:
             response = connection.getresponse()
             return response.status, _seconds(response.headers.get("Retry-After")), response.read()
         except BaseException:
-            connection.close()  # Half an answer may be on it; the next request opens it anew.
+            connection.close()  # Part of an answer may be unread; the next request reconnects.
             raise
 
     def _connection(self) -> http.client.HTTPConnection:
@@ -233,8 +233,8 @@ class _Transport:
 
 
 def _failure(status: int, body: bytes) -> Tuple[FaultlineError, bool]:
-    """An answer that isn't 2xx, and whether to ask again: of a call, with its outcome; else an error reply; else
-    something between us and the server."""
+    """The error for an answer that is not 2xx, and whether to retry. The answer is a call's (with its outcome), an error
+    reply, or one from a proxy in between."""
     text = body.decode("utf-8", "replace")
     try:
         told = json.loads(text)
@@ -245,7 +245,7 @@ def _failure(status: int, body: bytes) -> Tuple[FaultlineError, bool]:
     if "outcome" in told:
         code = told["outcome"]["cause"]
         kind = ClientError if status < 500 else TaskError if told["outcome"]["attribution"] == "task" else InfraError
-        # The one cause after which the same call may still run; after the others the rollout is lost for good.
+        # Only after this cause may the same call still run; after the others the rollout is lost.
         return kind(f"the call ended with {code}: {told['output']}", status, code), code == "queue_wait"
     error = InfraError if status >= 500 else ClientError
     return error(told.get("message", text[:500]), status, told.get("error", f"http_{status}")), status == 503
@@ -255,9 +255,9 @@ def _seconds(text: Optional[str]) -> Optional[float]:
     try:
         return None if text is None else float(text)
     except ValueError:
-        return None  # The date form, which only proxies send: the usual wait will do.
+        return None  # A date, which only proxies send: use the default wait.
 
 
 def _backoff(attempt: int) -> float:
-    """Doubling, and spread by half, so that hundreds of rollouts don't come back at the same moment."""
+    """Exponential, with jitter of half the value, so that hundreds of rollouts do not retry at the same moment."""
     return min(FIRST_WAIT_S * 2**attempt, LONGEST_WAIT_S) * (0.5 + random.random() / 2)

@@ -12,7 +12,7 @@ export type Trajectory = z.output<typeof trajectorySchema>;
 export type RolloutView = z.output<typeof rolloutViewSchema>;
 export type Uploaded = z.output<typeof uploadedSchema>;
 
-/** One rollout of the trainer's. `await using` ends it. Every method throws InfraError, TaskError or ClientError. */
+/** One rollout of the trainer. `await using` ends it. Every method throws InfraError, TaskError or ClientError. */
 export class Rollout implements AsyncDisposable {
   readonly id: string;
   readonly #transport: Transport;
@@ -23,10 +23,10 @@ export class Rollout implements AsyncDisposable {
   }
 
   /**
-   * Calls a tool and waits for its ending, up to 10 minutes and longer where sandboxes are queued for. What the
-   * model got wrong is an answer: give it `output` and go on.
+   * Calls a tool and waits until it has ended, up to 10 minutes, or longer if the sandbox waits in the start queue. A
+   * failure of the model is an answer: give it `output` and continue.
    *
-   * @param callId Its idempotency key. Pass your own where the trainer itself may be restarted and ask again.
+   * @param callId The idempotency key. Pass your own if the trainer may be restarted and repeat the call.
    */
   async call(tool: string, args: object, callId: string = randomUUID()): Promise<ToolAnswer> {
     return await this.#transport.json({
@@ -36,7 +36,7 @@ export class Rollout implements AsyncDisposable {
     });
   }
 
-  /** Writes a file; the path is the sandbox's. */
+  /** Writes a file; `path` is a path in the sandbox. */
   async upload(path: string, content: Uint8Array | string): Promise<Uploaded> {
     const bytes = typeof content === 'string' ? Buffer.from(content) : content;
     return await this.#transport.json({ method: 'PUT', path: this.#file(path), bytes });
@@ -50,7 +50,7 @@ export class Rollout implements AsyncDisposable {
     return await this.#transport.json({ method: 'GET', path: this.#path });
   }
 
-  /** Ask before the rollout is graded: only `valid` is the model's own doing. */
+  /** Call this before the rollout is graded: grade it only if the verdict is `valid`. */
   async verdict(): Promise<VerdictWithEvidence> {
     return await this.#transport.json({ method: 'GET', path: `${this.#path}/verdict` });
   }
@@ -59,7 +59,7 @@ export class Rollout implements AsyncDisposable {
     return await this.#transport.json({ method: 'GET', path: `${this.#path}/trajectory` });
   }
 
-  /** Ends it and removes its sandbox; calls and verdict stay readable. May be repeated. */
+  /** Ends the rollout and removes its sandbox; calls and verdict stay readable. May be repeated. */
   async end(): Promise<Verdict> {
     return await this.#transport.json({ method: 'DELETE', path: this.#path });
   }

@@ -4,12 +4,12 @@ import type { errorSchema, nativeAnswerSchema } from '../http/schemas.ts';
 import { ClientError, InfraError, TaskError, type FaultlineError } from './errors.ts';
 
 export interface TransportOptions {
-  /** Where the server is reached, such as `http://127.0.0.1:8080`. */
+  /** The server's address, such as `http://127.0.0.1:8080`. */
   readonly url: string;
   readonly token: string;
-  /** Sent as `X-Job-Id`: whose share of the start queue these rollouts take. */
+  /** Sent as `X-Job-Id`: the job whose share of the start queue these rollouts use. */
   readonly job?: string | undefined;
-  /** How long a request is repeated while the server can't be reached or asks to come again; milliseconds. */
+  /** How long a request is retried while the server cannot be reached or asks for a retry. */
   readonly patienceMs?: number | undefined;
   /** Ends every request and every wait. */
   readonly signal?: AbortSignal | undefined;
@@ -25,19 +25,19 @@ export interface Asked {
 const PATIENCE_MS = 600_000;
 const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 5_000;
-/** Characters of an answer that nobody knows, such as a proxy's page. */
+/** Characters quoted from an unknown answer, such as a proxy's page. */
 const QUOTED = 500;
 
 type NativeAnswer = z.output<typeof nativeAnswerSchema>;
 type ErrorReply = z.output<typeof errorSchema>;
 
 /**
- * Sends requests, and repeats those that may succeed later. Whoever calls must make the request safe to repeat: by a
- * call id for what runs something, and by ids of its own for what opens something. Every request of this client is.
+ * Sends requests, and retries those that may succeed later. The caller must make a request safe to retry: a call needs a
+ * call id, and a request that opens a rollout needs the rollout's id. All requests of this client are safe to retry.
  *
- * Repeated: no connection, a connection that broke, and a 503 that isn't the rollout's end. Everything else is told
- * at once. Node's `fetch` gives up after 5 minutes without an answer, less than the server may hold a call: the
- * repetition joins the call where it is.
+ * Retried: no connection, a broken connection, and a 503 that does not end the rollout. Every other error is thrown at
+ * once. Node's `fetch` fails after 5 minutes without an answer, earlier than the server answers a held call; the retry
+ * joins that call.
  */
 export class Transport {
   readonly #options: TransportOptions;
@@ -72,10 +72,10 @@ export class Transport {
       return response.ok ? body : failureOf(response, new TextDecoder().decode(body));
     } catch (error) {
       this.#options.signal?.throwIfAborted();
-      // `fetch` throws a TypeError where no whole answer came; anything else is a bug and shows as one.
+      // `fetch` throws a TypeError if there is no complete answer; any other error is a bug and is thrown.
       if (!(error instanceof TypeError)) throw error;
       const facts = { status: null, code: 'unreachable', cause: error };
-      const message = `${this.#options.url} gave no answer: ${reason(error)}`;
+      const message = `${this.#options.url} did not answer: ${reason(error)}`;
       return { error: new InfraError(message, facts), again: true, retryAfterMs: null };
     }
   }
@@ -107,7 +107,7 @@ interface Failure {
   readonly retryAfterMs: number | null;
 }
 
-/** An answer that isn't 2xx: of a call, with its outcome; else an error reply; else something between us and the server. */
+/** The failure for an answer that is not 2xx: a call's answer with its outcome, an error reply, or one from a proxy. */
 function failureOf({ status, headers }: Response, text: string): Failure {
   const { outcome, output, error, message } = told(text);
   const retryAfter = Number(headers.get('retry-after') ?? Number.NaN);
@@ -116,7 +116,7 @@ function failureOf({ status, headers }: Response, text: string): Failure {
     const code = outcome.cause;
     const kind = status < 500 ? ClientError : outcome.attribution === 'task' ? TaskError : InfraError;
     const failed = new kind(`the call ended with ${code}: ${output ?? ''}`, { status, code });
-    // The one cause after which the same call may still run; after the others the rollout is lost for good.
+    // Only after this cause may the same call still run; after the others the rollout is lost.
     return { error: failed, again: code === 'queue_wait', retryAfterMs };
   }
   const code = error ?? `http_${String(status)}`;
@@ -130,11 +130,11 @@ function told(text: string): Partial<NativeAnswer> & Partial<ErrorReply> {
     const value: unknown = JSON.parse(text);
     return typeof value === 'object' && value !== null ? value : {};
   } catch {
-    return {}; // A proxy's page: its text is quoted as it is.
+    return {}; // For example a proxy's page. Its text is quoted.
   }
 }
 
-/** Doubling, and spread by half, so that hundreds of rollouts don't come back at the same moment. */
+/** Exponential, with jitter of half the value, so that hundreds of rollouts do not retry at the same moment. */
 function backoff(attempt: number): number {
   return Math.min(FIRST_WAIT_MS * 2 ** attempt, LONGEST_WAIT_MS) * (0.5 + Math.random() / 2);
 }

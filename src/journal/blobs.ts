@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { syncFolder } from './log-file.ts';
 
-/** What was stored: the name to find it by, and its size. */
+/** A stored file: the digest by which it is found, and its size. */
 export interface StoredBlob {
   readonly sha256: string;
   readonly bytes: number;
@@ -14,8 +14,8 @@ const SHA256 = /^[0-9a-f]{64}$/;
 const UNFINISHED = 'unfinished-';
 
 /**
- * Uploaded files by their content, in `<data>/blobs/ab/abcd…`. A file appears under its digest only whole and
- * flushed, and never changes after; the same content is stored once.
+ * Stores uploaded files by content in `<data>/blobs/ab/abcd…`. A file appears under its digest only when it is complete
+ * and flushed, and never changes afterwards. The same content is stored once.
  */
 export class Blobs {
   readonly #folder: string;
@@ -24,7 +24,7 @@ export class Blobs {
     this.#folder = folder;
   }
 
-  /** Opens the store and clears away what an earlier process left half-written. */
+  /** Opens the store and deletes incomplete files of earlier processes. */
   static async at(dataDir: string): Promise<Blobs> {
     const folder = join(dataDir, 'blobs');
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -33,7 +33,7 @@ export class Blobs {
     return new Blobs(folder);
   }
 
-  /** Durable when it resolves. Rejects with the source's or the file system's error, and then leaves nothing. */
+  /** The file is durable when this resolves. Rejects with the error of the source or the file system; no file is left then. */
   async put(content: Uint8Array | AsyncIterable<Uint8Array>): Promise<StoredBlob> {
     const unfinished = join(this.#folder, UNFINISHED + randomUUID());
     try {
@@ -46,7 +46,7 @@ export class Blobs {
     }
   }
 
-  /** The content as a stream. Rejects with ENOENT where there is none, with RangeError for what is no digest. */
+  /** The content as a stream. Rejects with ENOENT if it is not stored, with RangeError if the argument is not a digest. */
   async open(sha256: string): Promise<Readable> {
     if (!SHA256.test(sha256)) throw new RangeError(`not a SHA-256 digest: ${sha256}`);
     const handle = await open(this.#path(sha256));
@@ -61,7 +61,7 @@ export class Blobs {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     if (await exists(path)) await rm(unfinished);
     else await rename(unfinished, path);
-    await syncFolder(this.#folder); // Also where it was there: whoever put it may not have come this far yet.
+    await syncFolder(this.#folder); // Also if the file existed: the other writer may not have synced yet.
     await syncFolder(dirname(path));
   }
 }
@@ -75,7 +75,7 @@ async function write(
   let bytes = 0;
   for await (const chunk of content) {
     hash.update(chunk);
-    await file.writeFile(chunk); // Unlike `write` it goes on after a short write; at the current position.
+    await file.writeFile(chunk); // Unlike `write`, continues after a short write, at the current position.
     bytes += chunk.length;
   }
   await file.sync();

@@ -5,11 +5,11 @@ import type { Evidence } from '../outcome/evidence.ts';
 import type { ToolResult } from '../outcome/result.ts';
 
 /**
- * What the journal records: one JSON object per line. A reader must pass over fields it doesn't know, and a
- * writer never changes what a field means; a new meaning is a new field.
+ * The events of the journal, one JSON object per line. A reader must ignore fields it does not know. A writer never
+ * changes the meaning of a field; a new meaning is a new field.
  */
 
-/** Length and SHA-256 (hex) of a call's whole output streams, dropped bytes included; counted by sandboxd. */
+/** Length and SHA-256 (hex) of a call's complete output streams, including dropped bytes; computed by sandboxd. */
 export interface StreamDigests {
   readonly stdout: { readonly bytes: number; readonly sha256: string };
   readonly stderr: { readonly bytes: number; readonly sha256: string };
@@ -24,33 +24,33 @@ interface EventFields {
     readonly image: string;
     readonly policy: string;
     readonly job: string;
-    /** The dataset row, where the call brought one. */
+    /** The dataset row, if the request contained one. */
     readonly item?: unknown;
   };
-  /** Durable before the first frame: after a crash it says whose container this is. */
+  /** Durable before the first frame is sent: after a crash it tells which rollout a container belongs to. */
   sandbox_claimed: { readonly rollout: string; readonly handle: SandboxHandle; readonly attempt: number };
-  /** Written before the frame that may start the command. */
+  /** Written before the frame that may start the command is sent. */
   call_intended: {
     readonly rollout: string;
     readonly call: string;
     /** The call's number in its sandbox. */
     readonly number: number;
-    /** Instance of the sandbox it goes to. */
+    /** Instance of the sandbox that the call is sent to. */
     readonly sandbox: string;
     readonly tool: string;
     readonly arguments: unknown;
     readonly argumentsSha256: string;
   };
-  /** Durable before the reply leaves; a repeated call is answered from it. */
+  /** Durable before the reply is sent; a repeated call is answered from it. */
   call_finished: {
     readonly rollout: string;
     readonly call: string;
     readonly tool: string;
-    /** Null where the call never got one, because it never reached a sandbox. */
+    /** Null if the call never reached a sandbox. */
     readonly number: number | null;
     readonly argumentsSha256: string;
     readonly outcome: Outcome;
-    /** What the outcome was judged from. */
+    /** The evidence for the outcome. */
     readonly evidence: Evidence;
     /** HTTP status of the reply. */
     readonly status: Cause['status'];
@@ -58,16 +58,16 @@ interface EventFields {
     readonly output: string;
     readonly result: ToolResult | null;
     readonly durationMs: number;
-    /** How many sandboxes it took, where it was more than one. */
+    /** Number of sandboxes that the call ran in, if more than one. */
     readonly attempts?: number;
-    /** Of the whole streams, for comparison with a replay. Absent where no tool ran. */
+    /** Digests for comparison with a replay. Absent if no tool ran. */
     readonly streams?: StreamDigests;
   };
-  /** A call that had ended as `queue_wait` was sent again, and waits once more; its next ending takes the place of that one. */
+  /** A call that had ended as `queue_wait` was sent again and waits again. Its next ending replaces that one. */
   call_reopened: { readonly rollout: string; readonly call: string };
-  /** A call that the caller got wrong, so that it never became one. The model saw an error that wasn't its own. */
+  /** A faulty request of the caller. No call was made, and the model saw an error that it did not cause. */
   call_refused: { readonly rollout: string; readonly cause: CauseCode };
-  /** A step that failed and may be tried again, unseen by the model. */
+  /** A step that failed and may be retried. The model is not told. */
   attempt_failed: {
     readonly rollout: string;
     readonly call: string | null;
@@ -75,7 +75,7 @@ interface EventFields {
     readonly code: string;
     readonly message: string;
   };
-  /** Written before we end a sandbox ourselves, so that its death is never taken for the engine's doing. */
+  /** Written before the controller ends a sandbox, so that its end is not attributed to infrastructure. */
   kill_intended: { readonly handle: SandboxHandle; readonly rollout: string | null; readonly reason: string };
   /** The bytes are in the blob store under their digest. */
   file_uploaded: {
@@ -83,22 +83,22 @@ interface EventFields {
     readonly path: string;
     readonly sha256: string;
     readonly bytes: number;
-    /** The number in the sandbox of its last piece: its place among the calls. */
+    /** Number, in the sandbox, of the upload's last chunk: its position among the calls. */
     readonly place?: number;
   };
-  /** Its sandbox is gone and not by the model's doing; the next call rebuilds it by replay. Never twice in one sandbox. */
+  /** The sandbox was lost, and not because of the model; the next call rebuilds it by replay. At most once per sandbox. */
   rollout_displaced: { readonly rollout: string; readonly cause: CauseCode; readonly evidence: Evidence };
-  /** How an attempt to rebuild a sandbox ended. After `replayed` a `sandbox_claimed` follows. */
+  /** The result of an attempt to rebuild a sandbox. `replayed` is followed by `sandbox_claimed`. */
   recovery_ended: {
     readonly rollout: string;
     readonly how: 'replayed' | 'mismatch' | 'over_budget' | 'not_fenced' | 'failed';
-    /** Calls that were run again. */
+    /** Number of calls that were run again. */
     readonly calls: number;
     readonly durationMs: number;
-    /** Where the first difference was, or why it failed; for operators. */
+    /** The first difference, or why the rebuild failed; for operators. */
     readonly detail: string | null;
   };
-  /** Its sandbox can't go on; the first cause sticks. */
+  /** The rollout cannot continue; its first cause stays. */
   rollout_lost: { readonly rollout: string; readonly cause: CauseCode; readonly evidence: Evidence };
   rollout_ended: {
     readonly rollout: string;
@@ -107,18 +107,18 @@ interface EventFields {
     readonly reasons: readonly string[];
     readonly counts: Readonly<Record<string, number>>;
   };
-  /** What came of one request to grade a rollout. Durable before the score leaves. */
+  /** The result of one request to grade a rollout. Durable before the score is sent. */
   graded: {
     readonly rollout: string;
-    /** Null where the rollout made no tool call and the request named no job. */
+    /** Null if the rollout made no tool call and the request named no job. */
     readonly job: string | null;
     /** The dataset row: its id, else a digest of it. */
     readonly row: string;
     readonly verdict: string;
     readonly reasons: readonly string[];
-    /** How it went: `scored`, `withheld` (an excluded rollout), or which fault of the grader. */
+    /** `scored`, `withheld` (an excluded rollout), or the grader's fault. */
     readonly ending: string;
-    /** Null where there is none. */
+    /** Null if there is no score. */
     readonly score: number | null;
     /** Requests made to the grader. */
     readonly tries: number;
@@ -128,14 +128,14 @@ interface EventFields {
 
 export type EventType = keyof EventFields;
 
-/** What one line holds. `at` is wall-clock time in ISO 8601, UTC; for people and reports, never subtracted. */
+/** One line of the journal. `at` is wall-clock time in ISO 8601, UTC; for people and reports, not for durations. */
 export type JournalEvent = {
   [Type in EventType]: { readonly type: Type; readonly at: string } & EventFields[Type];
 }[EventType];
 
 export type EventOf<Type extends EventType> = Extract<JournalEvent, { type: Type }>;
 
-/** An event as it is handed to the journal, which adds the time. */
+/** An event as it is passed to the journal, which adds the time. */
 export type NewEvent = { [Type in EventType]: { readonly type: Type } & EventFields[Type] }[EventType];
 
 type FieldKind =
@@ -143,7 +143,7 @@ type FieldKind =
 
 type Optional = 'item' | 'attempts' | 'streams' | 'place';
 
-/** Of each event the fields it can't be without. */
+/** The required fields of each event. */
 const required = {
   controller_started: { controller: 'text', version: 'text', pid: 'number' },
   controller_stopped: { controller: 'text' },
@@ -201,13 +201,13 @@ const required = {
 
 export const EVENT_TYPES = Object.keys(required) as readonly EventType[];
 
-/** @throws SyntaxError where the line isn't a whole event of ours, saying why. */
+/** @throws SyntaxError that says why the line is not a complete event. */
 export function parseEvent(line: string): JournalEvent {
   const value = parseObject(line);
   const { type, at } = value;
   if (typeof type !== 'string' || !Object.hasOwn(required, type)) throw new SyntaxError('unknown event type');
   if (typeof at !== 'string' || Number.isNaN(Date.parse(at)))
-    throw new SyntaxError(`${type}: "at" is no time`);
+    throw new SyntaxError(`${type}: "at" is not a time`);
   for (const [field, kind] of Object.entries(required[type as EventType])) {
     if (!isKind(value[field], kind)) throw new SyntaxError(`${type}: "${field}" is not ${kind}`);
   }

@@ -11,16 +11,16 @@ import { readEvent, readLogFile } from './log-reader.ts';
 export interface FileJournalOptions {
   readonly dataDir: string;
   readonly clock: Clock;
-  /** A file is not added to once this would make it larger. */
+  /** Maximum size of a file; an append that would exceed it goes to a new file. */
   readonly rotateBytes?: number;
-  /** Longest line; an answer of 1 MB whose every byte needs escaping stays below. */
+  /** Longest line. An answer of 1 MB in which every byte needs escaping is shorter. */
   readonly maxLineBytes?: number;
-  /** Lines waiting to be written, all together; more are refused. */
+  /** Maximum total size of the lines waiting to be written; further appends are refused. */
   readonly maxQueuedBytes?: number;
 }
 
 const DEFAULTS = { rotateBytes: 64 * 2 ** 20, maxLineBytes: 16 * 2 ** 20, maxQueuedBytes: 256 * 2 ** 20 };
-/** Most that is written at once, unless one line alone is longer. */
+/** Largest batch, unless a single line is longer. */
 const BATCH_BYTES = 4 * 2 ** 20;
 
 interface Entry {
@@ -31,11 +31,11 @@ interface Entry {
 }
 
 /**
- * The journal as JSON lines in `<data>/journal`: a new file for each process, and another whenever one is full.
+ * The journal as JSON lines in `<data>/journal`: a new file for each process, and a new one whenever a file is full.
  *
- * Group commit. One batch is under way at a time: one write, and one fdatasync if anything in it is to be durable.
- * What is appended meanwhile gathers and is the next batch, so that the price of a flush is shared by whoever waits
- * for it, without a timer. A batch that fails is rejected as a whole and its file abandoned; the next begins a new one.
+ * Group commit: one batch is written at a time, with one write, and one fdatasync if any of its events is durable.
+ * Appends that arrive meanwhile form the next batch, so they share the cost of a flush without a timer. If a batch fails,
+ * all its appends are rejected and its file is abandoned; the next batch starts a new file.
  */
 export class FileJournal implements Journal {
   readonly #folder: string;
@@ -58,7 +58,7 @@ export class FileJournal implements Journal {
     this.#nextNumber = nextNumber;
   }
 
-  /** @throws JournalError `in_use` where another controller has the data folder. */
+  /** @throws JournalError `in_use` if another controller uses the data folder. */
   static async open(options: FileJournalOptions): Promise<FileJournal> {
     const lock = lockFolder(options.dataDir);
     try {
@@ -126,7 +126,7 @@ export class FileJournal implements Journal {
     if (this.#closed) return Promise.reject(new JournalError('closed', 'the journal is closed'));
     if (this.#queuedBytes + line.length > this.#limits.maxQueuedBytes) {
       return Promise.reject(
-        new JournalError('overloaded', 'too much is waiting to be written to the journal'),
+        new JournalError('overloaded', 'too many bytes are waiting to be written to the journal'),
       );
     }
     this.#queuedBytes += line.length;
@@ -138,7 +138,7 @@ export class FileJournal implements Journal {
 
   async #writeAll(): Promise<void> {
     this.#writing = true;
-    await Promise.resolve(); // Whoever appends in the same turn of the event loop shares the first batch.
+    await Promise.resolve(); // Appends of the same event loop iteration share the first batch.
     while (this.#queue.length > 0) await this.#writeBatch(this.#takeBatch());
     this.#writing = false;
   }
@@ -175,7 +175,7 @@ export class FileJournal implements Journal {
     const file = this.#file;
     if (file !== null && (file.bytes === 0 || file.bytes + bytes <= this.#limits.rotateBytes)) return file;
     if (file !== null) {
-      await file.append(Buffer.alloc(0), true); // Earlier appends that were not durable must not outlive later ones.
+      await file.append(Buffer.alloc(0), true); // Otherwise a crash could lose these appends but keep later ones.
       this.#file = null;
       await file.close();
     }

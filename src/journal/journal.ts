@@ -1,6 +1,6 @@
 import type { JournalEvent, NewEvent } from './event.ts';
 
-/** Where an event stands. Small, and valid for as long as its file is kept. */
+/** The position of an event in the journal. Small, and valid as long as its file is kept. */
 export interface Position {
   readonly file: string;
   readonly offset: number;
@@ -15,24 +15,24 @@ export interface PlacedEvent {
 /**
  * The log of record. Events are kept in the order in which `append` was called.
  *
- * A rejected append means: not recorded, and as far as the disk allows nothing of it is left; the caller may try
- * again, as a new event. The journal itself goes on. A crash loses at most appends that had not yet resolved, and
- * of the resolved ones those that were not durable.
+ * A rejected append is not recorded, and its bytes are removed as far as the disk allows. The caller may retry it as a
+ * new event; the journal stays usable. A crash loses at most the appends that had not yet resolved, and resolved ones
+ * that were not durable.
  */
 export interface Journal extends AsyncDisposable {
   /**
-   * Adds the time and records the event. Resolves once it is written; durable: once it survives a power cut.
+   * Adds the time and records the event. Resolves when it is written or, if durable, when it survives a power cut.
    * @throws JournalError
    */
   append(event: NewEvent, options: { readonly durable: boolean }): Promise<Position>;
 
-  /** One event again. @throws JournalError where it isn't there any more. */
+  /** Reads one event. @throws JournalError if it no longer exists. */
   read(position: Position): Promise<JournalEvent>;
 
-  /** Everything recorded so far, also by earlier processes, oldest first. What can't be read is passed over and counted. */
+  /** All recorded events, including those of earlier processes, oldest first. Unreadable lines are skipped and counted. */
   events(): AsyncIterable<PlacedEvent>;
 
-  /** Lines passed over by `events` so far: torn by a crash, or not ours. */
+  /** Number of lines that `events` has skipped: torn by a crash, or foreign. */
   readonly skippedLines: number;
 
   /** Makes everything appended so far durable. @throws JournalError */
@@ -42,7 +42,7 @@ export interface Journal extends AsyncDisposable {
 export type JournalErrorCode =
   'not_written' | 'too_large' | 'overloaded' | 'closed' | 'unreadable' | 'in_use';
 
-/** `not_written` and `overloaded` may pass with time; the others won't. */
+/** `not_written` and `overloaded` may be retried later; the others are permanent. */
 export class JournalError extends Error {
   override readonly name = 'JournalError';
   readonly code: JournalErrorCode;

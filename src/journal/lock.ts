@@ -4,11 +4,11 @@ import { DatabaseSync } from 'node:sqlite';
 import { JournalError } from './journal.ts';
 
 /**
- * Keeps a second controller out of a data folder, until the returned lock is disposed of.
+ * Prevents a second controller from using a data folder until the returned lock is disposed.
  *
- * The kernel holds the lock, by way of SQLite's file locking: it ends with the process, however that ends, so there
- * is no stale lock to judge, and it holds between containers that share the folder, where process ids say nothing.
- * Never open the lock file in another way in this process: closing it would end the lock.
+ * The kernel holds the lock through SQLite's file locking. It ends with the process, in whatever way that ends, so there
+ * are no stale locks. It also works between containers that share the folder, where process ids have no meaning.
+ * Never open the lock file by other means in this process: closing it would release the lock.
  *
  * @throws JournalError `in_use`
  */

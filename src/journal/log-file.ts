@@ -1,7 +1,7 @@
 import { open, readdir, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** `<UTC time>-<number>.jsonl`. The number orders files, since clocks may go back; the time is for people. */
+/** `<UTC time>-<number>.jsonl`. The number orders the files, because clocks may be set back; the time is for people. */
 const FILE_NAME = /^\d{8}T\d{9}Z-(\d+)\.jsonl$/;
 
 export function logFileName(nowMs: number, number: number): string {
@@ -27,7 +27,7 @@ export async function syncFolder(folder: string): Promise<void> {
   await handle.sync();
 }
 
-/** A file that is only ever written at its end, by us alone. */
+/** A file to which only this process appends. */
 export class LogFile {
   readonly name: string;
   readonly #handle: FileHandle;
@@ -53,7 +53,7 @@ export class LogFile {
     return this.#bytes;
   }
 
-  /** Writes all of the data, and durable: flushes it. After a failure the file must be abandoned. */
+  /** Writes all of the data and, if durable, flushes it. After a failure the file must be abandoned. */
   async append(data: Uint8Array, durable: boolean): Promise<void> {
     for (let done = 0; done < data.length;) {
       const { bytesWritten } = await this.#handle.write(data, done, data.length - done, this.#bytes + done);
@@ -63,9 +63,9 @@ export class LogFile {
     this.#bytes += data.length;
   }
 
-  /** Takes back what a failed append may have left, where the disk allows it, and closes. Never rejects. */
+  /** Truncates what a failed append may have left, if the disk allows it, and closes the file. Never rejects. */
   async abandon(): Promise<void> {
-    await this.#handle.truncate(this.#bytes).catch(() => undefined); // A torn line is passed over by readers.
+    await this.#handle.truncate(this.#bytes).catch(() => undefined); // Readers skip a torn line.
     await this.#handle.datasync().catch(() => undefined);
     await this.#handle.close().catch(() => undefined);
   }

@@ -8,13 +8,13 @@ import { logFileNumber } from './log-file.ts';
 const NEWLINE = 0x0a;
 const CHUNK_BYTES = 1024 * 1024;
 
-/** One complete line without its newline, and where it begins. */
+/** One complete line without its newline, and its offset. */
 interface Line {
   readonly bytes: Buffer;
   readonly offset: number;
 }
 
-/** Events of one file up to `end`; `skip` is called for each line that is torn, too long or not ours. */
+/** Events of one file up to `end`. Calls `skip` for each line that is torn, too long or foreign. */
 export async function* readLogFile(
   folder: string,
   file: string,
@@ -58,7 +58,7 @@ async function* linesOf(
     }
     pendingBytes += data.length - start;
     if (pendingBytes <= maxLineBytes) pending.push(data.subarray(start));
-    else pending = []; // Too long to be ours: only its length is kept, until its newline comes.
+    else pending = []; // Too long for a line of the journal: only its length is kept until its newline.
   }
   if (pendingBytes > 0) skip();
 }

@@ -1,14 +1,14 @@
-/** The only timers of the project. Everything that waits takes a `Clock`, so that tests turn it by hand. */
+/** The only source of timers. Code that waits takes a `Clock`, so that tests can control time. */
 export interface Clock {
   /** Wall clock, milliseconds since 1970. For records only; never subtract two of these. */
   now(): number;
   /** Monotonic milliseconds from an arbitrary start. */
   monotonic(): number;
-  /** Calls `wake` once after `ms`. The returned function cancels; cancelling twice is harmless. */
+  /** Calls `wake` once after `ms`. The returned function cancels the alarm; a second cancel has no effect. */
   alarm(ms: number, wake: () => void): () => void;
 }
 
-/** Longest delay that a Node timer takes; a longer alarm fires then, early. */
+/** Longest delay of a Node timer. A longer alarm fires after this time, too early. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {

@@ -1,4 +1,4 @@
-/** Branded identifiers and the parsers that make them. A plain string never passes for one of these. */
+/** Branded identifiers and their parsers. A plain string is not assignable to them. */
 
 declare const brand: unique symbol;
 type Branded<Name extends string> = string & { readonly [brand]: Name };
@@ -9,15 +9,15 @@ export type RolloutId = Branded<'RolloutId'>;
 export type CallId = Branded<'CallId'>;
 /** A task's name in the task file. */
 export type TaskName = Branded<'TaskName'>;
-/** Who sent a rollout's calls, for fairness and reports: `X-Job-Id`, else the task. */
+/** The job that a rollout belongs to, for fairness and reports: `X-Job-Id`, else the task. */
 export type JobId = Branded<'JobId'>;
 
-/** Longest id accepted from outside, in UTF-16 code units. */
+/** Longest accepted id, in UTF-16 code units. */
 export const MAX_ID_LENGTH = 256;
 
 const CONTROL_CHARACTERS = /\p{Cc}/u;
 
-/** Why a string can't be an id, or null where it can. Ids are shown in logs and paths of URLs, so no control characters. */
+/** Why a string is not a valid id, or null. Ids appear in logs and URL paths, so they have no control characters. */
 export function idProblem(text: string): string | null {
   if (text.length === 0) return 'is empty';
   if (text.length > MAX_ID_LENGTH) return `is longer than ${String(MAX_ID_LENGTH)} characters`;
@@ -32,7 +32,7 @@ function parse<Name extends string>(name: Name, text: string): Branded<Name> {
   return text as Branded<Name>;
 }
 
-/** @throws RangeError that names the id and what is wrong with it; so do the other parsers here. */
+/** This parser and the others below: @throws RangeError that names the id and the problem. */
 export const rolloutId = (text: string): RolloutId => parse('RolloutId', text);
 export const callId = (text: string): CallId => parse('CallId', text);
 export const taskName = (text: string): TaskName => parse('TaskName', text);

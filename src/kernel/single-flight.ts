@@ -1,4 +1,4 @@
-/** Runs one piece of work per key at a time: whoever asks while it runs gets the same promise. */
+/** Runs at most one piece of work per key at a time. Callers that come while it runs get the same promise. */
 export class SingleFlight<Key, Value> {
   readonly #running = new Map<Key, Promise<Value>>();
 

@@ -3,7 +3,7 @@ import { causes, type CauseCode, type Outcome } from './causes.ts';
 import type { Counters } from '../protocol/messages.ts';
 import type { EndedRecord, Evidence, FaultCode, NotStartedRecord, PostMortem } from './evidence.ts';
 
-/** An ending, judged: what is passed on, so that nobody judges the same evidence again. */
+/** A judged ending. This pair is passed on, so that the same evidence is not judged twice. */
 export interface Judged {
   readonly evidence: Evidence;
   readonly outcome: Outcome;
@@ -14,14 +14,16 @@ export function judge(evidence: Evidence): Judged {
 }
 
 /**
- * Evidence to outcome: pure, total, and judged once.
+ * Maps evidence to an outcome. Pure and total; each ending is judged once.
  *
- * Limits of the judgement. A kill from outside is seen through the engine's events only; a signal sent by hand
- * to a process on the host leaves no trace here and comes out as `sandbox_died`. Memory: that the sandbox's peak
- * reached its own limit decides between its limit and the host's; on cgroup v1 the peak is over the sandbox's
- * life, so a host shortage after an own peak is taken for the model's. Processors: what
- * sandboxes take from each other moves a limit, up to 120 s, and excuses nobody beyond: each had its share,
- * and models could keep each other busy. What printed text says plays no part.
+ * Limits of the judgement:
+ * - A kill from outside is known only from the engine's events. A signal sent by hand to a process on the host leaves no
+ *   trace there, and the outcome is `sandbox_died`.
+ * - Memory: the sandbox's peak decides between its own limit and the host's. On cgroup v1 the peak covers the sandbox's
+ *   whole life, so a host shortage after the sandbox has once reached its limit is attributed to the model.
+ * - Processors: processor time that sandboxes take from each other extends a time limit by up to 120 s. Beyond that the
+ *   call is still attributed to the model: each sandbox had its share, and models could keep each other busy.
+ * - Printed text is never used.
  */
 export function attribute(evidence: Evidence): Outcome {
   switch (evidence.kind) {
@@ -77,10 +79,10 @@ function endedCause(record: EndedRecord): CauseCode {
   return 'completed';
 }
 
-/** Sandboxes that had this much of all processors between them were not kept from them by the host. */
+/** Share of the host's processors. If all sandboxes together used at least this much, the host did not withhold them. */
 const SANDBOXES_HAD = 0.5;
 
-/** Who had the processors? Other sandboxes: each had its share, and the limit was moved as far as it goes already. */
+/** If other sandboxes used the processors, each had its share, and the time limit was already extended to its maximum. */
 function starvedCause({ sandboxesUsed }: EndedRecord): CauseCode {
   return (sandboxesUsed ?? 0) >= SANDBOXES_HAD ? 'time_limit' : 'cpu_starved';
 }
@@ -90,7 +92,7 @@ function delta(record: EndedRecord, counter: keyof Counters): number {
   return before[counter] < 0 || after[counter] < 0 ? 0 : after[counter] - before[counter];
 }
 
-/** The kernel kills at the limit minus what it could not reclaim in one batch; 64 pages is its charge batch. */
+/** The kernel charges memory in batches of 64 pages, so it can kill while usage is one batch below the limit. */
 const LIMIT_SLACK_BYTES = 64 * 4096;
 
 function memoryCause(after: Counters): CauseCode {
@@ -103,7 +105,7 @@ const ENOENT = 2;
 const EAGAIN = 11;
 const ENOMEM = 12;
 const EACCES = 13;
-/** sandboxd's own, see `StartFailure`: no exec and no fork gives it. */
+/** Set by sandboxd itself, see `StartFailure`: neither exec nor fork returns it. */
 const ENOBUFS = 105;
 
 function notStartedCause(evidence: { need: string; offered: boolean; record: NotStartedRecord }): CauseCode {
@@ -126,7 +128,7 @@ function startCause(fault: FaultCode): CauseCode {
   return fault === 'lost' || fault === 'agent_silent' ? 'start_timeout' : fault;
 }
 
-/** Infra needs positive evidence from outside; a gap in our own evidence is `blind`; the rest stays undetermined. */
+/** Infra needs positive evidence from outside the sandbox. A gap in the evidence is `blind`; everything else is `sandbox_died`. */
 function lossCause(seen: PostMortem): CauseCode {
   if (seen.foreignKill) return 'sandbox_killed';
   if (seen.foreignPause) return 'sandbox_paused';

@@ -1,57 +1,56 @@
 /**
- * What is known about how a call ended, gathered from channels that no process of the model can write:
- * sandboxd's own reports, cgroup counters, the engine's answers, our own records. Text that a command printed is
- * never part of it.
+ * Evidence on how a call ended. It comes only from channels that no process of the model can write: sandboxd's reports,
+ * cgroup counters, the engine's answers and the controller's records. Text that a command printed is never part of it.
  */
 
 import type { Ending, StartFailure } from '../protocol/messages.ts';
 import type { CauseCode } from './causes.ts';
 
-/** What a tool needs in the sandbox; decides whose fault it is when that is missing. */
+/** What a tool needs in the sandbox. If it is missing, this decides the attribution. */
 export type Need = 'shell' | 'python' | 'program' | 'files';
 
-/** What is known of a sandbox's connections during one call; from the proxy and from us, never from the sandbox. */
+/** A sandbox's connections during one call, as the proxy and the controller saw them; nothing comes from the sandbox. */
 export interface EgressReading {
   readonly connections: number;
-  /** Refused by the policy's list. */
+  /** Refused because the sandbox policy does not list the host. */
   readonly denied: number;
-  /** The sandbox used the way out while the proxy was not there, or names could not be resolved. */
+  /** The sandbox used its egress socket while the proxy was down or names could not be resolved. */
   readonly disturbed: boolean;
 }
 
-/** The part of sandboxd's report on a call that ran that no process of the sandbox writes, and what is known beside it. */
+/** For a call that ran: the part of sandboxd's report that no process of the sandbox can write, and further evidence. */
 export interface EndedRecord extends Pick<
   Ending,
   'waitStatus' | 'killReason' | 'killReach' | 'interpreter' | 'starvedMs' | 'before' | 'after'
 > {
-  /** Of a starved call: the share of this host's processors that all sandboxes had together, 0 to 1. Absent: unknown. */
+  /** For a starved call: the share of this host's processors that all sandboxes used together, 0 to 1. Absent: unknown. */
   readonly sandboxesUsed?: number;
-  /** The engine's events show that somebody outside froze the sandbox during the call. */
+  /** The engine's events show that the sandbox was paused from outside during the call. */
   readonly paused?: boolean;
-  /** Of a sandbox that may reach hosts. */
+  /** Only for a sandbox whose policy allows network hosts. */
   readonly egress?: EgressReading;
 }
 
-/** The part of sandboxd's report on a call that could not be started. */
+/** For a call that could not be started: the part of sandboxd's report that is evidence. */
 export type NotStartedRecord = Pick<StartFailure, 'errno' | 'stage' | 'killReach' | 'before'>;
 
-/** What the engine and the host say about a sandbox that stopped answering. All of it from outside the sandbox. */
+/** What engine and host report about a sandbox that stopped answering. Everything comes from outside the sandbox. */
 export interface PostMortem {
-  /** `unknown`: the engine could not be asked, or does not say. */
+  /** `unknown`: the engine could not be asked, or did not report it. */
   readonly container: 'running' | 'exited' | 'gone' | 'unknown';
-  /** From the engine's events within the sandbox's life: it was killed, and not by this controller. */
+  /** The engine's events show a kill during the sandbox's life that this controller did not request. */
   readonly foreignKill: boolean;
-  /** The engine froze it. This controller never asks for that. */
+  /** The engine paused the sandbox. This controller never requests that. */
   readonly foreignPause: boolean;
-  /** The engine's OOMKilled flag. Sticky, and misleading for children; meaningful for PID 1 only. */
+  /** The engine's OOMKilled flag. It is never reset and is also set for child processes, so it is used for PID 1 only. */
   readonly oomFlag: boolean;
-  /** The engine answers, but could not be asked who killed whom. */
+  /** The engine answers, but its events were not available, so kills from outside are unknown. */
   readonly evidenceGap: boolean;
-  /** The engine or its daemon was restarted or unreachable during the sandbox's last call. */
+  /** The engine was restarted or unreachable during the sandbox's last call. */
   readonly engineDisturbed: boolean;
 }
 
-/** Why no sandbox could be had, or why it was lost. The codes of `SandboxFault`. */
+/** Why a sandbox could not be started, or why it was lost. The codes of `SandboxFault`. */
 export type FaultCode =
   | 'image_missing'
   | 'image_broken'
@@ -61,7 +60,7 @@ export type FaultCode =
   | 'agent_silent'
   | 'lost';
 
-/** Whether the command of the call ran. Apart from whose fault the ending is. */
+/** Whether the command of the call ran. Independent of the attribution. */
 export type Executed = 'no' | 'yes' | 'unknown';
 
 export type Evidence =
@@ -69,18 +68,18 @@ export type Evidence =
   | {
       readonly kind: 'not_started';
       readonly need: Need;
-      /** The sandbox had it when it became ready. */
+      /** The sandbox had what the tool needs when it became ready. */
       readonly offered: boolean;
       readonly record: NotStartedRecord;
     }
-  /** The model's arguments or tool name; judged before anything could run. */
+  /** Refused because of the model's arguments, tool name or number of calls, before anything could run. */
   | { readonly kind: 'refused'; readonly reason: 'bad_arguments' | 'unknown_tool' | 'call_budget' }
-  /** Earlier calls of the same rollout took the time this one could wait. */
+  /** The call could not get the call lock in time, because of earlier calls of the same rollout. */
   | { readonly kind: 'turn_expired' }
   | { readonly kind: 'queue_expired' }
   /** A set-up command of the task failed in a fresh sandbox. */
   | { readonly kind: 'setup_failed' }
-  /** No sandbox came to be: nothing of a model had run in it. */
+  /** No sandbox could be started, so nothing of the model has run. */
   | { readonly kind: 'no_sandbox'; readonly fault: FaultCode }
   | {
       readonly kind: 'sandbox_lost';
@@ -88,8 +87,8 @@ export type Evidence =
       readonly executed: Executed;
       readonly postMortem: PostMortem;
     }
-  /** The controller was restarted and the sandbox of a call without a recorded ending is gone. */
+  /** The controller was restarted, and the sandbox of a call without a recorded ending no longer exists. */
   | { readonly kind: 'controller_restarted' }
-  /** The sandbox was lost in an earlier call or between calls; that cause sticks. */
+  /** The sandbox was lost in an earlier call or between calls; the first cause stays. */
   | { readonly kind: 'lost_before'; readonly cause: CauseCode }
   | { readonly kind: 'rollout_over'; readonly how: 'idle' | 'life' | 'deleted' | 'graded' | 'stopped' };

@@ -1,21 +1,21 @@
 import { causes, type Cause, type Outcome } from './causes.ts';
 import type { ToolResult } from './result.ts';
 
-/** The constant text of every 503. Says nothing about causes or consequences, so that a model learns nothing from it. */
+/** The constant text of every 503. It names no cause and no consequence, so that a model cannot learn from it. */
 export const UNAVAILABLE_TEXT = 'The tool is temporarily unavailable.';
 export const CONFLICT_TEXT = 'This call id was used before with other arguments.';
 export const ENDED_TEXT = 'This rollout has ended.';
 
-/** Seconds in `Retry-After` of a 503 where nothing better is known. */
+/** Seconds in `Retry-After` of a 503 if no better estimate is known. */
 export const RETRY_AFTER_S = 5;
 
-/** What goes to the platform: a status and the text the model sees. */
+/** The reply to the platform: a status, and the text that the model sees. */
 export interface Reply {
   readonly status: Cause['status'];
   readonly output: string;
 }
 
-/** The reply to a judged call. `result` is null where the tool never came to run. Pure; the token budget comes after. */
+/** The reply to a judged call. `result` is null if the tool never ran. Pure; the token budget is applied afterwards. */
 export function render(outcome: Outcome, result: ToolResult | null): Reply {
   const { status } = causes[outcome.cause];
   if (status === 503) return { status, output: UNAVAILABLE_TEXT };
@@ -25,12 +25,12 @@ export function render(outcome: Outcome, result: ToolResult | null): Reply {
   return { status, output: result === null ? '' : modelText(result, endedByUs(outcome)) };
 }
 
-/** The notice says it all; that our kill came as a signal is no news. */
+/** The controller ended the command, and a notice says so; the signal it used is not shown. */
 function endedByUs(outcome: Outcome): boolean {
   return outcome.cause === 'time_limit' || outcome.cause === 'output_limit';
 }
 
-/** Output first; then one bracketed line for each thing there is to say. */
+/** The output first, then one line in brackets for exit code or signal, and one for the notice. */
 function modelText(result: ToolResult, endedByUs: boolean): string {
   const streams = [result.stdout, result.stderr].filter((text) => text !== '');
   const remarks = [endedByUs ? null : ending(result), result.notice].filter((text) => text !== null);

@@ -1,14 +1,14 @@
 import { constants } from 'node:os';
 import type { CauseCode, Outcome } from './causes.ts';
 
-/** What a tool brought back, in the form every way in shows it. */
+/** The result of a tool, in the form that every adapter shows. */
 export interface ToolResult {
   readonly exit_code: number | null;
   readonly signal: string | null;
   readonly stdout: string;
   readonly stderr: string;
   readonly truncated: boolean;
-  /** From a fixed vocabulary; never hints at whether the rollout counts. */
+  /** From a fixed list; never suggests whether the rollout is excluded. */
   readonly notice: string | null;
   readonly duration_ms: number;
 }
@@ -32,7 +32,7 @@ export interface NoticeLimits {
 const seconds = (ms: number): string => `${String(ms / 1000)} s`;
 const mebibytes = (bytes: number): string => `${String(Math.round(bytes / 2 ** 20))} MiB`;
 
-/** The notice of an ending, or null where the output speaks for itself. */
+/** The notice for the model on how the call ended, or null if the output is sufficient. Models are trained on these texts. */
 export function noticeOf(outcome: Outcome, limits: NoticeLimits): string | null {
   const notices: Partial<Record<CauseCode, string>> = {
     time_limit: `timed out after ${seconds(limits.timeoutMs)}`,

@@ -1,8 +1,8 @@
 import { headWithin, omissionMarker, tailWithin } from '../outcome/text.ts';
 
-/** A text to be fitted. Where it is very long only its ends come, never the middle. */
+/** A text to be fitted. If it is very long, only its two ends are given. */
 export interface FitRequest {
-  /** The whole text, or its beginning where `tail` is not null. */
+  /** The whole text, or its beginning if `tail` is not null. */
   readonly head: string;
   readonly tail: string | null;
   /** UTF-8 bytes of the whole text. */
@@ -12,13 +12,13 @@ export interface FitRequest {
 
 export interface Fitted {
   readonly text: string;
-  /** UTF-8 bytes of the original that the text doesn't show. */
+  /** UTF-8 bytes of the original that the text omits. */
   readonly omittedBytes: number;
 }
 
 /**
- * Head and tail around a marker line by a simple rule: a token is at least one byte, so as many bytes as tokens always fit.
- * Apart from `fit-tokens.ts`, so that the tokenizer's tables are loaded in the worker alone.
+ * Head and tail around a marker line, counted in bytes: a token has at least one byte, so N bytes never exceed N tokens.
+ * Separate from `fit-tokens.ts`, so that only the worker loads the tokenizer's tables.
  */
 export function fitByBytes({ head, tail, totalBytes, budgetTokens }: FitRequest): Fitted {
   const room = budgetTokens - omissionMarker(totalBytes).length - 2;
@@ -30,7 +30,7 @@ export function fitByBytes({ head, tail, totalBytes, budgetTokens }: FitRequest)
   return joinEnds(first, tailWithin(tail ?? head.slice(first.length), Math.floor(room / 2)), totalBytes);
 }
 
-/** The shown ends around the line that says how much is missing between them. */
+/** Joins head and tail with the marker line between them, which gives the number of omitted bytes. */
 export function joinEnds(first: string, last: string, totalBytes: number): Fitted {
   const omittedBytes = totalBytes - Buffer.byteLength(first) - Buffer.byteLength(last);
   const before = first === '' || first.endsWith('\n') ? '' : '\n';

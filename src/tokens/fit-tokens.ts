@@ -2,10 +2,10 @@ import { fitByBytes, joinEnds, type Fitted, type FitRequest } from './fit-bytes.
 import { omissionMarker } from '../outcome/text.ts';
 import { headOf, tailOf, tokensUpTo } from './token-count.ts';
 
-/** How often a joined text that came out a few tokens too long is cut again. */
+/** How often a joined text is cut again if it is a few tokens too long. */
 const ATTEMPTS = 4;
 
-/** Head and tail around a marker line, within the budget by the tokenizer's count; the whole text where it fits. */
+/** The whole text if it fits the budget by the tokenizer's count, else head and tail around a marker line. */
 export function fitByTokens(request: FitRequest): Fitted {
   const { head, tail, totalBytes, budgetTokens } = request;
   if (tail === null && tokensUpTo(head, budgetTokens) <= budgetTokens) return { text: head, omittedBytes: 0 };

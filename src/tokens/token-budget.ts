@@ -5,19 +5,19 @@ import { headWithin, tailWithin } from '../outcome/text.ts';
 
 export interface TokenBudgetOptions {
   readonly clock: Clock;
-  /** How long an answer may wait for the tokenizer before it is cut by bytes instead. */
+  /** How long an answer may wait for the tokenizer. After that it is cut by bytes. */
   readonly deadlineMs?: number;
-  /** The thread's program; another one in tests. */
+  /** The worker's program; tests use another one. */
   readonly program?: URL;
 }
 
-/** Of a long text each end is looked at as far as this. A token of ordinary text is 3 to 5 bytes, seldom above 8. */
+/** Bytes per token that are sent from each end of a long text. A token of ordinary text has 3 to 5 bytes, rarely more than 8. */
 const END_BYTES_PER_TOKEN = 8;
-/** Far above what counting takes, since on a busy host the thread's own start has taken 2 s. */
+/** Far above the time for counting, because starting the thread took 2 s on a busy host. */
 const DEADLINE_MS = 10_000;
-/** Of the thread's heap. The tokenizer's tables are soon old; a young generation of the usual size held 20 MB of garbage. */
+/** Young generation of the thread's heap. At the default size it held 20 MB of garbage; the tokenizer's tables leave it soon. */
 const YOUNG_MB = 4;
-/** Unbuilt under Node's type stripping, built beside this file's own JavaScript. */
+/** The TypeScript file under Node's type stripping, else the built file beside this one. */
 const PROGRAM = new URL(
   import.meta.url.endsWith('.ts') ? './token-worker.ts' : './token-worker.js',
   import.meta.url,
@@ -29,11 +29,11 @@ interface Waiting {
 }
 
 /**
- * Keeps answers inside a number of tokens (o200k), so that one command's output doesn't fill the model's context.
+ * Limits answers to a number of tokens (o200k), so that the output of one command does not fill the model's context.
  *
- * Counting runs in one worker thread, started when it is first needed. One request is with the thread at a time,
- * the others wait here; whoever waits longer than the deadline leaves, and gets an answer cut by bytes, which is
- * shorter than it had to be but never too long. A thread that fails gives way to a new one with the next request.
+ * Counting runs in one worker thread, which is started when it is first needed. The thread has one request at a time; the
+ * others wait here. A request that waits longer than the deadline is cut by bytes instead: that answer is shorter than
+ * necessary, but never too long. If the thread fails, the next request starts a new one.
  */
 export class TokenBudget implements AsyncDisposable {
   readonly #clock: Clock;
@@ -49,14 +49,14 @@ export class TokenBudget implements AsyncDisposable {
     this.#program = program;
   }
 
-  /** The text, or head and tail around `[12,340 bytes omitted]`; at most `budgetTokens` tokens. Never rejects. */
+  /** The text, or its head and tail around `[12,340 bytes omitted]`; at most `budgetTokens` tokens. Never rejects. */
   async fitToBudget(text: string, budgetTokens: number): Promise<Fitted> {
     const totalBytes = Buffer.byteLength(text);
     if (totalBytes <= budgetTokens) return { text, omittedBytes: 0 };
     return this.#ask(toRequest(text.toWellFormed(), totalBytes, budgetTokens));
   }
 
-  /** Ends the thread. Whoever still waits gets an answer cut by bytes. */
+  /** Ends the thread. Requests that still wait are cut by bytes. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const waiting of this.#waiting) waiting.settle(fitByBytes(waiting.request));
     await this.#worker?.terminate();
@@ -102,12 +102,12 @@ export class TokenBudget implements AsyncDisposable {
     worker.on('message', (fitted: Fitted) => {
       this.#finish(fitted);
     });
-    worker.on('error', () => undefined); // 'exit' follows and is what counts.
+    worker.on('error', () => undefined); // 'exit' follows and is handled.
     worker.on('exit', () => {
       this.#worker = null;
       this.#finish(null);
     });
-    worker.unref(); // Last, because a listener for messages holds the process again.
+    worker.unref(); // Last, because adding a message listener refs the worker again.
     return worker;
   }
 }

@@ -2,18 +2,17 @@ import { countTokens } from 'gpt-tokenizer/encoding/o200k_base';
 import { betweenCharacters } from '../outcome/text.ts';
 
 /**
- * Counting and cutting by tokens (o200k), in time linear in the text. Slow all the same (1 to 10 ms for 64 KB),
- * so it runs in `token-worker.ts` alone.
+ * Counts and cuts by tokens (o200k), in time linear in the text. 64 KB take 1 to 10 ms, so this runs only in
+ * `token-worker.ts`.
  *
- * The tokenizer takes time quadratic in the length of an unbroken run (3 s for 100,000 letters), so a text is
- * counted in segments. A segment ends before a space that follows something else, where the tokenizer breaks
- * anyway; only a run without such a place is cut through, and each such cut counts one token more than it should,
- * so that the sum is never too low.
+ * The tokenizer's time is quadratic in the length of a run without breaks (3 s for 100,000 letters), so a text is counted
+ * in segments. A segment ends before a space that follows another character, because the tokenizer always breaks there.
+ * Only a run without such a place is cut inside; each such cut adds one token to the count, so the sum is never too low.
  */
 const SEGMENT = 1024;
-/** Where the look for a space begins, from the segment's start. */
+/** The search for a space begins here, counted from the segment's start. */
 const SEGMENT_MIN = 512;
-/** Text such as `<|endoftext|>` is text here, not a command to the model. */
+/** Text such as `<|endoftext|>` is counted as ordinary text, not as a special token. */
 const AS_TEXT = { disallowedSpecial: new Set<string>() };
 
 const BREAK = /\S (?=\S)/;
@@ -41,7 +40,7 @@ function* segments(text: string): Generator<Segment> {
   }
 }
 
-/** Tokens of a text, or some number above `limit` as soon as that is passed. */
+/** The number of tokens of a text. If it exceeds `limit`, counting stops and some number above `limit` is returned. */
 export function tokensUpTo(text: string, limit: number): number {
   let tokens = 0;
   for (const segment of segments(text)) {
@@ -51,7 +50,7 @@ export function tokensUpTo(text: string, limit: number): number {
   return tokens;
 }
 
-/** The longest beginning of about `limit` tokens, ending between characters. */
+/** The longest prefix of about `limit` tokens. It ends between characters. */
 export function headOf(text: string, limit: number): string {
   let left = limit;
   let end = 0;
@@ -63,7 +62,7 @@ export function headOf(text: string, limit: number): string {
   return text;
 }
 
-/** The longest end of about `limit` tokens, starting between characters. */
+/** The longest suffix of about `limit` tokens. It starts between characters. */
 export function tailOf(text: string, limit: number): string {
   let left = limit;
   let start = text.length;
@@ -79,7 +78,7 @@ const headAt = (text: string, length: number): string => text.slice(0, betweenCh
 const tailAt = (text: string, length: number): string =>
   text.slice(betweenCharacters(text, text.length - length, 1));
 
-/** The largest part that `cut` makes within the limit, by halving. */
+/** The largest part of `cut` within the limit, by binary search. */
 function partOf(text: string, limit: number, cut: (text: string, length: number) => string): string {
   let fits = 0;
   let tooLong = text.length;

@@ -24,7 +24,7 @@ function decode(given: unknown): unknown {
   }
 }
 
-/** SHA-256 (hex) of tool and arguments with object keys sorted: the same call in another spelling is the same call. */
+/** SHA-256 (hex) of tool and arguments. Object keys are sorted, so the digest does not depend on the JSON's formatting. */
 export function argumentsDigest(tool: string, given: unknown): string {
   const value = decode(given) ?? given;
   return createHash('sha256')

@@ -3,7 +3,7 @@ import type { Call } from '../rollouts/call.ts';
 import type { Rollout } from '../rollouts/rollout.ts';
 import { refusal, type JudgedEnding } from './judged-ending.ts';
 
-/** The refusal of a call beyond what the task grants a rollout, or null. Calls count in order of arrival, whatever became of them. */
+/** The refusal of a call above the task's limit, or null. Calls count in order of arrival, whatever their outcome. */
 export function overBudget({ task: { calls: budget }, calls }: Rollout, call: Call): JudgedEnding | null {
   if (budget === undefined) return null;
   let earlier = 0;
@@ -19,8 +19,8 @@ export function overBudget({ task: { calls: budget }, calls }: Rollout, call: Ca
   return refusal('call_budget', `${used} been used. Give your answer now.`);
 }
 
-/** What a tool's definition says of the budget; empty where there is none. */
+/** The sentence on the budget in a tool's definition; empty if the task has none. */
 export function budgetSentence({ calls }: Pick<Task, 'calls'>): string {
   if (calls === undefined) return '';
-  return ` At most ${String(calls)} tool ${calls === 1 ? 'call' : 'calls'} in all, over all tools.`;
+  return ` At most ${String(calls)} tool ${calls === 1 ? 'call' : 'calls'} in total, counted over all tools.`;
 }

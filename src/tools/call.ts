@@ -47,7 +47,7 @@ export class ToolCalls implements Disposable {
   /**
    * Answers one request. The first request of a call starts it. A later one joins it, or gets its stored answer.
    *
-   * @throws UnknownTask, ConflictingRepeat: the caller's faults. Every other ending is an answer.
+   * @throws UnknownTask, ConflictingRepeat: mistakes of the caller. Every other ending is an answer.
    */
   async runCall(request: CallRequest): Promise<CallAnswer> {
     const { rollouts, clock, journal } = this.#parts;
@@ -66,7 +66,7 @@ export class ToolCalls implements Disposable {
 
   /**
    * Conducts a call that is not under way: it has just arrived, a restart interrupted it, it is reopened, or its
-   * ending could not be journaled. It goes on when its requester is gone.
+   * ending could not be journaled. It continues when its requester is gone.
    */
   continueCall(rollout: Rollout, call: Call, given: unknown): Promise<CallAnswer> {
     return this.#running.add(call, this.#conduct(rollout, call, given));
@@ -171,21 +171,23 @@ export class ToolCalls implements Disposable {
 
   async #refuseConflict(rollout: Rollout, { callId }: Call): Promise<never> {
     await this.refuseCall(rollout, 'conflicting_repeat');
-    throw new ConflictingRepeat(`call ${callId} of rollout ${rollout.id} came again with other arguments`);
+    throw new ConflictingRepeat(
+      `call ${callId} of rollout ${rollout.id} was used again with other arguments`,
+    );
   }
 
-  /** A request that the caller got wrong. It excludes the rollout and leaves its calls as they are. */
+  /** Records a faulty request of the caller. It excludes the rollout and does not affect its calls. */
   async refuseCall(rollout: Rollout, cause: 'bad_request' | 'conflicting_repeat'): Promise<void> {
     rollout.noteClientFault(cause);
     await this.#parts.journal.append({ type: 'call_refused', rollout: rollout.id, cause }, { durable: true });
   }
 
-  /** Resolves when none of the rollout's calls that are under way now is any more. */
+  /** Resolves when the rollout's calls that are under way now have ended. */
   settled(rollout: Rollout): Promise<void> {
     return this.#running.settled(rollout.calls.values());
   }
 
-  /** Resolves when no call is under way any more. */
+  /** Resolves when no call is under way. */
   idle(): Promise<void> {
     return this.#running.idle();
   }

@@ -5,7 +5,7 @@ import type { Tool } from './tool.ts';
 
 type Parameter = CustomTool['parameters'][string];
 
-/** A tool that an operator described as data: a program that gets the arguments as JSON on stdin, and quoted in its own arguments. */
+/** A tool that an operator defines as data: a program that gets the arguments as JSON on stdin and in its `{name}` arguments. */
 export function customTool(definition: CustomTool): Tool {
   return {
     name: definition.name,
@@ -44,7 +44,7 @@ function parameterType(parameter: Parameter): z.ZodType {
   return required ? described : described.optional();
 }
 
-/** `{name}` becomes the argument's text; a missing optional one becomes the empty string. No shell reads the result. */
+/** Replaces `{name}` by the argument's text; a missing optional argument is empty. The result is not passed to a shell. */
 function fillIn(template: string, input: Readonly<Record<string, unknown>>): string {
   return template.replace(/\{(\w+)\}/g, (_match, name: string) => {
     const value = input[name] as string | number | boolean | undefined;

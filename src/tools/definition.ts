@@ -3,7 +3,7 @@ import type { Task } from '../policy/schema.ts';
 import { budgetSentence } from './call-budget.ts';
 import { toolbox } from './toolbox.ts';
 
-/** A tool as it is described to models, in every protocol. */
+/** The definition of a tool that models get, in every protocol. */
 export interface ToolDefinition {
   readonly name: string;
   readonly description: string;

@@ -7,12 +7,12 @@ import type { Policy } from '../policy/schema.ts';
 import { errnoText } from './errno.ts';
 import type { Shown, Tool } from './tool.ts';
 
-/** What sandboxd says of pipes, devices and sockets, which file work never opens. */
+/** sandboxd reports this for pipes, devices and sockets, which file work never opens. */
 const { EINVAL } = constants.errno;
 
 const fileProblem = (errno: number): string => (errno === EINVAL ? 'not a regular file' : errnoText(errno));
 
-/** The most a file tool reads at once: what fits into one answer of the platform. */
+/** The most that `read_file` reads at once: it fits into one answer to the platform. */
 const READ_BYTES = 512 * 1024;
 const LIST_ENTRIES = 2_000;
 const LIST_DEPTH = 3;
@@ -22,7 +22,7 @@ const NEW_FILE_MODE = 0o644;
 const path = z.string().min(1).describe('Absolute path, or relative to the working directory.');
 const timeoutMs = (_input: unknown, policy: Policy): number => policy.times.call_default;
 
-/** File work either succeeded and shows `text`, or failed and shows why. */
+/** Shows `text` if the file work succeeded, else the error. */
 function fileResult(ending: Ending, text: () => string): Shown {
   const nothing = { exit_code: null, signal: null, truncated: false };
   if (ending.errno !== 0) return { ...nothing, stdout: '', stderr: fileProblem(ending.errno) };
@@ -32,7 +32,7 @@ function fileResult(ending: Ending, text: () => string): Shown {
 const readParameters = z.strictObject({
   path,
   offset: z.int().min(0).optional().describe('First byte to read.'),
-  length: z.int().min(1).max(READ_BYTES).optional().describe('Bytes to read at most.'),
+  length: z.int().min(1).max(READ_BYTES).optional().describe('Maximum number of bytes to read.'),
 });
 
 export const readFile: Tool = {
@@ -53,7 +53,7 @@ const writeParameters = z.strictObject({ path, content: z.string().describe('The
 
 export const writeFile: Tool = {
   name: 'write_file',
-  description: 'Writes a text file of the sandbox, with missing folders; replaces what was there.',
+  description: 'Writes a text file of the sandbox. Creates missing folders and replaces an existing file.',
   parameters: writeParameters,
   need: 'files',
   work(input) {
@@ -66,7 +66,7 @@ export const writeFile: Tool = {
 
 const listParameters = z.strictObject({
   path: path.optional().describe('Folder; the working directory if absent.'),
-  depth: z.int().min(1).max(32).optional().describe('Levels to go down.'),
+  depth: z.int().min(1).max(32).optional().describe('How many folder levels to list.'),
 });
 
 export const listFiles: Tool = {
@@ -94,7 +94,11 @@ function listingText(payload: Uint8Array): string {
 const searchParameters = z.strictObject({
   pattern: z.string().min(1).describe('POSIX extended regular expression.'),
   path: path.optional().describe('File or folder to search; the working directory if absent.'),
-  glob: z.string().min(1).optional().describe('Only files whose name matches, such as *.py.'),
+  glob: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Search only files whose name matches this pattern, such as *.py.'),
 });
 
 export const searchFiles: Tool = {

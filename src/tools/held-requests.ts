@@ -10,10 +10,10 @@ import { Waiters } from './waiters.ts';
 
 /** The platform waits 10 minutes; we answer before it stops listening. */
 export const HOLD_MS = 570_000;
-/** A request and the platform's three repetitions of it: how long a place in the start queue is of use. */
+/** A request and the platform's three retries: after that a place in the start queue is of no use. */
 export const PATIENCE_MS = 4 * HOLD_MS;
 
-/** Requests whose call is under way. A call goes on when its requester is gone, so the two have lives of their own. */
+/** Requests whose call is under way. A call continues when its requester is gone, so both have separate lifetimes. */
 export class HeldRequests implements Disposable {
   readonly #clock: Clock;
   readonly #places: StartPlaces;
@@ -28,8 +28,8 @@ export class HeldRequests implements Disposable {
   }
 
   /**
-   * The call's answer, or after as long as the platform listens a 503: the call keeps its place in the start queue,
-   * the call lock or its running command, and the repeated request joins it there.
+   * The call's answer, or a 503 before the platform's own deadline. The call then keeps its place in the start queue, the
+   * call lock or its running command, and the repeated request joins it.
    */
   async holdRequest(
     rollout: Rollout,

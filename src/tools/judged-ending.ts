@@ -14,13 +14,13 @@ export interface JudgedEnding extends Judged {
   readonly limits: CallLimits | null;
   /** sandboxd's record of the command; null where none ran. */
   readonly run: Ending | null;
-  /** The text for the model where it got the call wrong. */
+  /** The text for the model if its call was refused; else null. */
   readonly refusal: string | null;
 }
 
 const nothingKnown = { tool: null, limits: null, run: null, refusal: null };
 
-/** The one place where a call's ending is judged. */
+/** The only place where a call's ending is judged. */
 export function judgeEnding(
   evidence: Evidence,
   known: Partial<Pick<JudgedEnding, 'tool' | 'limits' | 'run' | 'refusal'>> = {},
@@ -29,7 +29,7 @@ export function judgeEnding(
   return { ...judge(evidence), tool, limits, run, refusal };
 }
 
-/** A call that the model got wrong, before anything could run. */
+/** A call refused because of the model, before anything could run. */
 export function refusal(
   reason: 'bad_arguments' | 'unknown_tool' | 'call_budget',
   text: string,
@@ -45,7 +45,7 @@ export function evidenceOf(tool: Tool, sandbox: Sandbox, report: CallReport): Ev
   return { kind: 'not_started', need: tool.need, offered, record: { errno, stage, killReach, before } };
 }
 
-/** The part of an ending that is evidence: no byte that a process of the sandbox wrote. */
+/** The part of an ending that is evidence. It contains no byte that a process of the sandbox wrote. */
 function evidenceRecord(ending: Extract<CallReport, Ending>) {
   const { waitStatus, killReason, killReach, interpreter, starvedMs, before, after } = ending;
   const { egress, paused, sandboxesUsed } = ending;
@@ -95,7 +95,7 @@ function sideEffects(run: Ending, outcome: Outcome): string[] {
   return [];
 }
 
-/** The tool's own budget, else the task's, else the policy's. */
+/** The tool's own budget, else the task's, else the sandbox policy's. */
 export function answerTokens(task: Task, { tool }: JudgedEnding): number {
   return tool?.answerTokens ?? task.answer_tokens ?? task.policy.answer_tokens;
 }

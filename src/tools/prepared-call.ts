@@ -19,7 +19,7 @@ export interface PreparedCall {
   readonly limits: CallLimits;
 }
 
-/** What the model asked for, ready to run; or what is wrong with it. */
+/** The model's call, ready to run; or its refusal. */
 function prepare(task: Task, name: string, given: unknown): PreparedCall | JudgedEnding {
   const tools = toolbox(task);
   const tool = tools.get(name);
@@ -31,7 +31,7 @@ function prepare(task: Task, name: string, given: unknown): PreparedCall | Judge
   return { tool, given, input, limits: callLimits(task.policy, tool.timeoutMs(input, task.policy)) };
 }
 
-/** The same for a call as it arrives: before its rollout was handed to the grader, and within the task's budget. */
+/** As `prepare`, for a call that arrives: also refuses calls after grading has begun and calls above the task's budget. */
 export function prepareCall(rollout: Rollout, call: Call, given: unknown): PreparedCall | JudgedEnding {
   if (rollout.isLate(call)) return judgeEnding({ kind: 'rollout_over', how: 'graded' });
   return overBudget(rollout, call) ?? prepare(rollout.task, call.tool, given);
@@ -49,7 +49,7 @@ export async function runPrepared(
   return judgeEnding(evidenceOf(tool, sandbox, report), { tool, limits, run });
 }
 
-/** A past call once more, for a replay. */
+/** Runs a past call again, for a replay. */
 export const rerunCall: RerunCall = async (
   { rollout: { task }, tool, arguments: given },
   sandbox,

@@ -3,7 +3,7 @@ import { waitResult } from '../outcome/result.ts';
 import type { Ending, StreamRecord } from '../protocol/messages.ts';
 import type { Shown } from './tool.ts';
 
-/** What a call that ran a process shows: its streams as text, and its status as wait(2) gave it. */
+/** The result of a call that ran a process: its streams as text, and its wait(2) status. */
 export function processResult(ending: Ending): Shown {
   return {
     ...waitResult(ending.waitStatus),
@@ -17,7 +17,7 @@ function isCut(stream: StreamRecord): boolean {
   return stream.head.length + stream.tail.length < stream.totalBytes;
 }
 
-/** Head and tail around a line that says how much is missing between them. */
+/** The stream as text. If bytes were dropped, head and tail around a line that gives their number. */
 export function streamText(stream: StreamRecord): string {
   if (!isCut(stream)) return decodeOutput(Buffer.concat([stream.head, stream.tail]));
   const missing = stream.totalBytes - stream.head.length - stream.tail.length;

@@ -4,8 +4,8 @@ import { processResult } from './process-result.ts';
 import type { Shown, Tool } from './tool.ts';
 
 const parameters = z.strictObject({
-  code: z.string().describe('Python code. The value of a last expression is shown.'),
-  timeout_ms: z.int().min(1).optional().describe('Wall time for the code, in milliseconds.'),
+  code: z.string().describe('Python code. If the last statement is an expression, its value is shown.'),
+  timeout_ms: z.int().min(1).optional().describe('Time limit for the code, in milliseconds.'),
 });
 
 export const python: Tool = {
@@ -18,10 +18,10 @@ export const python: Tool = {
   show: interpreterResult,
 };
 
-/** The name some models know the same tool by. */
+/** The same tool under the name that some models know. */
 export const codeInterpreter: Tool = { ...python, name: 'code_interpreter' };
 
-/** A living interpreter has no exit status; one that ended shows its own. */
+/** A running interpreter has no exit status, so 0 or 1 is shown; one that ended shows its own. */
 function interpreterResult(ending: Ending): Shown {
   const shown = processResult(ending);
   return ending.interpreter === 'lost' ? shown : { ...shown, exit_code: ending.raised ? 1 : 0, signal: null };

@@ -4,7 +4,7 @@ import type { Tool } from './tool.ts';
 
 const parameters = z.strictObject({
   command: z.string().describe('Command line for the shell.'),
-  timeout_ms: z.int().min(1).optional().describe('Wall time for the command, in milliseconds.'),
+  timeout_ms: z.int().min(1).optional().describe('Time limit for the command, in milliseconds.'),
 });
 
 export const shell: Tool = {

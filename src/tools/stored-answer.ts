@@ -3,7 +3,7 @@ import type { Call } from '../rollouts/call.ts';
 import { recordedEvent } from '../rollouts/recorded-event.ts';
 import type { CallAnswer } from './call-answer.ts';
 
-/** What a finished call answered, from the journal. @throws JournalError; an Error for a call without an ending, a bug of ours. */
+/** The answer of a finished call, from the journal. @throws JournalError, and Error (a bug) for a call without an ending. */
 export async function storedAnswer(journal: Journal, call: Call): Promise<CallAnswer> {
   if (call.ending === null) throw new Error(`call ${call.callId} has no stored answer`);
   const event = await recordedEvent(journal, call.ending.position, 'call_finished');

@@ -4,31 +4,31 @@ import type { ToolResult } from '../outcome/result.ts';
 import type { Policy } from '../policy/schema.ts';
 import type { CallLimits, Ending, Work } from '../protocol/messages.ts';
 
-/** What a tool shows of an ending; the conductor adds notice and duration. */
+/** The result that a tool shows for an ending; the conductor adds notice and duration. */
 export type Shown = Pick<ToolResult, 'exit_code' | 'signal' | 'stdout' | 'stderr' | 'truncated'>;
 
 /**
- * One tool: the model's arguments to work for sandboxd, and sandboxd's ending to what is shown. Both pure, so
- * that a call can be continued after a restart from its journaled arguments.
+ * One tool. It maps the model's arguments to work for sandboxd, and sandboxd's ending to the result that is shown. Both
+ * are pure, so that a call can be continued after a restart from its journaled arguments.
  */
 export interface Tool {
   readonly name: string;
-  /** For the tool definition the model is given. */
+  /** For the tool definition that the model gets. */
   readonly description: string;
   readonly parameters: z.ZodObject;
   readonly need: Need;
-  /** Tokens of its answers; absent: the task's or the policy's. */
+  /** Maximum tokens of its answers; absent: the task's or the sandbox policy's. */
   readonly answerTokens?: number | undefined;
-  /** It changes nothing in the sandbox. */
+  /** True if the tool changes nothing in the sandbox. */
   readonly readOnly?: boolean;
   /** `input` has passed `parameters`. */
   work(input: Readonly<Record<string, unknown>>, policy: Policy): Work;
-  /** What the model asked for as wall limit, if the tool lets it; the policy's bounds come after. */
+  /** The time limit that the model asked for, if the tool allows that. The sandbox policy's bounds are applied afterwards. */
   timeoutMs(input: Readonly<Record<string, unknown>>, policy: Policy): number;
   show(ending: Ending): Shown;
 }
 
-/** The limits of one call, clamped to the policy. */
+/** The limits of one call, within those of the sandbox policy. */
 export function callLimits(policy: Policy, timeoutMs: number): CallLimits {
   return {
     timeoutMs: Math.min(timeoutMs, policy.times.call_max),

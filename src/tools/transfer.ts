@@ -13,15 +13,15 @@ import { errnoText } from './errno.ts';
 
 const TRANSFER_MS = 300_000;
 
-/** A file that could not be moved. `problem` is for the caller. A status below 500 is the caller's or the model's doing. */
+/** A failed transfer. `problem` is for the caller. A status below 500 is attributed to the caller or the model. */
 export interface TransferProblem {
   readonly problem: string;
   readonly status: 404 | 410 | 503;
 }
 
 /**
- * Moves files between callers and sandboxes. Every path is opened inside the sandbox by sandboxd, with the
- * model's rights; the controller never opens one. Uploads are kept by content, since a replay needs them.
+ * Copies files between callers and sandboxes. Only sandboxd opens the paths, inside the sandbox and with the model's
+ * rights; the controller never does. Uploads are stored by content, because a replay needs them.
  */
 export class FileTransfer {
   readonly #rollouts: Rollouts;
@@ -44,7 +44,7 @@ export class FileTransfer {
     this.#clock = parts.clock;
   }
 
-  /** Reads the body to its end unless it returns or throws first; what the body throws comes through. */
+  /** Reads the body to its end, unless it fails earlier. Errors of the body are passed on. */
   async upload(
     opening: Opening,
     path: string,
@@ -64,7 +64,7 @@ export class FileTransfer {
     });
   }
 
-  /** The file as a stream of its chunks. What the first chunk shows (missing, a folder) is a problem; a later fault breaks the stream. */
+  /** The file as a stream. An error at the first chunk (missing, a folder) is a problem; a later error breaks the stream. */
   async download(id: RolloutId, path: string): Promise<{ body: Readable } | TransferProblem> {
     const rollout = this.#rollouts.get(id);
     if (rollout === undefined) return { problem: `no rollout ${id}`, status: 404 };
@@ -99,7 +99,7 @@ export class FileTransfer {
     throw new FileRefused(report.errno);
   }
 
-  /** Does the work with the rollout's call lock, and again in a rebuilt sandbox where infrastructure took the one it ran in. */
+  /** Does the work with the rollout's call lock; repeats it in a rebuilt sandbox if the sandbox is lost to infrastructure. */
   async #withCallLock<T extends object>(
     rollout: Rollout,
     work: (deadline: Deadline) => Promise<T>,
@@ -122,5 +122,5 @@ export class FileTransfer {
   }
 }
 
-/** What the ways in have of it. */
+/** The part that the adapters use. */
 export type Transfers = Pick<FileTransfer, 'upload' | 'download'>;

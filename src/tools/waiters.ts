@@ -1,6 +1,6 @@
 import type { Clock } from '../kernel/clock.ts';
 
-/** How long a place is kept after the last request has gone: the client may be repeating the call. */
+/** How long a place is kept after the last request has gone, because the client may repeat the call. */
 const KEEP_MS = 60_000;
 
 /** Counts the requests that wait for one thing, such as a rollout. Reports when a minute has passed without any. */
@@ -29,7 +29,7 @@ export class Waiters<Key> implements Disposable {
     };
   }
 
-  /** Reports nothing any more, and leaves no timer that would keep the process alive. */
+  /** Stops all reports, and cancels the timers, which would keep the process alive. */
   [Symbol.dispose](): void {
     this.#closed = true;
     for (const cancel of this.#alarms.values()) cancel();

@@ -11,20 +11,20 @@ export interface Burst {
   readonly p95: number;
   readonly p99: number;
   readonly failed: number;
-  /** User and system, of the whole machine. */
+  /** User and system time of the whole machine. */
   readonly cpuSeconds: number;
-  /** Memory that the whole machine used at most, above what it used before. */
+  /** Peak memory of the whole machine, above its use before the burst. */
   readonly machineMb: number;
-  /** Resident peak of daemon and containerd; null where their processes can't be seen. */
+  /** Resident peak of dockerd and containerd; null if their processes are not visible. */
   readonly engineMb: number | null;
-  /** Resident peak of our own server; null for other sides. */
+  /** Resident peak of the faultline server; null for other sides. */
   readonly controllerMb: number | null;
 }
 
 const SAMPLE_MS = 100;
 const MB = 1024;
 
-/** Runs `answers` at once and measures until the last has ended. A rejected one counts as failed. */
+/** Runs `answers` at the same time and measures until the last has ended. A rejected one counts as failed. */
 export async function measured(
   side: string,
   answers: readonly (() => Promise<void>)[],
@@ -79,7 +79,7 @@ function cpuSeconds(): number {
   return (user + nice + system) / 100;
 }
 
-/** Looked for once: walking /proc past a thousand sandboxes for each sample took a seventh of the processors. */
+/** Searched once: with a thousand sandboxes, walking /proc for each sample used a seventh of the processors. */
 function enginePids(): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -106,7 +106,7 @@ function textOrEmpty(file: string): string {
 
 const docker = promisify(execFile);
 
-/** Removes what carries the label, a hundred at a time; returns how many there were. */
+/** Removes the containers with the label, a hundred at a time; returns their number. */
 export async function removeAll(label: string): Promise<number> {
   const { stdout } = await docker('docker', ['ps', '-aq', '--filter', `label=${label}`], { timeout: 60_000 });
   const ids = stdout.split('\n').filter((id) => id !== '');

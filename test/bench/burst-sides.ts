@@ -17,7 +17,7 @@ import { TOKEN, World } from '../docker/support/server.ts';
 import { measured, removeAll, type Burst } from './burst-meter.ts';
 
 const POLL_MS = 50;
-/** From the project's folder, where every benchmark is started. */
+/** Relative to the project's folder, where every benchmark is started. */
 export const POLICIES = 'policies';
 const LIMIT_MS = 600_000;
 const agent = new Agent({ keepAlive: true, maxSockets: Infinity });
@@ -64,7 +64,7 @@ function send(url: string, path: string, body: unknown): Promise<unknown> {
   });
 }
 
-/** The best loop over dockerode: same options, same sandboxd, so many starts at once; then the bare sandboxd processes all at once. */
+/** A dockerode loop with the same options and sandboxd, and `atOnce` simultaneous starts; then all sandboxds alone at once. */
 export async function bare(task: Task, runtime: string, count: number, atOnce: number): Promise<Burst[]> {
   const connection = new DockerConnection(systemClock);
   const controllerId = `bench-${randomBytes(4).toString('hex')}`;
@@ -103,7 +103,7 @@ export async function bare(task: Task, runtime: string, count: number, atOnce: n
       Array.from({ length: count }, () => () => queue.add(start)),
     );
     const sandboxds = await measured(
-      'bare sandboxd',
+      'sandboxd alone',
       clients.map((client) => () => call(client)),
     );
     return [loop, sandboxds];
@@ -113,7 +113,7 @@ export async function bare(task: Task, runtime: string, count: number, atOnce: n
   }
 }
 
-/** What a user would write: `docker run` for each rollout, with the default network, all at once. */
+/** The simplest solution: `docker run` for each rollout, with the default network, all at once. */
 export async function dockerRun(image: string, count: number): Promise<Burst> {
   const label = `faultline.bench=${randomBytes(4).toString('hex')}`;
   const run = promisify(execFile);

@@ -15,7 +15,7 @@ const COLUMNS = [
   'ours MB',
 ];
 
-/** Figures of hosted services for 100 at once, as published; other hardware, other conditions. */
+/** Published figures of hosted services for 100 at once, on other hardware and under other conditions. */
 const HOSTED = `published for 100 at once, on other hardware: Daytona 0.28 s median, 0.57 s wall; E2B 0.60 s, 1.55 s; Modal 1.85 s`;
 
 export function renderBursts(bursts: readonly Burst[]): string {
@@ -48,7 +48,7 @@ function cells(burst: Burst): string[] {
   ];
 }
 
-/** The goals that hold for the largest size, each beside what was measured in this run. */
+/** The goals for the largest size, each with the measured value of this run. */
 export function goals(bursts: readonly Burst[]): string {
   const largest = Math.max(...bursts.map(({ count }) => count));
   const best = (side: string): number =>
@@ -61,7 +61,7 @@ export function goals(bursts: readonly Burst[]): string {
     'ours, warm',
     'ours, cold',
     'dockerode loop',
-    'bare sandboxd',
+    'sandboxd alone',
     'docker run',
   ].map(best) as [number, number, number, number, number];
   const failed = bursts
@@ -69,7 +69,7 @@ export function goals(bursts: readonly Burst[]): string {
     .reduce((sum, burst) => sum + burst.failed, 0);
   return [
     `goals at n = ${String(largest)} (best of each side)`,
-    `  warm, all answered: ${(warm / 1000).toFixed(3)} s; goal: at most 0.5 s; the bare sandboxds took ${(sandboxd / 1000).toFixed(3)} s`,
+    `  warm, all answered: ${(warm / 1000).toFixed(3)} s; goal: at most 0.5 s; sandboxd alone took ${(sandboxd / 1000).toFixed(3)} s`,
     `  cold against the best dockerode loop: ${(cold / loop).toFixed(2)} ×; goal: at most 1.15 ×`,
     `  docker run against cold: ${(run / cold).toFixed(2)} ×; goal: at least 3 ×`,
     `  failures of ours: ${String(failed)}; goal: 0`,

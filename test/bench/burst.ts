@@ -10,8 +10,8 @@ import { bare, dockerRun, ours, POLICIES } from './burst-sides.ts';
 import { goals, renderBursts } from './burst-table.ts';
 
 /**
- * Bursts of rollouts that all send their first call at once: ours warm and cold through HTTP, the best loop over
- * dockerode, the bare sandboxds, and `docker run` for each. The sides take turns within every size and round.
+ * Bursts of rollouts that all send their first call at once: faultline warm and cold through HTTP, the best dockerode loop,
+ * sandboxd alone, and `docker run` for each. The sides are interleaved within every size and round.
  */
 
 interface Arguments {
@@ -25,7 +25,7 @@ interface Arguments {
 const given = new Command('bench:burst')
   .option('--sizes <list>', 'rollouts per burst; 1000 takes minutes', '50,100,300')
   .option('--rounds <n>', 'bursts of each side and size', '1')
-  .option('--at-once <list>', 'starts in flight of the dockerode loop; the best counts', '4,6')
+  .option('--at-once <list>', 'simultaneous starts of the dockerode loop; the best result is used', '4,6')
   .option('--sides <list>', 'warm, cold, loop, run', 'warm,cold,loop,run')
   .option('--json <file>', 'also write the figures to a file')
   .parse()
@@ -75,7 +75,7 @@ async function main(): Promise<void> {
     }
   console.log(renderBursts(bursts));
   console.log(goals(bursts));
-  console.log(`containers left behind by ours after a clean stop: ${String(leaked)}`);
+  console.log(`containers left by faultline after a clean stop: ${String(leaked)}`);
   if (given.json !== undefined)
     await writeFile(given.json, JSON.stringify({ runtime, leaked, bursts }, null, 2));
 }

@@ -5,7 +5,7 @@ export const WAYS = {
   http: 'shell through HTTP, evidence and flushed journal',
   flushed: 'the same without HTTP',
   forgotten: 'and without a journal',
-  sandboxd: 'bare sandboxd call, no evidence judged',
+  sandboxd: 'sandboxd alone, nothing judged',
   crun: 'docker exec, container run by crun',
   runc: "docker exec, by runc (Docker's default)",
   bash: 'fork and exec of bash alone, no container',
@@ -63,9 +63,9 @@ function goals(ways: Figures['ways'], { callsPerSecond, p99Ms }: LoadSpread): Go
   const { http, sandboxd, crun, runc, forgotten } = ways;
   const atLeast10 = (value: number): boolean => value >= 10;
   return [
-    ratio('HTTP over the bare sandboxd, p50', http.p50Ms, sandboxd.p50Ms, (value) => value <= 3, '≤ 3'),
-    ratio('docker exec (runc) over HTTP, p50', runc.p50Ms, http.p50Ms, atLeast10, '≥ 10'),
-    ratio('docker exec (crun) over HTTP, p50', crun.p50Ms, http.p50Ms, atLeast10, '≥ 10'),
+    ratio('HTTP ÷ sandboxd alone, p50', http.p50Ms, sandboxd.p50Ms, (value) => value <= 3, '≤ 3'),
+    ratio('docker exec (runc) ÷ HTTP, p50', runc.p50Ms, http.p50Ms, atLeast10, '≥ 10'),
+    ratio('docker exec (crun) ÷ HTTP, p50', crun.p50Ms, http.p50Ms, atLeast10, '≥ 10'),
     ratio(
       'evidence and judgement, share of p50',
       forgotten.p50Ms - sandboxd.p50Ms,
@@ -95,7 +95,7 @@ function spread(durations: readonly number[]): Spread {
 export function renderTable(figures: Figures): string {
   const { ways, sandboxes, shell, python, bashPerSecond } = figures;
   return [
-    row('`true`, one call at a time, all ways in turn', ['p50', 'p95', 'calls']),
+    row('`true`, one call at a time, all ways interleaved', ['p50', 'p95', 'calls']),
     ...(Object.keys(WAYS) as WayName[]).map((name) => row(WAYS[name], spreadCells(ways[name]))),
     '',
     row(`${String(sandboxes)} sandboxes, all at once, through HTTP`, ['p50', 'p99', 'per s']),

@@ -19,7 +19,7 @@ export interface Configuration {
   readonly policiesDir: string;
 }
 
-/** One way to run `true` in a sandbox that is already there. */
+/** One way to run `true` in a sandbox that already exists. */
 export interface Way extends AsyncDisposable {
   once(): Promise<void>;
 }
@@ -27,13 +27,13 @@ export interface Way extends AsyncDisposable {
 const within = <T>(work: Promise<T>): Promise<T> =>
   Deadline.after(systemClock, 'engine_request', 60_000).race(work);
 
-/** The least that each tool can do: a process for the shell, none for the resident interpreter. */
+/** The smallest call of each tool: one process for the shell, none for the resident interpreter. */
 const CALLS = {
   shell: { tool: 'shell', arguments: { command: 'true' } },
   python: { tool: 'python', arguments: { code: 'pass' } },
 } as const;
 
-/** The platform's form of a call: HTTP, evidence, judgement and flushed journal included. */
+/** A call in the platform's form, including HTTP, evidence, judgement and flushed journal. */
 export class HttpCalls implements Way {
   tool: keyof typeof CALLS = 'shell';
   readonly rollout = `trace_bench_${randomBytes(4).toString('hex')}`;
@@ -96,7 +96,7 @@ export class BareSandboxd implements Way {
 
   async once(): Promise<void> {
     const { policy } = this.#task;
-    // The readiness check has used numbers before us.
+    // The readiness check has already used some numbers.
     const number = this.#sandbox.lastCall + 1;
     const ending = await this.#sandbox.run(
       number,
@@ -115,8 +115,8 @@ export class BareSandboxd implements Way {
 }
 
 /**
- * What no way can do without: a fork and an exec of bash, seen by a shell on this machine. The figures of a day
- * hang on it, above all where a virtual machine makes page tables expensive.
+ * The lower bound of all ways: a fork and an exec of bash, measured by a shell on this machine. All figures depend on it,
+ * above all in a virtual machine in which page tables are expensive.
  */
 export class BashAlone implements Way {
   readonly #shell = spawn('bash', [], { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -134,7 +134,7 @@ export class BashAlone implements Way {
   }
 }
 
-/** `docker exec` without the command line's own start: the three requests that it makes. */
+/** The three requests of `docker exec`, without the start of its command line program. */
 export class DockerExec implements Way {
   readonly #connection: DockerConnection;
   readonly #id: string;
@@ -146,7 +146,7 @@ export class DockerExec implements Way {
     this.#run = run;
   }
 
-  /** In a plain twin of a sandbox that runs now: same image and limits, and the runtime that is named. */
+  /** Runs in a plain copy of a running sandbox: the same image and limits, and the given runtime. */
   static async start(connection: DockerConnection, runtime: string): Promise<DockerExec> {
     const run = `bench-${randomBytes(4).toString('hex')}`;
     const { create } = await templateOf(connection, PLAIN_IMAGE);

@@ -16,9 +16,9 @@ import { interleaved } from './interleaved.ts';
 import { underLoad } from './load.ts';
 
 /**
- * What a call costs: through HTTP, without HTTP, without a journal, by sandboxd alone, by the engine's exec in two
- * runtimes and by bash alone on this machine, all in turn in one run; then how many calls a second 100 sandboxes take together.
- * Without a warm pool: it would be filled again during the measurement, with both cores.
+ * The cost of a call: through HTTP, without HTTP, without a journal, by sandboxd alone, by the engine's exec in two
+ * runtimes, and by bash alone on this machine, interleaved in one run. Then the calls per second of 100 sandboxes together.
+ * There is no warm pool, because refilling it would use both cores during the measurement.
  */
 
 interface Arguments {

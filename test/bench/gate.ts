@@ -11,8 +11,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { World, type Server } from '../docker/support/server.ts';
 
 /**
- * The gate under load: grading requests in the platform's form at a fixed rate, whether or not earlier ones are answered,
- * through every branch. Server, containers and grader are processes and sockets of their own; the grader takes 20 ms.
+ * The grading gate under load: requests in the platform's form at a fixed rate, even if earlier ones are not answered yet,
+ * through every branch. Server, containers and grader are real processes with sockets; the grader takes 20 ms.
  */
 const { values } = parseArgs({
   options: {
@@ -27,7 +27,7 @@ const ROLLOUTS = Number(values.rollouts);
 const GRADER_MS = 20;
 const GRADER_TIMEOUT_MS = 2_000;
 
-/** What the item asks the grader to do, and the status that the platform must see. */
+/** The grader's behaviour that the item requests, and the status that the platform must get. */
 const BRANCHES = {
   'valid, with tool calls': { grader: 'score', rollouts: 'valid', status: 200 },
   'no tool call': { grader: 'score', rollouts: null, status: 200 },
@@ -39,7 +39,7 @@ const BRANCHES = {
 } as const;
 type Branch = keyof typeof BRANCHES;
 
-/** Of a hundred requests, how many take each branch. Those that hold a request for seconds are rare, as they are outside. */
+/** Requests per branch, of a hundred. Branches that hold a request for seconds are rare, as in production. */
 const MIX: Readonly<Record<Branch, number>> = {
   'valid, with tool calls': 40,
   'no tool call': 20,
@@ -76,7 +76,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** One valid rollout, and one that a conflicting repeat excludes. */
+/** One valid rollout, and one excluded by a conflicting repeat. */
 async function playRollouts(server: Server, index: number): Promise<void> {
   await server.tool('shell', `valid-${String(index)}`, 'c1', { command: 'echo 42' });
   await server.tool('shell', `excluded-${String(index)}`, 'c1', { command: 'echo 42' });
@@ -149,8 +149,8 @@ function print(answers: readonly Answer[], seconds: number, load: number): void 
   }
   console.log(
     wrong === 0
-      ? 'every request had the answer of its branch'
-      : `${String(wrong)} answers were not those of their branch`,
+      ? 'every request got the answer of its branch'
+      : `${String(wrong)} requests did not get the answer of their branch`,
   );
   process.exitCode = wrong === 0 ? 0 : 1;
 }

@@ -2,7 +2,7 @@ import type { Way } from './call-ways.ts';
 
 const WARM_UP_ROUNDS = 20;
 
-/** Milliseconds of every call of each way, taken in turn, so that whatever else the machine does meets all alike. */
+/** Milliseconds of every call of each way. The ways are interleaved, so that other load affects all of them equally. */
 export async function interleaved<Name extends string>(
   ways: Readonly<Record<Name, Way>>,
   rounds: number,

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import type { Platform } from '../demo/platform.ts';
 import { HttpCalls } from './call-ways.ts';
 
-/** The daemon still works on the starts for a while after the last one has answered. */
+/** The daemon continues to work on the starts for a while after the last answer. */
 const WARM_UP_MS = 3_000;
 const CEILING_RUNS = 300;
 
@@ -16,11 +16,11 @@ export interface Loads {
   readonly sandboxes: number;
   readonly shell: Load;
   readonly python: Load;
-  /** How often a second this machine can start bash at all, as many at a time as there are sandboxes. */
+  /** How many times per second this machine can start bash, with as many at a time as there are sandboxes. */
   readonly bashPerSecond: number;
 }
 
-/** Every sandbox takes one call after the other for `forMs`; the client runs on the same machine. */
+/** Every sandbox runs one call after the other for `forMs`; the client runs on the same machine. */
 export async function underLoad(platform: Platform, sandboxes: number, forMs: number): Promise<Loads> {
   await using cleanup = new AsyncDisposableStack();
   const ways = await Promise.all(Array.from({ length: sandboxes }, () => HttpCalls.open(platform)));

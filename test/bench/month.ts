@@ -7,16 +7,16 @@ import type { SpokenRisk } from '../../src/report/report-process.ts';
 import { writeMonth } from '../unit/report/month.ts';
 
 /**
- * Does the report on risk find what was planted, and nothing else? A month of training is generated: 100 steps of 300
- * rollouts, six incidents that hit whatever runs at that moment, and one command that infrastructure fails more often than
- * the rest. Then the command line reports on it, as an engineer would ask.
+ * Checks that the risk report finds the planted fault and nothing else. It generates a month of training: 100 steps of 300
+ * rollouts, six incidents that affect everything that runs at that moment, and one command that infrastructure fails more
+ * often than the others. Then it runs the report from the command line.
  */
 const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
-    /** Nothing is planted: then nothing may be found. */
+    /** Plants nothing; then the report must find nothing. */
     clean: { type: 'boolean', default: false },
-    /** Where to write it, to keep it and look at it. */
+    /** Folder in which the generated data is kept. */
     data: { type: 'string' },
   },
 });

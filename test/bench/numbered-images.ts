@@ -9,14 +9,14 @@ const BASE = 'faultline/minimal';
 const BUILDS_AT_ONCE = 4;
 const REMOVED_AT_ONCE = 50;
 
-/** What each image has and no other: its own number in a layer of its own. */
+/** A file with the image's number, in a separate layer: it is different in each image. */
 export const MARKER = '/srv/image-number';
 
 const docker = async (...args: string[]): Promise<void> => {
   await promisify(execFile)('docker', args, { timeout: 300_000 });
 };
 
-/** So many distinct images, each one file above a common base; removed at the end. */
+/** `count` distinct images, each with one file above a common base; removed at the end. */
 export class NumberedImages implements AsyncDisposable {
   readonly references: readonly string[];
 

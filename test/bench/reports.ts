@@ -9,11 +9,12 @@ import { Faultline, type Rollout } from '../../src/client/client.ts';
 import { TOKEN, World } from '../docker/support/server.ts';
 
 /**
- * The worked example under load: its scripted agent answers every question through HTTP, `search` and then `cat`, in
- * several rollouts at once. Prints how often the right page comes first, or among the five, and calls per second.
+ * The worked example under load: its scripted agent answers every question through HTTP with `search` and then `cat`, in
+ * several rollouts at once. Prints how often the right page is the first or one of the first five results, and calls per
+ * second.
  *
- * `--data DIR` takes a corpus from outside, `documents.jsonl` ({path, text}) and `questions.jsonl` ({question,
- * document}) as TAT-QA's, and builds an image with it.
+ * `--data DIR` uses another corpus, `documents.jsonl` ({path, text}) and `questions.jsonl` ({question, document}), for
+ * example TAT-QA, and builds an image with it.
  */
 const given = new Command('bench:reports')
   .option('--data <dir>', 'another corpus and its questions')
@@ -51,7 +52,7 @@ async function play(): Promise<void> {
   for (const question of left) await answer(watched(rollout, question), question);
 }
 
-/** The rollout, with its calls timed and the results of its searches looked at. */
+/** Wraps the rollout: measures its calls and ranks the right page in its search results. */
 function watched(rollout: Rollout, { document }: Asked): Pick<Rollout, 'call'> {
   return {
     call: async (tool, args) => {

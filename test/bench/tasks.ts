@@ -6,8 +6,8 @@ import { measured } from './burst-meter.ts';
 import { MARKER, NumberedImages } from './numbered-images.ts';
 
 /**
- * Many tasks, each with an image of its own, and a burst in which every one gets a rollout at the same moment: the
- * dataset row chooses the task, nothing is warm, and each rollout must find itself in its own image.
+ * Many tasks, each with its own image, and a burst with one rollout for each task at the same moment. The dataset row
+ * selects the task, no sandbox is warm, and each rollout must run in the image of its task.
  */
 const { tasks: count } = new Command('bench:tasks')
   .option('--tasks <n>', 'tasks, images and rollouts', Number, 200)

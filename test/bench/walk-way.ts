@@ -21,7 +21,7 @@ import type { Configuration, Way } from './call-ways.ts';
 
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
-/** What the journal costs is seen by leaving it out. Not for use: nothing of it survives. */
+/** A journal that stores nothing, to measure the cost of the real one. Only for this benchmark. */
 class ForgottenJournal implements Journal {
   readonly skippedLines = 0;
   #offset = 0;
@@ -43,7 +43,7 @@ class ForgottenJournal implements Journal {
   }
 }
 
-/** A call from `ToolCalls` down, in this process: arguments, turn, sandboxd, evidence, judgement; with a journal or without. */
+/** A call from `ToolCalls` down, in this process: arguments, call lock, sandboxd, evidence, judgement; with or without a journal. */
 export class Walk implements Way {
   readonly #calls: ToolCalls;
   readonly #end: () => Promise<void>;

@@ -55,7 +55,7 @@ describe('PID 1', () => {
         raised: true,
       });
       const other = ending(await sandboxd.call(exec('/bin/kill', '-9', '-1')));
-      // It kills all but itself and PID 1, and fails where there is no other process.
+      // It kills all processes except itself and PID 1, and fails if there is no other process.
       expect([0, 9, 1 << 8]).toContain(other.waitStatus);
       const status = ending(await sandboxd.call(exec('sh', '-c', 'kill -9 -1; kill -9 $$')));
       expect(status).toMatchObject({ waitStatus: 9, killReason: 'none', killReach: 'none' });

@@ -21,9 +21,9 @@ export const image = { PATH: '/usr/local/bin:/usr/bin:/bin', HOSTNAME: 'sandbox'
 
 export interface SandboxdOptions {
   readonly uid?: number;
-  /** Over those of `image`; `@` stands for sandboxd's folder. */
+  /** Override those of `image`; `@` is replaced by sandboxd's folder. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Shell lines run as root in the namespaces before sandboxd takes their place. */
+  /** Shell lines that run as root in the namespaces before sandboxd is executed. */
   readonly prepare?: string;
   readonly keepCaps?: string;
 }
@@ -123,7 +123,7 @@ export class SandboxdProcess implements AsyncDisposable {
     this.child.stdin.write(bytes);
   }
 
-  /** As a controller that does not read: the pipe fills. */
+  /** Stops reading, so that the pipe fills. */
   stopReading(): void {
     this.child.stdout.pause();
   }
@@ -136,7 +136,7 @@ export class SandboxdProcess implements AsyncDisposable {
     this.child.stdout.resume();
   }
 
-  /** Starts work under a fresh number; resolves with its ending, which is acknowledged. */
+  /** Starts work under a new number; resolves with its ending and acknowledges it. */
   async call(work: Work, some: Partial<CallLimits> = {}): Promise<CallEnd> {
     const { call, end } = this.begin(work, some);
     const result = await end;
@@ -162,7 +162,7 @@ export class SandboxdProcess implements AsyncDisposable {
     return this.next((report): report is Report => report.type === 'started' && report.call === call);
   }
 
-  /** The next report of the kind wanted that arrives from now on. */
+  /** The next report of the wanted kind that arrives from now on. */
   next<T extends Report>(wanted: (report: Report) => report is T, deadlineMs = 30_000): Promise<T> {
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
@@ -187,7 +187,7 @@ export class SandboxdProcess implements AsyncDisposable {
   private receive(chunk: Buffer): void {
     for (const frame of this.decoder.push(chunk)) {
       const report = decodeReport(frame);
-      if (report === null) throw new Error(`frame of type ${String(frame.type)} is no report`);
+      if (report === null) throw new Error(`frame of type ${String(frame.type)} is not a report`);
       this.reports.push(report);
       for (const waiter of this.waiters) {
         if (!waiter.wanted(report)) continue;

@@ -18,7 +18,7 @@ const busybox = '/bin/busybox';
 const withoutBash = (sh: string): string => `mkdir bin; ln -s ${sh} bin/sh; ln -s ${busybox} bin/busybox`;
 
 const sched = '/proc/self/sched';
-/** Whether this kernel has a setting for the scheduling slice, and shows it. */
+/** Whether this kernel allows setting the scheduling slice, and shows it. */
 const showsSlice = existsSync(sched) && /^se\.slice/m.test(readFileSync(sched, 'utf8'));
 
 describe('a shell command', () => {

@@ -1,6 +1,6 @@
 /**
- * Commands whose output, error text and status must be those of plain `bash -c`, to the byte. Each is run in a fresh
- * empty folder by both.
+ * Commands whose output, error text and status must be byte for byte those of plain `bash -c`. Both run each command in a
+ * fresh empty folder.
  */
 export const trickyCommands: readonly string[] = [
   'true',

@@ -6,13 +6,13 @@ import { z } from 'zod';
 /** One command of a trajectory. */
 export interface Step {
   readonly run: string;
-  /** What plain `docker exec` gets, where the tool keeps what a fresh `bash -c` does not, such as an export. */
+  /** The command for plain `docker exec`. It adds state that the tool keeps and a fresh `bash -c` does not, such as an export. */
   readonly plain: string;
 }
 
 export interface Trajectory {
   readonly id: string;
-  /** Which file tree it runs on: 1 to 3, or 4 for the plain image. */
+  /** The file tree that it runs on: 1 to 3, or 4 for the plain image. */
   readonly fs: number;
   readonly steps: readonly Step[];
 }
@@ -25,7 +25,7 @@ export interface Problem {
 export interface Cases {
   readonly trajectories: readonly Trajectory[];
   readonly problems: readonly Problem[];
-  /** Archives to unpack at `/`, by file tree. */
+  /** Archives to unpack in `/`, by file tree. */
   readonly trees: ReadonlyMap<number, string>;
 }
 

@@ -4,19 +4,19 @@ import type { Seen } from './seen.ts';
 
 export interface Comparison {
   readonly verdict: 'equal' | 'explained' | 'different';
-  /** Why a difference is none of the sandbox's, or what differs. Empty for `equal`. */
+  /** Why the sandbox does not cause the difference, or what differs. Empty for `equal`. */
   readonly reason: string;
 }
 
 const OMISSION = /\n\[([\d,]+) bytes omitted\]\n/;
 
-export const NOT_DETERMINISTIC = 'differs between two plain docker runs as well';
+export const NOT_DETERMINISTIC = 'differs between two plain docker runs too';
 
 /**
- * Our answer against the same command in two identical plain containers, `first` and `second`.
+ * Compares faultline's answer with the same command in two identical plain containers, `first` and `second`.
  *
- * Equal to either is equal. Where the two differ, only what differs between them may differ in ours; anything
- * else needs a rule of `reasons.ts`, and without one it is a difference that somebody has to look at.
+ * An answer equal to either of them is equal. If the two differ, our answer may differ in the same places. Every other
+ * difference needs a rule in `reasons.ts`; without one the result is `different`, and a person must look at it.
  */
 export function compare(command: string, ours: Seen, first: Seen, second: Seen): Comparison {
   if (same(ours, first) || same(ours, second)) return { verdict: 'equal', reason: '' };
@@ -28,12 +28,12 @@ export function compare(command: string, ours: Seen, first: Seen, second: Seen):
   return { verdict: 'different', reason: describe(ours, first) };
 }
 
-/** Whether two runs can't be told apart. The first may have its middle left out. */
+/** Whether two runs have the same result. The first may omit its middle. */
 export function same(a: Seen, b: Seen): boolean {
   return a.exitCode === b.exitCode && sameText(a.stdout, b.stdout) && sameText(a.stderr, b.stderr);
 }
 
-/** Why one or both did not end by themselves, provided that one printed the beginning of what the other did. */
+/** Why one or both runs reached the time limit, if one output is a prefix of the other. */
 function endlessReason(command: string, ours: Seen, plain: Seen): string | null {
   const endless = [ours, plain].filter(({ exitCode }) => exitCode === null).length;
   if (!isBeginning(ours.stdout, plain.stdout) || !isBeginning(ours.stderr, plain.stderr)) return null;
@@ -47,7 +47,7 @@ function isBeginning(ours: string, plain: string): boolean {
   return a.startsWith(b) || b.startsWith(a);
 }
 
-/** `ours` may have its middle left out; then beginning, end and the number of bytes between must agree. */
+/** `ours` may omit its middle; then beginning, end and the number of omitted bytes must agree. */
 export function sameText(ours: string, whole: string): boolean {
   if (ours === whole) return true;
   for (const marker of ours.matchAll(new RegExp(OMISSION, 'g'))) {
@@ -67,7 +67,7 @@ function agreesWhereStable(ours: Seen, first: Seen, second: Seen): boolean {
   );
 }
 
-/** Line by line: where both references have the same line, ours has it too. Only then is the rest the command's own chance. */
+/** Whether every line that is equal in both references is equal in ours. Only then are other differences the command's own. */
 function stableLinesAgree(ours: string, first: string, second: string): boolean {
   if (first === second) return sameText(ours, first);
   const [mine, one, other] = [ours.split('\n'), first.split('\n'), second.split('\n')];

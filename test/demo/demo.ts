@@ -8,7 +8,7 @@ import { ownCases, publicCases, type Cases } from './cases.ts';
 import { play, type DemoOptions } from './play.ts';
 import { forFile, isClean, renderReport } from './report.ts';
 
-const PUBLIC_SETS = `No --data: playing the project's own small set. The public sets are
+const PUBLIC_SETS = `No --data: using the project's small data set. The public data sets are
   NL2Bash trajectories of InterCode (Princeton NLP)   https://github.com/princeton-nlp/intercode
   HumanEval (OpenAI)                                  https://github.com/openai/human-eval
 A folder for --data holds intercode/gpt-4.jsonl, intercode/fs_{1,2,3}.tar and humaneval/HumanEval.jsonl.gz.`;
@@ -24,14 +24,14 @@ interface Arguments {
 
 const program = new Command('demo')
   .description(
-    'Plays a fine-tuning platform: shell trajectories and Python problems as real tool calls, every shell answer compared with plain docker exec in an identical container.',
+    'Simulates a fine-tuning platform: makes real tool calls from shell trajectories and Python problems, and compares every shell answer with plain docker exec in an identical container.',
   )
-  .option('--data <folder>', 'public data sets; without it a small set of the project is played')
-  .option('--url <url>', 'a running server on this engine that has the demo tasks; without it one is started')
-  .option('--token <token>', 'its token', process.env['FAULTLINE_TOKEN'])
-  .addOption(new Option('--only <part>', 'one part alone').choices(['shell', 'python']))
-  .option('--concurrency <n>', 'rollouts at the same time', positive, 40)
-  .option('--json <file>', 'also write figures and everything that differs to a file');
+  .option('--data <folder>', 'folder of the public data sets (default: the small data set of the project)')
+  .option('--url <url>', 'a running server on this engine that has the demo tasks (default: start one)')
+  .option('--token <token>', 'token of that server', process.env['FAULTLINE_TOKEN'])
+  .addOption(new Option('--only <part>', 'run only this part').choices(['shell', 'python']))
+  .option('--concurrency <n>', 'maximum number of simultaneous rollouts', positive, 40)
+  .option('--json <file>', 'also write the figures and all differences to a file');
 
 function positive(text: string): number {
   const value = Number(text);
@@ -40,7 +40,7 @@ function positive(text: string): number {
   return value;
 }
 
-/** Ctrl-C lets what runs come to its end and removes every container; a second one ends at once. */
+/** Ctrl-C waits for running calls and removes every container; a second Ctrl-C ends at once. */
 function stopOnSignal(): AbortSignal {
   const controller = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -16,13 +16,13 @@ const POLICY = join(import.meta.dirname, '..', '..', '..', 'policies', 'default.
 export const taskName = (fs: number): string => `demo-fs${String(fs)}`;
 export const imageReference = (fs: number): string => `faultline/${taskName(fs)}:latest`;
 
-/** Builds one image per file tree, and the plain one. @throws Error with what the build said. */
+/** Builds one image per file tree, and the plain one. @throws Error with the build's message. */
 export async function buildImages(
   connection: DockerConnection,
   trees: ReadonlyMap<number, string>,
 ): Promise<void> {
   for (const [fs, archive] of trees) await build(connection, fs, await readFile(archive));
-  // An image of its own although nothing is added: its sandboxes can be told from everybody else's.
+  // A separate image although nothing is added, so that its sandboxes can be distinguished from others.
   await build(connection, PLAIN_IMAGE, null);
 }
 
@@ -54,7 +54,7 @@ export interface ConfigurationFolders {
   readonly imagesDir: string;
 }
 
-/** Writes what a server needs to know the demo's tasks: a row `{"fs": n}` chooses file tree n. Limits are the default ones but for `changes`. */
+/** Writes the configuration of the demo's tasks: a row `{"fs": n}` selects file tree n. Limits are the default ones plus `changes`. */
 export async function writeConfiguration(
   folder: string,
   trees: Iterable<number>,

@@ -1,4 +1,4 @@
-/** Runs `work` on every item, `width` at a time. The first failure stops the rest from starting and is thrown. */
+/** Runs `work` on every item, `width` at a time. After the first failure no further item starts, and the failure is thrown. */
 export async function inParallel<Item>(
   items: readonly Item[],
   width: number,

@@ -7,7 +7,7 @@ import type { DockerConnection } from '../../src/sandbox/docker/docker-connectio
 import type { Seen } from './seen.ts';
 
 const REQUEST_MS = 60_000;
-/** A command that prints without end would fill our memory; the rest of its stream is read and dropped. */
+/** Kept bytes per stream, because endless output would fill memory. Further output is read and dropped. */
 const KEPT_BYTES = 8 * 2 ** 20;
 
 interface ExecOptions {
@@ -19,7 +19,7 @@ interface ExecOptions {
 const within = <T>(request: Promise<T>, ms = REQUEST_MS): Promise<T> =>
   Deadline.after(systemClock, 'engine_request', ms).race(request);
 
-/** The three requests of `docker exec`. Exit code null: it was still running at the limit, and runs on. */
+/** The three requests of `docker exec`. Exit code null: the command reached the limit and is still running. */
 export async function execIn(
   connection: DockerConnection,
   container: string,
@@ -69,7 +69,7 @@ interface Inspectable {
   inspect(): Promise<{ ExitCode: number | null; Running: boolean }>;
 }
 
-/** The stream may end a moment before the daemon knows the exit code. */
+/** The stream may end shortly before the daemon knows the exit code. */
 async function exitCodeOf(exec: Inspectable): Promise<number> {
   for (let pauseMs = 5; ; pauseMs = Math.min(pauseMs * 2, 200)) {
     const { ExitCode: code, Running: running } = await within(exec.inspect());

@@ -2,7 +2,7 @@ import type { Step, Trajectory } from './cases.ts';
 import type { Seen } from './seen.ts';
 import type { Reference } from './reference.ts';
 
-/** Runs a whole trajectory. A bare `cd` moves the commands after it, as it does in a shell that stays. */
+/** Runs a whole trajectory. A bare `cd` sets the directory of later commands, as in a persistent shell. */
 export async function runPlain(
   reference: Reference,
   trajectory: Trajectory,
@@ -25,7 +25,7 @@ export async function runPlain(
   return seen;
 }
 
-/** `cd DIR` and nothing else; what stands in `$(…)` belongs to DIR. */
+/** Whether the command is `cd DIR` and nothing else; `$(…)` is part of DIR. */
 export function isBareCd(step: Step): boolean {
   if (!/^\s*cd(?:\s|$)/.test(step.run)) return false;
   let folder = step.run;

@@ -6,7 +6,7 @@ import { Deadline } from '../../src/kernel/deadline.ts';
 
 /** The platform waits 10 minutes. */
 const PLATFORM_WAITS_MS = 600_000;
-/** A 5xx is repeated at most this often, then the rollout is discarded. */
+/** Maximum number of retries after a 5xx; then the rollout is discarded. */
 const REPEATS = 3;
 
 /** One tool call as a model makes it. */
@@ -55,7 +55,7 @@ interface Response {
   readonly text: string;
 }
 
-/** Plays the fine-tuning platform against a server, in its exact wire form, and uses the native API for details. */
+/** Simulates the fine-tuning platform in its exact wire form, and uses the native API for details. */
 export class Platform implements Disposable {
   readonly #url: URL;
   readonly #token: string;
@@ -71,7 +71,7 @@ export class Platform implements Disposable {
     return response?.status === 200;
   }
 
-  /** `POST /v1/tools/<name>`, repeated on a 5xx as the platform does. @throws Error where the answer breaks the contract. */
+  /** `POST /v1/tools/<name>`, retried on a 5xx as the platform does. @throws Error if the answer violates the contract. */
   async tool(call: ModelCall): Promise<WireAnswer> {
     const body = {
       type: 'function_call',
@@ -91,7 +91,7 @@ export class Platform implements Disposable {
     }
   }
 
-  /** `POST /v1/rollouts/:id/calls`: with a call id that was used before, the stored answer in full. */
+  /** `POST /v1/rollouts/:id/calls`: for a call id that was used before, returns the complete stored answer. */
   async native(call: ModelCall): Promise<NativeAnswer> {
     const body = { call_id: call.callId, tool: call.tool, arguments: call.arguments };
     const response = await this.#send('POST', `${rolloutPath(call.rollout)}/calls`, body);

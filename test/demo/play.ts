@@ -14,9 +14,9 @@ import { runTrajectories, type RunContext } from './shell-run.ts';
 
 export interface DemoOptions {
   readonly run: string;
-  /** For configuration, data and log of a server of our own. */
+  /** For configuration, data and log of the server that the demo starts. */
   readonly folder: string;
-  /** A server that runs already; null: one is started. */
+  /** A running server; null: the demo starts one. */
   readonly server: { readonly url: string; readonly token: string } | null;
   readonly width: number;
   readonly stop: AbortSignal;
@@ -27,16 +27,16 @@ interface Stage {
   readonly platform: Platform;
   readonly options: DemoOptions;
   readonly progress: Progress;
-  /** Labels of what must be gone in the end. */
+  /** Labels of the containers that are removed at the end. */
   readonly labels: Set<string>;
 }
 
-/** Our calls first and the references after them, so that neither slows the other down. */
+/** Runs the calls of faultline first and the references afterwards, so that they do not slow each other down. */
 export async function play(options: DemoOptions, cases: Cases): Promise<Summary> {
   const connection = new DockerConnection(systemClock);
   await buildImages(connection, cases.trees);
   const configuration = await writeConfiguration(options.folder, cases.trees.keys());
-  // Undone from the end: the bar, the server, and then whatever its own clean stop left behind.
+  // Disposed in reverse order: the bar, the server, and then the containers that its clean stop left.
   await using cleanup = new AsyncDisposableStack();
   const labels = new Set([`${DEMO_LABEL}=${options.run}`]);
   cleanup.defer(async () => {
@@ -86,7 +86,7 @@ function context(stage: Stage, total: number, label: string): RunContext {
   return { platform, run, width, stop, onStep: progress.phase(total, label) };
 }
 
-/** Opens one rollout per file tree and looks at the container it got. */
+/** Opens one rollout per file tree and inspects its container. */
 async function readTemplates(
   stage: Stage,
   trajectories: readonly Trajectory[],
@@ -107,7 +107,7 @@ async function readTemplate({ platform, connection, options, labels }: Stage, fs
   if (task !== taskName(fs))
     throw new Error(`a row {"fs":${String(fs)}} got the task ${task}, not ${taskName(fs)}`);
   const template = await templateOf(connection, fs);
-  // Containers of a server that isn't ours are its own business.
+  // Containers of a server that the demo did not start are not removed.
   if (options.server === null) labels.add(`${LABELS.controller}=${template.controller}`);
   await platform.end(rollout);
   return template;

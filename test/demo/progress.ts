@@ -1,10 +1,10 @@
 import { Presets, SingleBar } from 'cli-progress';
 
-/** One bar per phase, one phase at a time, on stderr. Where that is no terminal, a line per phase. */
+/** Prints one progress bar per phase on stderr; one line per phase if stderr is not a terminal. */
 export class Progress {
   #bar: SingleBar | null = null;
 
-  /** Ends the phase before; each call of the result is one step of the new one. */
+  /** Ends the previous phase and starts one. Each call of the returned function is one step of it. */
   phase(total: number, label: string): () => void {
     this.stop();
     if (total === 0) return () => undefined;

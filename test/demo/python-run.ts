@@ -5,12 +5,12 @@ import type { RunContext } from './shell-run.ts';
 export interface Solved {
   readonly id: string;
   readonly passed: boolean;
-  /** What the model would have seen; empty where it passed. */
+  /** The text that the model would have seen; empty if the problem passed. */
   readonly output: string;
   readonly durationMs: number;
 }
 
-/** Every problem in a rollout of its own: solution and tests run without an exception, to the last line. */
+/** Runs every problem in its own rollout. It passes if solution and tests run to the last line without an exception. */
 export async function runProblems(
   context: RunContext,
   problems: readonly Problem[],

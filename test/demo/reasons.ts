@@ -1,19 +1,18 @@
 import type { Seen } from './seen.ts';
 
-/** A difference that two kinds of container have by nature. It counts only if nothing differs once `mask` is applied. */
+/** An expected difference between the two kinds of container. It applies only if nothing differs after `mask`. */
 interface Reason {
   readonly text: string;
   readonly commands: RegExp;
   readonly mask: (output: string) => string;
-  /** The one other difference in the exit code that goes with it. */
+  /** The one difference in the exit code that is expected with it. */
   readonly exitCode?: { readonly commands: RegExp; readonly ours: number; readonly plain: number };
 }
 
 /** A recursive search of the file contents below `.` or `/`. */
 export const READS_ALL_OF_PROC = /\bgrep\s+-\w*r\w*\s+\S+\s+[./](?:\s|$)|\bfind\s+[./]\s.*-exec\s+z?grep\b/;
-export const PAGE_MAPS =
-  'reads the page maps in /proc, which take for ever; those of our sandboxd may not be read';
-export const NO_END = 'runs into the time limit in both; how far it came by then is a matter of speed';
+export const PAGE_MAPS = 'reads the page maps in /proc, which does not end; those of sandboxd cannot be read';
+export const NO_END = 'reaches the time limit in both; how much it has printed by then depends on speed';
 
 const MONTHS_AND_DAYS =
   /\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*\b/g;
@@ -22,7 +21,7 @@ const numbers = (output: string): string => output.replace(/\d+/g, '#').replace(
 const clock = (output: string): string => numbers(output.replace(MONTHS_AND_DAYS, '@'));
 const nothing = (): string => '';
 
-/** Lines that name an entry of a process in /proc are left out. */
+/** Removes lines that name an entry of a process in /proc. */
 export const withoutProcesses = (output: string): string =>
   output
     .split('\n')
@@ -47,24 +46,24 @@ export const reasons: readonly Reason[] = [
     mask: numbers,
   },
   {
-    text: 'lists processes: PID 1 is our sandboxd, not sleep, and a parent is in the container',
+    text: 'lists processes: PID 1 is sandboxd instead of sleep, and the parent process is in the container',
     commands: /\b(?:ps|pstree|top|pgrep|lsof|fuser)\b/,
     mask: nothing,
   },
   {
-    text: 'walks /proc: the processes of the moment, and nobody may read those of our sandboxd (find then returns 1)',
+    text: 'walks /proc: the running processes differ, and entries of sandboxd cannot be read (find then returns 1)',
     commands: /\b(?:find|grep|du|tree|ls)\b/,
     mask: (output) => numbers(withoutProcesses(output)),
     exitCode: { commands: /\bfind\s+(?:\/|\.|\$\w+)\s/, ours: 1, plain: 0 },
   },
   {
-    text: 'prints how long it waited for a network that is not there',
+    text: 'prints how long it waited for a network, which does not exist',
     commands: /\b(?:ping|curl|wget|dig|nslookup|host)\b/,
     mask: numbers,
   },
 ];
 
-/** Why the two may differ, or null. */
+/** Why the two may differ, or null if no reason applies. */
 export function explain(command: string, ours: Seen, plain: Seen): string | null {
   const found = reasons.find(
     (reason) =>

@@ -8,7 +8,7 @@ import { Reference, type Template } from './reference.ts';
 import type { PlainRuns } from './report.ts';
 import { COMMAND_LIMIT_MS, type OurStep } from './shell-run.ts';
 
-/** Plain containers at the same time: each exec costs the daemon far more than a call costs us. */
+/** Maximum number of plain containers at the same time: an exec costs the daemon much more than a call costs faultline. */
 const REFERENCE_WIDTH = 6;
 
 export interface ReferenceContext {
@@ -20,8 +20,8 @@ export interface ReferenceContext {
 }
 
 /**
- * Every trajectory in a fresh plain container. One with an answer that differs runs again in a second container, to
- * see whether plain docker agrees with itself; where all is equal the second run could change no verdict.
+ * Runs every trajectory in a fresh plain container. If an answer differs, the trajectory runs again in a second container,
+ * to see whether two plain runs agree. If all answers are equal, a second run could not change the result.
  */
 export async function runReferences(
   context: ReferenceContext,

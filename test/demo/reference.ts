@@ -11,12 +11,12 @@ export const DEMO_LABEL = 'faultline.demo-run';
 
 type Inspection = Awaited<ReturnType<ReturnType<DockerConnection['docker']['getContainer']>['inspect']>>;
 
-/** What a reference container is made from, read off a real sandbox. */
+/** The template of a reference container, read from a real sandbox. */
 export interface Template {
-  /** The id of the controller whose sandbox it was. */
+  /** The id of that sandbox's controller. */
   readonly controller: string;
   readonly user: string;
-  /** The sandbox's /etc/hosts: without a network the engine leaves it empty, and our sandboxd writes one. */
+  /** The sandbox's /etc/hosts: without a network the engine leaves it empty, and sandboxd writes it. */
   readonly hosts: string;
   readonly create: object;
 }
@@ -25,15 +25,15 @@ const within = <T>(request: Promise<T>, ms = REQUEST_MS): Promise<T> =>
   Deadline.after(systemClock, 'engine_request', ms).race(request);
 
 /**
- * Reads a running sandbox of one file tree and turns it into a plain container: same image, limits, capabilities,
- * mounts, host name, runtime and missing network; only PID 1 is `sleep infinity`.
+ * Reads a running sandbox of one file tree and makes the template of a plain container from it: the same image, limits,
+ * capabilities, mounts, host name and runtime, and no network; only PID 1 differs and is `sleep infinity`.
  */
 export async function templateOf(connection: DockerConnection, fs: number): Promise<Template> {
   const { docker } = connection;
   const filters = { ancestor: [imageReference(fs)], label: [LABELS.controller], status: ['running'] };
   const [newest] = await within(docker.listContainers({ filters }));
   if (newest === undefined)
-    throw new Error(`no sandbox of ${imageReference(fs)} on this engine: is it the server's?`);
+    throw new Error(`no sandbox of ${imageReference(fs)} on this engine: does the server run on it?`);
   const sandbox = docker.getContainer(newest.Id);
   const { stdout: hosts } = await execIn(
     connection,
@@ -65,7 +65,7 @@ export function plainTwin({ Config: config, HostConfig: hostConfig }: Inspection
   };
 }
 
-/** A plain container in which one trajectory is run by exec, command after command. */
+/** A plain container in which one trajectory runs by exec, one command after the other. */
 export class Reference implements AsyncDisposable {
   readonly #connection: DockerConnection;
   readonly #user: string;
@@ -87,14 +87,14 @@ export class Reference implements AsyncDisposable {
     return reference;
   }
 
-  /** What `docker exec --workdir DIR CONTAINER bash -c COMMAND` prints and returns. */
+  /** Output and exit code of `docker exec --workdir DIR CONTAINER bash -c COMMAND`. */
   async exec(command: string, workingDir: string, limitMs: number): Promise<Seen> {
     const options = { Cmd: ['bash', '-c', command], WorkingDir: workingDir, User: this.#user };
     const seen = await execIn(this.#connection, this.#id, options, limitMs);
     return seen.exitCode === null ? { ...seen, exitCode: await this.#killAll() } : seen;
   }
 
-  /** Everything but PID 1 and the killer; as the sandbox does with a command that ran out of time. */
+  /** Kills all processes except PID 1 and the killer, as the sandbox does after a time limit. */
   async #killAll(): Promise<null> {
     await this.exec('kill -KILL -1', '/', REQUEST_MS);
     return null;
@@ -105,7 +105,7 @@ export class Reference implements AsyncDisposable {
   }
 }
 
-/** Removes every container that carries a label. Nothing to remove is fine. */
+/** Removes all containers with a label, if there are any. */
 export async function removeLabelled(connection: DockerConnection, label: string): Promise<number> {
   const { docker } = connection;
   const left = await within(docker.listContainers({ all: true, filters: { label: [label] } }));

@@ -46,7 +46,7 @@ function failure(problem: string | null): Comparison {
 export interface Summary {
   readonly steps: readonly ComparedStep[];
   readonly solved: readonly Solved[];
-  /** Wall time of our calls alone, without the references. */
+  /** Wall time of faultline's calls, without the references. */
   readonly shellMs: number;
   readonly pythonMs: number;
   readonly rollouts: number;
@@ -59,7 +59,7 @@ export function isClean({ steps, solved }: Summary): boolean {
 
 const CLIPPED = 4000;
 
-/** Without what was equal, and with long output cut. */
+/** The summary without outputs that were equal, and with long output cut. */
 export function forFile(summary: Summary): object {
   const clip = (seen: Seen): Seen => ({
     stdout: seen.stdout.slice(0, CLIPPED),
@@ -72,7 +72,7 @@ export function forFile(summary: Summary): object {
   return { ...summary, steps };
 }
 
-/** The value below which a share of all lies; 0 for none. */
+/** The percentile `share` (0 to 1) of the values; 0 if there are none. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;
@@ -103,10 +103,10 @@ function shellTable({ steps, shellMs, rollouts, width }: Summary): string {
     ['different', String(of('different').length)],
     ['time of a first call', `${times(duration(true))} (container started)`],
     ['time of a later call', times(duration(false))],
-    ['wall time', `${(shellMs / 1000).toFixed(1)} s, plain docker apart`],
+    ['wall time', `${(shellMs / 1000).toFixed(1)} s, without plain docker`],
   ];
   return [
-    'shell: our answers beside docker exec',
+    'shell: answers compared with docker exec',
     ...table(rows),
     ...listed(explained),
     ...listed(of('different')),
@@ -131,7 +131,7 @@ function table(rows: readonly [string, string][]): string[] {
   return rows.map(([label, value]) => `  ${label.padEnd(width)}  ${value}`);
 }
 
-/** Grouped by reason, every command named. */
+/** The steps grouped by reason, with every command. */
 function listed(steps: readonly ComparedStep[]): string[] {
   const groups = Object.entries(Object.groupBy(steps, ({ reason, verdict }) => `${verdict}: ${reason}`));
   return groups.flatMap(([title, members = []]) => [

@@ -1,7 +1,7 @@
-/** What one command printed and how it ended, as seen by whoever ran it. */
+/** The output and the ending of one command. */
 export interface Seen {
   readonly stdout: string;
   readonly stderr: string;
-  /** As a shell would report it: 128 + n where signal n ended the command. Null: it was still running at the limit. */
+  /** As a shell reports it: 128 + n if signal n ended the command. Null: it was still running at the time limit. */
   readonly exitCode: number | null;
 }

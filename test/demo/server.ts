@@ -15,7 +15,7 @@ const READY_MS = 60_000;
 const STOP_MS = 60_000;
 const LOG_TAIL_LINES = 15;
 
-/** A server of our own: a child process with its own port and data folder, ended with the demo. */
+/** The server that the demo starts: a child process with its own port and data folder. It ends with the demo. */
 export class Server implements AsyncDisposable {
   readonly url: string;
   readonly token: string;
@@ -29,7 +29,7 @@ export class Server implements AsyncDisposable {
     this.#log = log;
   }
 
-  /** @throws Error with the end of the server's log where it does not become ready. */
+  /** @throws Error with the end of the server's log if it does not become ready. */
   static async start(folder: string, configuration: ConfigurationFolders): Promise<Server> {
     const port = await freePort();
     const token = randomBytes(16).toString('hex');
@@ -71,13 +71,13 @@ export class Server implements AsyncDisposable {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
-  /** The log's last lines, for who looks for the cause of a failure: the log goes with the demo's folder. */
+  /** The last lines of the log, for error messages: the log is removed with the demo's folder. */
   async logTail(): Promise<string> {
     const text = await readFile(this.#log, 'utf8').catch(() => '');
     return text.trimEnd().split('\n').slice(-LOG_TAIL_LINES).join('\n');
   }
 
-  /** A clean stop removes the server's containers; one that hangs is killed. */
+  /** A clean stop removes the server's containers; a server that does not stop is killed. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#ended) return;
     const exit = once(this.#child, 'exit');

@@ -4,11 +4,11 @@ import type { Seen } from './seen.ts';
 import type { ModelCall, NativeAnswer, Platform } from './platform.ts';
 import { inParallel } from './in-parallel.ts';
 
-/** What a command gets in both; beyond it, it is ended. Some of the public set never end, the others need a second at most. */
+/** Time limit of a command on both sides. Some commands of the public set never end; the others need at most a second. */
 export const COMMAND_LIMIT_MS = 30_000;
 
 export interface OurStep {
-  /** Null where the server had no result to give: its status and text are in `problem`. */
+  /** Null if the server gave no result: `problem` then has its status and text. */
   readonly seen: Seen | null;
   readonly problem: string | null;
   readonly durationMs: number;
@@ -16,14 +16,14 @@ export interface OurStep {
 
 export interface RunContext {
   readonly platform: Platform;
-  /** Makes rollout ids of this run unlike any other's. */
+  /** Makes the rollout ids of this run unique. */
   readonly run: string;
   readonly width: number;
   readonly stop: AbortSignal;
   readonly onStep: () => void;
 }
 
-/** Every trajectory as a rollout of its own, `width` at a time, its calls in order. */
+/** Runs every trajectory as its own rollout, `width` at a time, with its calls in order. */
 export async function runTrajectories(
   context: RunContext,
   trajectories: readonly Trajectory[],
@@ -56,8 +56,8 @@ async function runOne(context: RunContext, trajectory: Trajectory): Promise<OurS
 }
 
 /**
- * The call in the platform's form, then the same call id through the native API: that runs nothing again and shows
- * streams and exit code apart.
+ * Makes the call in the platform's form, then repeats its call id through the native API. The repeat does not run the
+ * command again; it returns the streams and the exit code separately.
  */
 async function callTwice(platform: Platform, call: ModelCall): Promise<OurStep> {
   const wire = await platform.tool(call);
@@ -65,7 +65,7 @@ async function callTwice(platform: Platform, call: ModelCall): Promise<OurStep> 
   const failed = (problem: string): OurStep => ({ seen: null, problem, durationMs });
   if (wire.status !== 200) return failed(`answered ${String(wire.status)}: ${wire.output}`);
   const native = await platform.native(call);
-  if (native.output !== wire.output) return failed('the stored answer is another than the first one');
+  if (native.output !== wire.output) return failed('the stored answer differs from the first answer');
   if (native.result === null) return failed(`no result: ${native.output}`);
   return { seen: seenBy(native.result), problem: null, durationMs };
 }
@@ -78,7 +78,7 @@ export function seenBy(result: NonNullable<NativeAnswer['result']>): Seen {
 
 const signals: Readonly<Record<string, number | undefined>> = constants.signals;
 
-/** As shells and `docker exec` report a death by signal. */
+/** The exit code that shells and `docker exec` report for a signal. */
 function signalExitCode(signal: string | null): number {
   return 128 + ((signal === null ? undefined : signals[signal]) ?? 0);
 }

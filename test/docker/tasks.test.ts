@@ -60,7 +60,7 @@ describe('budgets', () => {
     const reply = await server.request('GET', '/v1/tasks/budgeted/tools');
     const { tools } = (await reply.json()) as { tools: { description: string }[] };
     for (const { description } of tools)
-      expect(description).toMatch(/At most 2 tool calls in all, over all tools\.$/);
+      expect(description).toMatch(/At most 2 tool calls in total, counted over all tools\.$/);
   });
 
   it("cuts answers to the task's and the tool's tokens", async () => {
