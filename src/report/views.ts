@@ -39,14 +39,14 @@ const pairs = (depth: Depth): string => `
     max(attempts) AS attempts, arg_max(exit_code, "at") AS exit_code, arg_max(output_bytes, "at") AS output_bytes
   FROM events WHERE type IN ('call_intended', 'call_finished') GROUP BY rollout, call`;
 
-/** A call without an ending is a row as well, with NULLs. */
+/** A call without an ending is a row as well, with NULLs. `queued_ms` was NULL in 0.1.0 too; it goes in the next version. */
 const calls = `
   SELECT p.rollout, p.call, s.job, s.task, s.image, s.policy, s.step, s.row,
     p.ended_at, p.ended_at - to_milliseconds(p.duration_ms) AS began_at,
     (epoch_ms(p.ended_at) - p.duration_ms - epoch_ms(s.step_began_at)) / 1000 AS since_step_s,
     p.tool, p.family, p.attribution, p.cause, p.executed,
     p.cause IN (${EXCLUDING}) AS excludes, p.evidence_kind, p.status, p.duration_ms,
-    coalesce(p.attempts, 1) AS attempts, p.exit_code, p.output_bytes, (p.output_bytes + 3) // 4 AS tokens,
+    NULL::DOUBLE AS queued_ms, coalesce(p.attempts, 1) AS attempts, p.exit_code, p.output_bytes, (p.output_bytes + 3) // 4 AS tokens,
     p.given AS arguments, p.output, p.evidence
   FROM pairs p LEFT JOIN steps s ON s.rollout = p.rollout`;
 

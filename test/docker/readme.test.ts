@@ -51,6 +51,9 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   'docker login': 'with a registry of its own in pull.test.ts',
   'kill $(cat /var/run/docker.pid)': "stops the machine's engine",
   'docker/setup/controller': 'set-up has run it',
+  'docker/setup/engine': 'a mention',
+  'docker/setup/images': 'a mention',
+  'npx vitest run --config test/vitest.config.ts --project docker [FILE]': 'npm test runs it',
   'docker/setup/images NAME...': 'minutes: builds images; set-up has run it',
   'docker build -f docker/Dockerfile --build-arg NODE_IMAGE=node:24-bookworm-slim .':
     'needs a public registry',

@@ -14,5 +14,6 @@ it('the server, the package and the changelog name the same version', () => {
   expect([read('package.json').version, lock.version, lock.packages?.['']?.version]).toEqual(
     Array(3).fill(VERSION),
   );
-  expect(readFileSync('CHANGELOG.md', 'utf8')).toContain(`\n## ${VERSION}\n`);
+  const headings = readFileSync('CHANGELOG.md', 'utf8').match(/^## [0-9.]+/gm);
+  expect(headings?.[0]).toBe(`## ${VERSION}`);
 });
