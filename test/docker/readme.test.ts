@@ -11,9 +11,13 @@ import { TOKEN, World, type Server } from './support/server.ts';
 const README_MS = 150_000;
 
 const root = join(import.meta.dirname, '../..');
-const READMES = globSync(['README.md', 'CONTRIBUTING.md', '{docker,images,policies,src,test}/**/README.md'], {
-  cwd: root,
-}).sort();
+/** Not those of test/fixtures: their commands record with an earlier version of the project. */
+const READMES = globSync(
+  ['README.md', 'CONTRIBUTING.md', '{docker,images,policies,src,test}{,/*}/README.md'],
+  {
+    cwd: root,
+  },
+).sort();
 
 /**
  * Commands that this test does not run, and why. A command that is in no README any more must leave the list. The
