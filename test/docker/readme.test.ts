@@ -88,7 +88,6 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   'npm run bench:reports -- --passes 40': 'minutes',
   'npm run bench:reports -- --data DIR': 'minutes, and data from outside',
   'npm run bench:tasks': 'minutes',
-  'kill -9': 'a mention',
   'docker exec': 'a mention',
   'docker exec … bash -c': 'a mention',
   'docker kill': 'a mention',
