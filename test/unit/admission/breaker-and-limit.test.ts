@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ConcurrencyLimit } from '../../../src/admission/concurrency-limit.ts';
 import { SandboxFault } from '../../../src/sandbox/sandbox.ts';
 import { settle } from '../support/manual-clock.ts';
-import { endings, scene } from './scripted-engine.ts';
+import { endings, scene } from './scene.ts';
 
 const down = new SandboxFault('engine_down', 'ECONNREFUSED');
 const refused = new SandboxFault('engine_error', 'HTTP 500');

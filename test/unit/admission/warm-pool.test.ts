@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { QueueRefusal } from '../../../src/admission/queue-refusal.ts';
 import { SandboxFault } from '../../../src/sandbox/sandbox.ts';
 import { settle } from '../support/manual-clock.ts';
-import { endings, scene, specNamed, type Scene } from './scripted-engine.ts';
+import { endings, scene, specNamed, type Scene } from './scene.ts';
 
 const spec = specNamed('a');
 

@@ -9,7 +9,7 @@ import { ToolCalls } from '../../../src/tools/call.ts';
 import { type CallAnswer } from '../../../src/tools/call-answer.ts';
 import { settle } from '../support/manual-clock.ts';
 import { MemoryJournal } from '../support/memory-journal.ts';
-import { scene, type Scene } from '../admission/scripted-engine.ts';
+import { scene, type Scene } from '../admission/scene.ts';
 
 const MINUTE_MS = 60_000;
 

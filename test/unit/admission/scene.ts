@@ -18,7 +18,7 @@ class SettledClock extends ManualClock {
   }
 }
 
-/** Start and removal of a sandbox, of an engine that nobody presses. */
+/** How long a start and a removal take, unless a test says otherwise. */
 const START_MS = 100;
 const REMOVE_MS = 30;
 
