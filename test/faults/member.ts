@@ -103,11 +103,11 @@ export class Member {
       ...(kind.timeout === undefined ? {} : { timeout_ms: kind.timeout }),
     };
     const body = {
-      type: 'function_call',
+      type: kind.envelope === 'broken' ? 'a type of another program' : 'function_call',
       id: `fc_${id}`,
       call_id: id,
       name: 'shell',
-      arguments: kind.envelope === 'broken' ? 7 : JSON.stringify({ ...args, ...changed }),
+      arguments: JSON.stringify({ ...args, ...changed }),
       trace_id: this.rollout,
     };
     return { method: 'POST', path: `/v1/tools/shell?task=${this.#task}`, body };
