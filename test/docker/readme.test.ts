@@ -88,7 +88,6 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   'npm run bench:reports -- --data DIR': 'minutes, and data from outside',
   'npm run bench:tasks': 'minutes',
   'docker/setup/sandboxd': 'set-up has run it',
-  'docker/setup/images': 'minutes: builds images; set-up has run it',
   'docker exec': 'a mention',
   'docker exec … bash -c': 'a mention',
   'docker kill': 'a mention',
