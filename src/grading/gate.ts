@@ -3,6 +3,7 @@ import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
 import type { JobId, RolloutId } from '../kernel/ids.ts';
+import { jsonText } from '../kernel/json-text.ts';
 import { SingleFlight } from '../kernel/single-flight.ts';
 import type { Rollouts } from '../rollouts/registry.ts';
 import type { Rollout } from '../rollouts/rollout.ts';
@@ -74,7 +75,7 @@ export class GraderGate {
   /** Every ending is an answer. @throws JournalError where the score can't be recorded; then it isn't sent. */
   grade(request: GradeRequest): Promise<GradeAnswer> {
     const key = createHash('sha256')
-      .update(JSON.stringify([request.id, request.body]))
+      .update(jsonText([request.id, request.body]))
       .digest('hex');
     return this.#flights.run(key, () => this.#grade(request));
   }
@@ -130,7 +131,7 @@ export class GraderGate {
     const calls = rollout === undefined ? [] : await trajectoryOf(rollout, this.#parts.journal);
     const { reasons, recovered, counts } = verdict;
     const faultline = { verdict: verdict.verdict, reasons, recovered, counts, trajectory: summaryOf(calls) };
-    return JSON.stringify({ ...request.body, faultline });
+    return jsonText({ ...request.body, faultline });
   }
 
   async #record(

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { jsonText } from '../kernel/json-text.ts';
 
 /** Fields by which datasets name their rows, in the order of precedence. */
 const ID_FIELDS = ['id', 'row_id', 'task_id', 'instance_id', 'index'] as const;
@@ -14,7 +15,7 @@ export function rowOf(item: unknown): string {
     }
   }
   const digest = createHash('sha256')
-    .update(JSON.stringify(item ?? null))
+    .update(jsonText(item ?? null))
     .digest('hex');
   return `row-${digest.slice(0, 16)}`;
 }

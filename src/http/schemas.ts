@@ -21,17 +21,19 @@ function id<Id>(parse: (text: string) => Id, description: string) {
 const rolloutField = id(rolloutId, 'Rollout id, the same for all calls of a rollout.');
 const callField = id(callId, 'Id of the call; with the rollout id it is the idempotency key.');
 
+/** Any JSON value: what does not fit the tool is the model's mistake, and the call is answered. Absent: the client's. */
 const argumentsField = z
-  .union([z.string(), z.record(z.string(), z.unknown())], { error: 'expected a JSON string or an object' })
+  .union([z.string(), z.record(z.string(), z.unknown()), z.unknown()])
+  .refine((value) => value !== undefined, 'missing')
   .describe('Arguments of the tool, as a JSON string or as an object.');
 
 const itemField = z.unknown().describe('Dataset row. Its fields may select the task.');
 
-/** A null counts as absent: some clients send every field. */
+/** A null counts as absent, and so does an empty call id: some clients send every field. */
 export const toolCallSchema = z.looseObject({
   type: z.literal('function_call').nullish(),
   id: z.string().max(256).nullish(),
-  call_id: callField.nullish(),
+  call_id: z.union([callField, z.null(), z.literal('')]).optional(),
   name: z.string().nullish(),
   arguments: argumentsField,
   trace_id: rolloutField.nullish(),

@@ -60,7 +60,7 @@ function callRequest(
   }
   return {
     opening: openingOf(rollout, headers, { task: query.task, item: body.item }),
-    callId: body.call_id ?? idempotencyHeader(headers) ?? null,
+    callId: (body.call_id === '' ? null : body.call_id) ?? idempotencyHeader(headers) ?? null,
     tool: toolName(pathName, body.name ?? null),
     arguments: body.arguments,
   };

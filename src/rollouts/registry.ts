@@ -1,6 +1,7 @@
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { jobId, type JobId, type RolloutId } from '../kernel/ids.ts';
+import { isDeeperThan } from '../kernel/json-text.ts';
 import { SingleFlight } from '../kernel/single-flight.ts';
 import { chooseTask } from '../policy/match.ts';
 import type { Catalog } from '../policy/schema.ts';
@@ -18,6 +19,11 @@ export interface Opening {
 export class UnknownTask extends Error {
   override readonly name = 'UnknownTask';
 }
+
+/** Levels of lists and objects in a dataset row. A deeper row still selects the task, and is not recorded. */
+const MAX_ITEM_LEVELS = 200;
+
+const isRecorded = (item: unknown): boolean => item !== undefined && !isDeeperThan(item, MAX_ITEM_LEVELS);
 
 /** How long an ended rollout's calls and verdict stay readable here; the journal keeps them for good. */
 const KEEP_ENDED_MS = 24 * 3_600_000;
@@ -63,7 +69,7 @@ export class Rollouts {
         image: image.name,
         policy: policy.name,
         job,
-        ...(opening.item === undefined ? {} : { item: opening.item }),
+        ...(isRecorded(opening.item) && { item: opening.item }),
       },
       { durable: false },
     );

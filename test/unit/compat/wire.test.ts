@@ -2,12 +2,9 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { GraderGate } from '../../../src/grading/gate.ts';
-import { GraderClient } from '../../../src/grading/grader-client.ts';
-import { systemClock as clock } from '../../../src/kernel/clock.ts';
 import { SandboxFault } from '../../../src/sandbox/sandbox.ts';
 import type { Transfers } from '../../../src/tools/transfer.ts';
-import { answers, fakeGrader, type FakeGrader } from '../grading/fake-grader.ts';
+import { answers, fakeGrader, gateTo, type FakeGrader } from '../grading/fake-grader.ts';
 import { testServer, type TestServer } from '../support/http-server.ts';
 import { linesOf, oldCatalog } from './version-0.1.0.ts';
 
@@ -59,23 +56,6 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
   await grader[Symbol.asyncDispose]();
 });
-
-function gateTo({ url }: FakeGrader) {
-  const client = new GraderClient({ url, token: null, requestMs: 5_000, clock });
-  return (
-    parts: Omit<
-      ConstructorParameters<typeof GraderGate>[0],
-      'grader' | 'excluded' | 'recovered' | 'pendingMs'
-    >,
-  ) =>
-    new GraderGate({
-      ...parts,
-      grader: client,
-      excluded: { kind: 'withhold' },
-      recovered: 'forward',
-      pendingMs: 1_000,
-    });
-}
 
 function filesInMemory(): Transfers {
   const files = new Map<string, Buffer>();

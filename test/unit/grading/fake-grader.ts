@@ -1,3 +1,6 @@
+import { GraderGate, type GateParts } from '../../../src/grading/gate.ts';
+import { GraderClient } from '../../../src/grading/grader-client.ts';
+import { systemClock } from '../../../src/kernel/clock.ts';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -44,4 +47,17 @@ async function bodyOf(request: IncomingMessage): Promise<Record<string, unknown>
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   return JSON.parse(Buffer.concat(chunks).toString()) as Record<string, unknown>;
+}
+
+/** A gate before this grader, as a server has it by default. */
+export function gateTo({ url }: FakeGrader) {
+  const grader = new GraderClient({ url, token: null, requestMs: 5_000, clock: systemClock });
+  return (parts: Omit<GateParts, 'grader' | 'excluded' | 'recovered' | 'pendingMs'>): GraderGate =>
+    new GraderGate({
+      ...parts,
+      grader,
+      excluded: { kind: 'withhold' },
+      recovered: 'forward',
+      pendingMs: 1_000,
+    });
 }
