@@ -59,10 +59,12 @@ function sortedByKey(entries: [string, unknown][]): [string, unknown][] {
 
 /** Whether lists and objects are nested in each other more than `levels` times. */
 export function isDeeperThan(value: unknown, levels: number): boolean {
-  let level = [value];
+  let level: unknown[] = [value];
   for (let depth = 0; level.length > 0; depth += 1) {
     if (depth > levels) return true;
-    level = level.flatMap((item) => (typeof item === 'object' && item !== null ? Object.values(item) : []));
+    level = level.flatMap((item): unknown[] =>
+      typeof item === 'object' && item !== null ? Object.values(item) : [],
+    );
   }
   return false;
 }

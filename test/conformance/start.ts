@@ -93,6 +93,7 @@ export const START: readonly EnginePromise[] = [
       const { engine, images } = subject;
       const ids = async (): Promise<string[]> =>
         (await engine.list(soon(subject))).map(({ id }) => id).toSorted();
+      await subject.settled(); // An earlier promise may have left a removal under way.
       const before = await ids();
       const starts = [
         engine.start(specOf(images.shell), soon(subject, TOO_SOON_MS)),
