@@ -60,7 +60,7 @@ test('the planted fault is found on the risk view; plots have words for those wh
   await page.goto(`${server.url}/#/risk`);
   await visit.enter(TOKEN);
   await page.locator('select[name=since]').selectOption({ label: 'all' });
-  await page.getByText('The command "git clone" fails for infrastructure').waitFor();
+  await page.getByText('The command "git clone" fails because of infrastructure').waitFor();
   expect(await page.getByRole('img').first().getAttribute('aria-label')).toContain('git clone');
   expect(await page.locator('.sentences.found').count()).toBe(1);
   expect(visit.complaints).toEqual([]);
