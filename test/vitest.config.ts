@@ -20,6 +20,7 @@ export default defineConfig({
       project('unit', { testTimeout: 20_000, fileParallelism: true }),
       project('contract', { testTimeout: 60_000, fileParallelism: false }),
       project('hostile', { testTimeout: 180_000, fileParallelism: false, maxConcurrency: 4 }),
+      project('reported', { testTimeout: 180_000, fileParallelism: false, maxConcurrency: 3 }),
       project('docker', { testTimeout: 180_000, fileParallelism: false }),
       project('web', { testTimeout: 180_000, fileParallelism: false }),
     ],

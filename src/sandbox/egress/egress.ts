@@ -22,6 +22,7 @@ const LOGGED_MS = 1_000;
 const LOGGED_POLL_MS = 5;
 /** Parent of the egress sockets' folders. The name is 0.1.0's: its sandboxes, which an upgrade adopts, mount these paths. */
 const SOCKETS_FOLDER = 'doors';
+const PROXY_FOLDER = 'proxy';
 
 export interface EgressOptions {
   /** Parent of the egress sockets and of the proxy's files. Must be the same path on the engine's host. */
@@ -80,7 +81,7 @@ export class Egress implements AsyncDisposable {
     this.#log ??= await AccessLog.listen((request) => {
       this.#take(request);
     });
-    const place = { folder: join(folder, 'proxy'), logPort: this.#log.port, nameServers };
+    const place = { folder: join(folder, PROXY_FOLDER), logPort: this.#log.port, nameServers };
     const configuration = squidConfig([...ports.values()], place);
     const first = this.#squid === null;
     if (this.#squid !== null) await this.#squid.configure(configuration);
@@ -188,6 +189,15 @@ export class Egress implements AsyncDisposable {
     );
     await this.#squid?.[Symbol.asyncDispose]();
     await this.#log?.[Symbol.asyncDispose]();
+    await this.#removeFolders();
+  }
+
+  /** What this process leaves on the host: nothing, unless sandboxes stay, which mount the folders of their sockets. */
+  async #removeFolders(): Promise<void> {
+    const { folder } = this.#options;
+    await rm(join(folder, PROXY_FOLDER), { recursive: true, force: true });
+    const kept = await namesIn(join(folder, SOCKETS_FOLDER));
+    if (kept.length === 0) await rm(folder, { recursive: true, force: true });
   }
 }
 
