@@ -24,10 +24,14 @@ import { Alarms } from '../../../src/telemetry/alarms.ts';
 import { RecentActivity } from '../../../src/telemetry/recent-activity.ts';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
 import { TokenBudget } from '../../../src/tokens/token-budget.ts';
+import { ReusedIds } from '../../../src/telemetry/reused-ids.ts';
 import { ToolCalls } from '../../../src/tools/call.ts';
+import { toolLabel } from '../../../src/tools/tool-name.ts';
+import { observeReusedIds } from '../../../src/wiring/telemetry.ts';
 import { rerunCall } from '../../../src/tools/prepared-call.ts';
 import type { SandboxHandle } from '../../../src/sandbox/sandbox.ts';
 import type { Transfers } from '../../../src/tools/transfer.ts';
+import { UnrecordedRuns } from '../../../src/tools/unrecorded-runs.ts';
 import { PageFiles } from '../../../src/web/page-files.ts';
 import { FakeEngine, type Script } from './fake-engine.ts';
 import { noImages } from './no-images.ts';
@@ -109,9 +113,11 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
     clock,
     gauges: () => ({ waiting: 0, starting: 0, live: 0, warm: 0 }),
   });
+  const reusedIds = new ReusedIds(clock);
   const alarms = new Alarms({
     engineAnswers: () => admission.breaker.state === 'closed',
     callsWithin: (seconds) => activity.callsWithin(seconds),
+    jobsReusingIds: () => reusedIds.jobs(),
   });
   metrics.watch({
     rollouts: () => rollouts.all(),
@@ -127,10 +133,11 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
     clock,
     tokens,
     onFinished: (rollout, call, ending) => {
-      metrics.callFinished({ tool: call.tool, ...ending });
+      metrics.callFinished({ ...ending, tool: toolLabel(rollout.task, call.tool) });
       const first = rollout.calls.values().next().value === call;
       if (first) admission.bursts.firstAnswer(ending.durationMs, ending.status !== 503);
     },
+    onReusedId: observeReusedIds({ metrics, reusedIds, log }),
   });
   if (options.past !== undefined) {
     const parts = { catalog, journal, engine, rollouts, sandboxes, removals, clock, log };
@@ -138,18 +145,22 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
       void calls.continueCall(rollout, call, given);
   }
   const gate = options.gate?.({ rollouts, sandboxes, calls, journal, clock }) ?? null;
+  const transfer = options.transfer ?? noTransfer;
   const app = await buildApp({
     token: TOKEN,
     gate,
     mcp: new McpEndpoint({ catalog, rollouts, calls, version: '0' }),
-    adapters: adaptersOf({ rollouts, sandboxes, calls, transfer: options.transfer ?? noTransfer }),
+    adapters: adaptersOf({
+      ...{ rollouts, sandboxes, calls, transfer },
+      unrecorded: new UnrecordedRuns({ sandboxes, clock }),
+    }),
     catalog,
     reload: () => Promise.resolve(),
     rollouts,
     sandboxes,
     calls,
     admission,
-    transfer: options.transfer ?? noTransfer,
+    transfer,
     engine,
     journal,
     clock,
