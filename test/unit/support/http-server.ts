@@ -12,7 +12,7 @@ import { FileJournal } from '../../../src/journal/file-journal.ts';
 import { systemClock as clock } from '../../../src/kernel/clock.ts';
 import { McpEndpoint } from '../../../src/mcp/endpoint.ts';
 import { loadCatalog } from '../../../src/policy/load.ts';
-import type { Catalog, Policy } from '../../../src/policy/schema.ts';
+import type { Catalog, Policy, Task } from '../../../src/policy/schema.ts';
 import { ReportProcess } from '../../../src/report/report-process.ts';
 import { Rollouts } from '../../../src/rollouts/registry.ts';
 import { Recovery } from '../../../src/rollouts/recovery.ts';
@@ -43,6 +43,8 @@ export interface TestServer extends AsyncDisposable {
   readonly engine: FakeEngine;
   readonly rollouts: Rollouts;
   readonly journal: FileJournal;
+  /** Where it keeps journal and uploads. */
+  readonly dataDir: string;
   readonly calls: ToolCalls;
   /** What the application logged, messages and fields. */
   readonly logged: Readonly<Record<string, unknown>>[];
@@ -59,6 +61,8 @@ export interface TestOptions {
   readonly catalog?: Catalog;
   /** What the default task's policy has otherwise than the project's own. */
   readonly policy?: Partial<Policy>;
+  /** What the default task has otherwise than the project's own. */
+  readonly task?: Partial<Task>;
   /** What an earlier server left: it is restored. */
   readonly past?: Past;
   /** What a call does in the fake engine. */
@@ -178,14 +182,14 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
     await journal[Symbol.asyncDispose]();
     rmSync(dataDir, { recursive: true });
   };
-  return { app, engine, rollouts, journal, calls, logged, [Symbol.asyncDispose]: dispose };
+  return { app, engine, rollouts, journal, dataDir, calls, logged, [Symbol.asyncDispose]: dispose };
 }
 
-function testCatalog({ catalog: given, policy = {} }: TestOptions): Catalog {
+function testCatalog({ catalog: given, policy = {}, task: change = {} }: TestOptions): Catalog {
   const files = { policiesDir: 'policies', imagesDir: 'images', taskFile: 'policies/tasks.yaml' };
   const catalog = given ?? loadCatalog(files);
   const { defaultTask } = catalog;
-  const task = { ...defaultTask, policy: { ...defaultTask.policy, ...policy } };
+  const task = { ...defaultTask, ...change, policy: { ...defaultTask.policy, ...policy } };
   return { ...catalog, defaultTask: task, tasks: new Map(catalog.tasks).set(task.name, task) };
 }
 
