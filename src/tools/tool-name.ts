@@ -12,7 +12,7 @@ const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
  * stay as they are.
  */
 export function recordedName(given: unknown): string {
-  const text = typeof given === 'string' ? given : `(${JSON.stringify(typeName(given))} instead of a name)`;
+  const text = typeof given === 'string' ? given : `(${typeName(given)} instead of a name)`;
   const whole = text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH - 1)}…` : text;
   return whole.replace(UNPRINTABLE, '\ufffd');
 }
