@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import multipart from '@fastify/multipart';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { errorMessage } from '../kernel/errors.ts';
 import { rolloutId } from '../kernel/ids.ts';
 import { requesterOf } from './client-gone.ts';
-import { HttpError } from './errors.ts';
+import { codedError, HttpError } from './errors.ts';
 import { UPLOAD_BYTES } from './file-routes.ts';
 import { foreignValues } from './model-values.ts';
 import type { App, HttpParts } from './parts.ts';
@@ -17,6 +18,9 @@ const sweRexParams = rolloutParamsSchema.extend({ verb: z.string() });
 export async function foreignRoutes(app: App, { adapters }: HttpParts): Promise<void> {
   // Fields arrive as text, files as bytes. A file above the limit is a 413.
   await app.register(multipart, { attachFieldsToBody: 'keyValues', limits: { fileSize: UPLOAD_BYTES } });
+  app.setErrorHandler((error, request) => {
+    throw formError(error, request);
+  });
   const options = {
     bodyLimit: UPLOAD_BYTES,
     schema: { hide: true, querystring: taskQuerySchema },
@@ -53,6 +57,13 @@ export async function foreignRoutes(app: App, { adapters }: HttpParts): Promise<
       );
     },
   });
+}
+
+/** The parser's errors have no code of their own. Until the whole form is read, the request has no body. */
+function formError(error: unknown, request: FastifyRequest): unknown {
+  const unread = request.isMultipart() && (request.body ?? null) === null;
+  if (!unread || codedError(error).code !== 'internal') return error;
+  return new HttpError('bad_request', `body: ${errorMessage(error)}`);
 }
 
 async function send(reply: FastifyReply, answer: ReturnType<HttpParts['adapters']['runCode']>) {

@@ -68,16 +68,17 @@ function callRequest(
   return {
     opening: openingOf(rollout, headers, { task: query.task, item: body.item }),
     callId: (body.call_id === '' ? null : body.call_id) ?? idempotencyHeader(headers) ?? null,
-    tool: toolName(catalog, pathName, body.name ?? null),
+    tool: toolName(catalog, pathName, body.name),
     arguments: body.arguments,
   };
 }
 
 /** The name in the body is the model's own; the path may be the client's choice. */
 function toolName(catalog: Catalog, inPath: string | null, inBody: unknown): unknown {
-  if (inPath === null && inBody === null)
+  if (inPath === null && inBody === undefined)
     throw new HttpError('bad_request', 'body.name: missing, and the path names no tool');
-  if (inPath === null || inBody === null) return inPath ?? inBody;
+  if (inPath === null) return inBody;
+  if (inBody === undefined || inBody === null) return inPath;
   const known = [...catalog.tasks.values()].map(toolbox);
   const misrouted = typeof inBody === 'string' && known.some((tools) => tools.has(inBody));
   if (inBody === inPath || !misrouted) return inBody;
