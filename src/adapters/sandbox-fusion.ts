@@ -62,12 +62,13 @@ async function runCode(parts: AdapterParts, form: RunCode, call: ForeignCall): P
   const lacks = lacksShell(rollout);
   if (lacks !== null) return detail(400, lacks);
   const place = `/tmp/run-${placeName(rollout, call)}`;
-  const put = typeof form.code === 'string' ? await putInputs(parts, form, call, place) : null;
+  const { code } = form;
+  const put = typeof code === 'string' ? await putInputs(parts, { ...form, code }, call, place) : null;
   if (put?.status === 503) return sandboxError(call);
   // In a fresh sandbox the client's file names are at fault, later what the model did to the sandbox.
   if (put?.status === 404 && rollout.calls.size === 0) return detail(422, put.problem);
   const timeout_ms = Math.ceil(form.run_timeout * 1000);
-  const command = commandOf(form.code, () => commandLine(form, place));
+  const command = commandOf(code, () => commandLine(form, place));
   const given = command instanceof UnreadValue ? command : { command, timeout_ms };
   const answer = await parts.calls.runCall({
     ...{ opening, callId, requester, tool: 'shell' },
@@ -95,7 +96,7 @@ function commandLine({ language, memory_limit_MB: megabytes }: RunCode, place: s
 /** Writes program, stdin and files; the first problem, or null. */
 async function putInputs(
   { transfer }: AdapterParts,
-  form: RunCode,
+  { code, ...form }: RunCode & { readonly code: string },
   { opening }: ForeignCall,
   place: string,
 ): Promise<TransferProblem | null> {
@@ -104,7 +105,7 @@ async function putInputs(
     ...Object.entries(form.files).flatMap(([name, content]): [string, Buffer][] =>
       content === null ? [] : [[posix.resolve(work, name), Buffer.from(content, 'base64')]],
     ),
-    [`${work}/${languages[form.language].file}`, Buffer.from(String(form.code))],
+    [`${work}/${languages[form.language].file}`, Buffer.from(code)],
     [`${place}/stdin`, Buffer.from(form.stdin ?? '')],
   ]);
   for (const [path, content] of inputs) {

@@ -11,10 +11,7 @@ import { ATTRIBUTIONS, causes, type CauseCode } from '../outcome/causes.ts';
 function id<Id>(parse: (text: string) => Id, description: string, problemOf = idProblem) {
   const text = z.string().min(1).max(256).describe(description);
   return text
-    .superRefine((value, context) => {
-      const problem = problemOf(value);
-      if (problem !== null) context.addIssue({ code: 'custom', message: problem });
-    })
+    .refine((value) => problemOf(value) === null, { error: ({ input }) => problemOf(String(input)) ?? '' })
     .transform(parse);
 }
 
@@ -27,9 +24,8 @@ const argumentsField = z
   .refine((value) => value !== undefined, 'missing')
   .describe('Arguments of the tool, as a JSON string or as an object.');
 
-/** Any JSON value: a model may invent names. Absent: the client's mistake, where the path names no tool. */
+/** Any JSON value: a model may invent names. */
 const toolField = z.union([z.string(), z.unknown()]).describe('Name of the tool.');
-
 const itemField = z.unknown().describe('Dataset row. Its fields may select the task.');
 
 /** A null counts as absent, and so does an empty call id: some clients send every field. */

@@ -1,9 +1,21 @@
-import { readFileSync } from 'node:fs';
 import { connect, type AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { UNAVAILABLE_TEXT } from '../../../src/outcome/render.ts';
 import { answers, fakeGrader, gateTo, type FakeGrader } from '../grading/fake-grader.ts';
+import {
+  body,
+  document,
+  headers,
+  isClosed,
+  isJson,
+  jsonLike,
+  METHODS,
+  segment,
+  SLOW,
+  text,
+  url,
+} from './surface-requests.ts';
 import { authorized, testServer, type TestServer } from '../support/http-server.ts';
 
 /**
@@ -27,142 +39,8 @@ afterAll(async () => {
   await grader[Symbol.asyncDispose]();
 });
 
-/** `/v1/live` never ends by design; the reports start a process each. Their queries are fuzzed below, with fewer runs. */
-const SLOW = /^\/v1\/live$|\/reports\/|\/story$/;
-/** Not in the OpenAPI document, because other projects define them. */
-const OTHERS = [
-  '/mcp',
-  '/run_code',
-  '/swe-rex/{rollout}/{verb}',
-  '/v1/tools/{*}',
-  '/v1/nothing',
-  '/',
-  '/assets/{name}',
-];
-const document = JSON.parse(readFileSync('src/http/openapi.json', 'utf8')) as {
-  paths: Record<string, object>;
-};
-const ROUTES = [...Object.keys(document.paths), ...OTHERS].filter((path) => !SLOW.test(path));
-const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS'] as const;
 /** Beside 503 with its one text: an exception of SWE-ReX, and what a grade may end in. */
 const DESIGNED = new Set([501, 502, 504, 511]);
-
-const id = fc.oneof(
-  {
-    weight: 4,
-    arbitrary: fc.constantFrom('r1', 'r2', 'r3', 'call 1', 'ä/ö', '.', '..', '', 'x'.repeat(257), 'a\0b'),
-  },
-  { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 20 }) },
-);
-const verb = fc.constantFrom('is_alive', 'create_session', 'run_in_session', 'close_session', 'execute', 'read_file', 'write_file', 'upload'); // prettier-ignore
-const segment = fc
-  .oneof(id, verb, fc.constantFrom('shell', 'python', 'base'))
-  .map((text) => encodeURIComponent(text.toWellFormed()));
-const url = fc
-  .tuple(
-    fc.constantFrom(...ROUTES),
-    fc.array(segment, { minLength: 2, maxLength: 2 }),
-    fc.webQueryParameters(),
-  )
-  .map(([route, [first = '', second = ''], query]) => {
-    const path = route.replace(/\{[^}]*\}/, first).replace(/\{[^}]*\}/, second);
-    return query === '' ? path : `${path}?${query}`;
-  });
-
-const brackets = fc.integer({ min: 1, max: 5_000 }).map((count) => '['.repeat(count) + ']'.repeat(count));
-/** JSON, and what is not quite JSON. */
-const jsonLike = fc.oneof(
-  fc.json(),
-  brackets,
-  fc.constantFrom(
-    'NaN',
-    '-Infinity',
-    '{',
-    '"',
-    '{"command":"true"}',
-    '"{\\"command\\":\\"true\\"}"',
-    '{"__proto__":1}',
-    '',
-  ),
-  fc.string(),
-);
-const field = (name: string, value: fc.Arbitrary<string>) =>
-  value.map((text) => `${JSON.stringify(name)}:${text}`);
-const text = (of: fc.Arbitrary<string>) => of.map((value) => JSON.stringify(value));
-/** An object with fields that the routes know, each of them usually of the right kind. */
-const form = fc
-  .subarray([
-    field('trace_id', text(id)),
-    field('call_id', text(id)),
-    field('name', fc.oneof(text(id), jsonLike)),
-    field('arguments', jsonLike),
-    field('item', jsonLike),
-    field('tool', fc.oneof(text(id), jsonLike)),
-    field('rollout_id', text(id)),
-    field('rollout_ids', jsonLike),
-    field('sample', jsonLike),
-    field('task', text(id)),
-    field('count', fc.nat(3).map(String)),
-    field('language', fc.constant('"python"')),
-    field('code', jsonLike),
-    field('command', jsonLike),
-    field('path', jsonLike),
-    field('content', jsonLike),
-    field('session', text(id)),
-    field('files', jsonLike),
-    field('fetch_files', jsonLike),
-    field('timeout', jsonLike),
-    field('id', jsonLike),
-    field('jsonrpc', fc.constant('"2.0"')),
-    field('method', fc.constantFrom('"tools/call"', '"tools/list"', '"initialize"')),
-    field(
-      'params',
-      fc.tuple(jsonLike, jsonLike).map(([name, given]) => `{"name":${name},"arguments":${given}}`),
-    ),
-  ] as const) // prettier-ignore
-  .chain((fields) => fc.tuple(...fields))
-  .map((fields) => `{${fields.join(',')}}`);
-const body = fc.oneof(
-  { weight: 4, arbitrary: form.map((value) => Buffer.from(value)) },
-  {
-    weight: 2,
-    arbitrary: form.chain((value) => fc.nat(value.length).map((end) => Buffer.from(value.slice(0, end)))),
-  },
-  { weight: 2, arbitrary: jsonLike.map((value) => Buffer.from(value)) },
-  { weight: 1, arbitrary: fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)) },
-);
-/** The first mostly, else one of the others. */
-const usually = (first: string, ...others: readonly string[]) =>
-  fc.oneof(
-    { weight: 9, arbitrary: fc.constant(first) },
-    { weight: 1, arbitrary: fc.constantFrom(...others) },
-  );
-const headers = fc.record(
-  {
-    'content-type': usually(
-      'application/json',
-      'text/plain; charset=latin1',
-      'a;;;',
-      '',
-      'application/octet-stream',
-      'multipart/form-data',
-      'multipart/form-data; boundary=x',
-    ),
-    'content-encoding': usually('identity', 'gzip', 'br', ''),
-    'x-rollout-id': usually('r1', '.', '..', 'x'.repeat(300), ''),
-    'idempotency-key': usually('k', 'x'.repeat(300)),
-    'x-request-id': usually('k', 'x'.repeat(300)),
-    'x-task': usually('base', 'nope', ''),
-    'x-job-id': usually('job', 'x'.repeat(300)),
-    'mcp-session-id': usually('k.r1', 'nonsense', '%.%', 'k.%ff'),
-    accept: usually('application/json, text/event-stream', '*/*', ''),
-    authorization: fc.constantFrom('Bearer wrong', 'Basic !', ''),
-  },
-  { requiredKeys: [] },
-);
-
-const callsRecorded = (): number =>
-  [...server.rollouts.all()].reduce((sum, { calls }) => sum + calls.size, 0);
 
 test('any method, route, headers and body', async () => {
   const request = fc.record({
@@ -305,18 +183,4 @@ async function exchange(port: number, bytes: Buffer): Promise<string> {
   socket.end(bytes);
   await answered(promise);
   return got;
-}
-
-function isJson(value: string): boolean {
-  try {
-    JSON.parse(value);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Whether a value ends where its generator ends it: its strings and brackets are closed, and nothing stands beside it. */
-function isClosed(value: string): boolean {
-  return isJson(value) || /^[^"{}[\],:\\]*$/.test(value);
 }

@@ -55,9 +55,7 @@ async function everywhere(name: unknown): Promise<void> {
   for (const page of ['', '/trajectory', '/verdict']) {
     const view = await server.app.inject({ url: `/v1/rollouts/${rollout}${page}`, headers });
     expect([view.statusCode, view.json()]).toMatchObject([200, {}]);
-    expect(/[\p{C}]/u.test(String(view.json<{ calls?: { tool: string }[] }>().calls?.[0]?.tool ?? ''))).toBe(
-      false,
-    );
+    expect(/[\p{C}]/u.test(view.json<{ calls?: { tool: string }[] }>().calls?.[0]?.tool ?? '')).toBe(false);
   }
 }
 
