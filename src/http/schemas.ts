@@ -24,8 +24,8 @@ const argumentsField = z
   .refine((value) => value !== undefined, 'missing')
   .describe('Arguments of the tool, as a JSON string or as an object.');
 
-/** Any JSON value: a model may invent names. */
-const toolField = z.union([z.string(), z.unknown()]).describe('Name of the tool.');
+/** Any JSON value: a model may invent names. The document says what they should be. */
+const toolField = z.unknown().meta({ type: 'string' });
 const itemField = z.unknown().describe('Dataset row. Its fields may select the task.');
 
 /** A null counts as absent, and so does an empty call id: some clients send every field. */
@@ -33,7 +33,7 @@ export const toolCallSchema = z.looseObject({
   type: z.literal('function_call').nullish(),
   id: z.string().max(256).nullish(),
   call_id: z.union([callField, z.null(), z.literal('')]).optional(),
-  name: toolField.optional(),
+  name: z.union([toolField, z.null()]).optional(),
   arguments: argumentsField,
   trace_id: rolloutField.nullish(),
   item: itemField.optional(),
