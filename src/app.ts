@@ -19,11 +19,11 @@ import { rolloutRoutes } from './http/rollout-routes.ts';
 import { statusRoutes } from './http/status-routes.ts';
 import { taskRoutes } from './http/task-routes.ts';
 import { toolRoutes } from './http/tool-routes.ts';
+import { readableUrl } from './http/tool-url.ts';
 import { verdictRoutes } from './http/verdict-routes.ts';
 
-const BODY_BYTES = 2 ** 20;
-/** Ids of 256 UTF-16 units, percent-encoded. */
-const PARAMETER_LENGTH = 256 * 9;
+/** Of a request line and all headers. The path may have a name of a tool that the model invented, percent-encoded. */
+const HEADER_BYTES = 2 ** 20;
 /** Longer than load balancers keep an idle connection, so that the load balancer closes it first. */
 const KEEP_ALIVE_MS = 75_000;
 /** Longest silence on a connection: the time for which a request is held, plus a margin. */
@@ -84,12 +84,13 @@ export async function buildApp(parts: HttpParts): Promise<App> {
 /** Fastify's logger is off: successful requests are not logged, and the error handler has its own log. */
 function newApp(fail: ReturnType<typeof errorHandler>): App {
   const app = fastify({
-    bodyLimit: BODY_BYTES,
     keepAliveTimeout: KEEP_ALIVE_MS,
     connectionTimeout: SILENCE_MS,
     requestTimeout: ARRIVAL_MS,
     frameworkErrors: fail,
-    routerOptions: { maxParamLength: PARAMETER_LENGTH },
+    http: { maxHeaderSize: HEADER_BYTES },
+    routerOptions: { maxParamLength: HEADER_BYTES },
+    rewriteUrl: ({ url = '/' }) => readableUrl(url),
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(() => (reply) => JSON.stringify(reply));

@@ -1,14 +1,16 @@
 import { constants } from 'node:os';
 import { z } from 'zod';
 import type { CallId } from '../kernel/ids.ts';
+import { UnreadValue } from '../kernel/unread-value.ts';
 import { UNAVAILABLE_TEXT } from '../outcome/render.ts';
 import type { Opening, Rollouts } from '../rollouts/registry.ts';
 import type { Rollout } from '../rollouts/rollout.ts';
 import type { Sandboxes } from '../rollouts/sandboxes.ts';
-import type { CallAnswer } from '../tools/call-answer.ts';
+import type { CallAnswer, Requester } from '../tools/call-answer.ts';
 import type { ToolCalls } from '../tools/call.ts';
 import { toolbox } from '../tools/toolbox.ts';
 import type { Transfers } from '../tools/transfer.ts';
+import type { UnrecordedRuns } from '../tools/unrecorded-runs.ts';
 
 /** A request in another project's form. */
 export interface ForeignCall {
@@ -16,7 +18,7 @@ export interface ForeignCall {
   readonly opening: Opening;
   /** Idempotency key, where the project's clients send one. */
   readonly callId: CallId | null;
-  readonly gone: AbortSignal;
+  readonly requester: Requester;
 }
 
 export interface ForeignReply {
@@ -33,6 +35,16 @@ export interface AdapterParts {
   readonly sandboxes: Pick<Sandboxes, 'ends'>;
   readonly calls: Pick<ToolCalls, 'runCall'>;
   readonly transfer: Transfers;
+  readonly unrecorded: Pick<UnrecordedRuns, 'run'>;
+}
+
+/** A text that the model wrote. Any JSON value is taken: what is no text is the model's mistake. Absent: the client's. */
+export const modelText = z.unknown().refine((value) => value !== undefined, 'Field required');
+
+/** The text as the command of a shell call; a value that is none, as it is, so that the call is refused in words. */
+export function commandOf(text: unknown, make: (text: string) => string): unknown {
+  if (text instanceof UnreadValue) return text;
+  return typeof text === 'string' && text.isWellFormed() ? make(text) : text;
 }
 
 /** A verb whose body is validated. A body that doesn't match is a 422 as FastAPI sends it, which both projects use. */
@@ -42,8 +54,15 @@ export function foreignVerb<Schema extends z.ZodType>(
 ): ForeignVerb {
   return async (call) => {
     const parsed = schema.safeParse(call.body);
+    const unread = parsed.success ? null : unreadField(call.body);
+    if (unread !== null) return detail(422, unread);
     return parsed.success ? await serve(parsed.data, call) : detail(422, z.prettifyError(parsed.error));
   };
+}
+
+function unreadField(body: unknown): string | null {
+  const found = Object.entries(body ?? {}).find(([, value]) => value instanceof UnreadValue);
+  return found === undefined ? null : `${found[0]} is ${(found[1] as UnreadValue).problem}`;
 }
 
 export const done = (body: unknown): ForeignReply => ({ status: 200, body });
@@ -64,6 +83,8 @@ export interface ShellRun {
   readonly exitCode: number | null;
   readonly signal: string | null;
   readonly timedOut: boolean;
+  /** Nothing ran: the model's arguments were refused, and `stdout` says why. */
+  readonly refused: boolean;
   readonly durationMs: number;
 }
 
@@ -79,6 +100,7 @@ export function shellRun({ status, result, outcome }: CallAnswer): ShellRun | nu
     exitCode: exit_code,
     signal,
     timedOut: outcome.cause === 'time_limit',
+    refused: outcome.cause === 'bad_arguments' || outcome.cause === 'call_budget',
     durationMs: duration_ms,
   };
 }

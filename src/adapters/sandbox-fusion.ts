@@ -1,11 +1,16 @@
+import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
+import { UnreadValue } from '../kernel/unread-value.ts';
 import { UNAVAILABLE_TEXT } from '../outcome/render.ts';
+import type { Rollout } from '../rollouts/rollout.ts';
 import {
-  detail, done, foreignVerb, lacksShell, processCode, quoted, shellRun,
+  commandOf, detail, done, foreignVerb, lacksShell, modelText, processCode, quoted, shellRun,
   type AdapterParts, type ForeignCall, type ForeignReply, type ShellRun,
 } from './foreign-verb.ts'; // prettier-ignore
+import type { TransferProblem } from '../tools/transfer.ts';
+import { wholeFile } from './whole-file.ts';
 
 /** File and program by language. Where the image lacks the program, the run ends with exit code 127. */
 const languages = {
@@ -21,13 +26,16 @@ const runCodeForm = z.object({
   run_timeout: z.number().positive().default(10),
   /** Limit of the address space; -1: only the sandbox's own memory limit. */
   memory_limit_MB: z.int().default(-1),
-  code: z.string(),
+  code: modelText,
   stdin: z.string().nullish(),
   language: z.enum(Object.keys(languages) as [keyof typeof languages, ...(keyof typeof languages)[]]),
   /** Path to content in base64; a null is ignored, as in SandboxFusion. */
   files: z.record(z.string().min(1), z.base64().nullable()).default({}),
   fetch_files: z.array(z.string().min(1)).default([]),
 });
+
+/** Of all fetched files together: they are in memory until the reply is sent. */
+const FETCHED_BYTES = 32 * 2 ** 20;
 
 type RunCode = z.output<typeof runCodeForm>;
 
@@ -49,40 +57,68 @@ export function runCodeVerb(parts: AdapterParts) {
 }
 
 async function runCode(parts: AdapterParts, form: RunCode, call: ForeignCall): Promise<ForeignReply> {
-  const { opening } = call;
+  const { opening, callId, requester } = call;
   const rollout = await parts.rollouts.openRollout(opening);
   const lacks = lacksShell(rollout);
   if (lacks !== null) return detail(400, lacks);
-  const place = `/tmp/run-${String(rollout.calls.size)}`;
+  const place = `/tmp/run-${placeName(rollout, call)}`;
+  const { code } = form;
+  const put = typeof code === 'string' ? await putInputs(parts, { ...form, code }, call, place) : null;
+  if (put?.status === 503) return sandboxError(call);
+  // In a fresh sandbox the client's file names are at fault, later what the model did to the sandbox.
+  if (put?.status === 404 && rollout.calls.size === 0) return detail(422, put.problem);
+  const timeout_ms = Math.ceil(form.run_timeout * 1000);
+  const command = commandOf(code, () => commandLine(form, place));
+  const given = command instanceof UnreadValue ? command : { command, timeout_ms };
+  const answer = await parts.calls.runCall({
+    ...{ opening, callId, requester, tool: 'shell' },
+    arguments: put?.status === 404 ? unwritten(put.problem) : given,
+  });
+  const run = shellRun(answer);
+  if (run === null) return sandboxError(call);
+  const { files, message } = await fetched(parts, form, call, `${place}/work`);
+  return done({ ...runReply(run), message, files, ...about(call) });
+}
+
+/** The same for a repeated request, so that its command is the same too. */
+function placeName(rollout: Rollout, { callId }: ForeignCall): string {
+  if (callId === null) return String(rollout.calls.size);
+  return createHash('sha256').update(callId).digest('hex').slice(0, 16);
+}
+
+/** With exec, the shell never reports its working directory, so that of the rollout stays as it is. */
+function commandLine({ language, memory_limit_MB: megabytes }: RunCode, place: string): string {
+  const { file, program } = languages[language];
+  const limit = megabytes > 0 ? `ulimit -v ${String(megabytes * 1024)}; ` : '';
+  return `cd ${quoted(`${place}/work`)} && ${limit}exec ${program} ${file} <../stdin`;
+}
+
+/** Writes program, stdin and files; the first problem, or null. */
+async function putInputs(
+  { transfer }: AdapterParts,
+  { code, ...form }: RunCode & { readonly code: string },
+  { opening }: ForeignCall,
+  place: string,
+): Promise<TransferProblem | null> {
   const work = `${place}/work`;
-  const { file, program } = languages[form.language];
   const inputs = new Map<string, Buffer>([
     ...Object.entries(form.files).flatMap(([name, content]): [string, Buffer][] =>
       content === null ? [] : [[posix.resolve(work, name), Buffer.from(content, 'base64')]],
     ),
-    [`${work}/${file}`, Buffer.from(form.code)],
+    [`${work}/${languages[form.language].file}`, Buffer.from(code)],
     [`${place}/stdin`, Buffer.from(form.stdin ?? '')],
   ]);
   for (const [path, content] of inputs) {
-    const put = await parts.transfer.upload(opening, path, Readable.from([content]));
-    if ('problem' in put)
-      return put.status === 404 ? detail(422, `${path}: ${put.problem}`) : sandboxError(call);
+    const put = await transfer.upload(opening, path, Readable.from([content]));
+    if ('problem' in put) return { ...put, problem: `${path}: ${put.problem}` };
   }
-  const limit = form.memory_limit_MB > 0 ? `ulimit -v ${String(form.memory_limit_MB * 1024)}; ` : '';
-  const answer = await parts.calls.runCall({
-    opening,
-    callId: call.callId,
-    tool: 'shell',
-    arguments: {
-      // With exec, the shell never reports its working directory, so that of the rollout stays as it is.
-      command: `cd ${quoted(work)} && ${limit}exec ${program} ${file} <../stdin`,
-      timeout_ms: Math.ceil(form.run_timeout * 1000),
-    },
-    gone: call.gone,
-  });
-  const run = shellRun(answer);
-  if (run === null) return sandboxError(call);
-  return done({ ...runReply(run), files: await fetched(parts, form, call, work), ...about(call) });
+  return null;
+}
+
+/** The program is not in the sandbox, because of what the model did there. */
+function unwritten(problem: string): UnreadValue {
+  const sha256 = createHash('sha256').update(problem).digest('hex');
+  return new UnreadValue(`not in the sandbox: ${problem}`, sha256);
 }
 
 function runReply(run: ShellRun) {
@@ -90,7 +126,6 @@ function runReply(run: ShellRun) {
   const code = processCode(run);
   return {
     status: timedOut || code !== 0 ? 'Failed' : 'Success',
-    message: '',
     compile_result: null,
     run_result: {
       status: timedOut ? 'TimeLimitExceeded' : 'Finished',
@@ -102,20 +137,26 @@ function runReply(run: ShellRun) {
   };
 }
 
-/** The requested files that exist, as base64. */
+/** The requested files that exist, as base64. The message names those that are too long. */
 async function fetched(
   { transfer }: AdapterParts,
   { fetch_files: names }: RunCode,
   { opening }: ForeignCall,
   work: string,
-): Promise<Record<string, string>> {
-  const files: Record<string, string> = {};
-  for (const name of names) {
-    const found = await transfer.download(opening.id, posix.resolve(work, name));
-    if ('problem' in found) continue;
-    files[name] = Buffer.concat((await found.body.toArray()) as Uint8Array[]).toString('base64');
+): Promise<{ files: Record<string, string>; message: string }> {
+  const files: [string, string][] = [];
+  const tooLong: string[] = [];
+  let left = FETCHED_BYTES;
+  for (const name of new Set(names)) {
+    const found = await wholeFile(transfer, opening.id, posix.resolve(work, name), left);
+    if ('maxBytes' in found) tooLong.push(name);
+    if (!Buffer.isBuffer(found)) continue;
+    files.push([name, found.toString('base64')]);
+    left -= found.length;
   }
-  return files;
+  const rule = `fetch_files returns at most ${String(FETCHED_BYTES)} bytes in all`;
+  const message = tooLong.length === 0 ? '' : `left out, because ${rule}: ${tooLong.join(', ')}`;
+  return { files: Object.fromEntries(files), message };
 }
 
 /** SandboxFusion's reply where the failure is not the program's. */

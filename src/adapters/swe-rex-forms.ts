@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { modelText } from './foreign-verb.ts';
 
 /** The requests of SWE-ReX's runtime server (its `runtime/abstract.py`, version 1.4), with its defaults. */
 
@@ -15,7 +16,7 @@ export const createSessionForm = z.object({
 });
 
 export const bashActionForm = z.object({
-  command: z.string(),
+  command: modelText,
   session,
   timeout,
   is_interactive_command: z.boolean().default(false),
@@ -33,7 +34,7 @@ export const actionForm = z.union([interruptForm, bashActionForm]);
 export const closeSessionForm = z.object({ session, session_type: sessionType });
 
 export const commandForm = z.object({
-  command: z.union([z.string(), z.array(z.string()).min(1)]),
+  command: modelText,
   timeout,
   shell: z.boolean().default(false),
   check: z.boolean().default(false),
@@ -44,12 +45,12 @@ export const commandForm = z.object({
 });
 
 export const readFileForm = z.object({
-  path: z.string().min(1),
+  path: modelText,
   encoding: z.string().nullable().default(null),
   errors: z.string().nullable().default(null),
 });
 
-export const writeFileForm = z.object({ content: z.string(), path: z.string().min(1) });
+export const writeFileForm = z.object({ content: modelText, path: modelText });
 
 /** The fields of the multipart form. */
 export const uploadForm = z.object({

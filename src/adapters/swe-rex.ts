@@ -5,9 +5,10 @@ import { unzip, type AsyncUnzipOptions, type Unzipped } from 'fflate';
 import type { z } from 'zod';
 import type { CallId } from '../kernel/ids.ts';
 import { errorCode } from '../kernel/errors.ts';
+import { UnreadValue } from '../kernel/unread-value.ts';
 import type { Rollout } from '../rollouts/rollout.ts';
 import {
-  detail, done, foreignVerb, lacksShell, processCode, quoted, shellCode, shellRun, unavailable,
+  commandOf, detail, done, foreignVerb, lacksShell, processCode, quoted, shellCode, shellRun, unavailable,
   type AdapterParts, type ForeignCall, type ForeignReply, type ForeignVerb, type ShellRun,
 } from './foreign-verb.ts'; // prettier-ignore
 import {
@@ -15,12 +16,16 @@ import {
   writeFileForm,
 } from './swe-rex-forms.ts'; // prettier-ignore
 import {
-  badSyntax, bothStreams, failedWith, fileProblem, noSession, nonZero, observation, observed, raised,
+  badSyntax, bothStreams, failedWith, fileProblem, noSession, noText, nonZero, observation, observed, raised, tooLong,
 } from './swe-rex-replies.ts'; // prettier-ignore
 import { openSessions, sessionCallId } from './swe-rex-sessions.ts';
+import { wholeFile } from './whole-file.ts';
 
 /** Limit of an uploaded folder, unpacked. A larger one is refused before it is unpacked. */
 const UNZIPPED_BYTES = 512 * 2 ** 20;
+
+/** Longest file that `read_file` returns: it is in memory until the reply is sent. */
+const READ_BYTES = 32 * 2 ** 20;
 
 /** Exit code of bash and dash for a command that they can't parse. Other programs use it too. */
 const SYNTAX_ERROR = 2;
@@ -82,22 +87,18 @@ class SweRexRuntime {
         'interactive programs are not supported: commands run without a terminal',
       );
     const { command, timeout } = form;
-    return await this.#shell(rollout, call, call.callId, `exec 2>&1\n${command}`, timeout, async (run) => {
-      const ranNothing =
-        shellCode(run) === SYNTAX_ERROR && (await this.#syntaxProblem(rollout, call, command));
-      return ranNothing || observed(form, run);
+    const whole = commandOf(command, (text) => `exec 2>&1\n${text}`);
+    return await this.#shell(rollout, call, call.callId, whole, timeout, async (run) => {
+      const parsed = shellCode(run) !== SYNTAX_ERROR || typeof command !== 'string';
+      const problem = parsed ? null : await this.#syntaxProblem(rollout, command);
+      return problem ?? observed(form, run);
     });
   }
 
   /** Parses a command that ended with `SYNTAX_ERROR` once more, by `bash -n`; null where it parses. The README says why. */
-  async #syntaxProblem(rollout: Rollout, call: ForeignCall, command: string): Promise<ForeignReply | null> {
-    const look = `exec bash -n -c ${quoted(command)}`;
-    let problem: ForeignReply | null = null;
-    await this.#shell(rollout, call, null, look, null, (run) => {
-      if (shellCode(run) === SYNTAX_ERROR) problem = badSyntax(command, run);
-      return done({});
-    });
-    return problem;
+  async #syntaxProblem(rollout: Rollout, command: string): Promise<ForeignReply | null> {
+    const look = await this.#parts.unrecorded.run(rollout, `exec bash -n -c ${quoted(command)}`);
+    return 'exit_code' in look && look.exit_code === SYNTAX_ERROR ? badSyntax(command, look) : null;
   }
 
   async closeSession(form: z.output<typeof closeSessionForm>, call: ForeignCall): Promise<ForeignReply> {
@@ -110,6 +111,7 @@ class SweRexRuntime {
   async execute(form: z.output<typeof commandForm>, call: ForeignCall): Promise<ForeignReply> {
     const rollout = await this.#parts.rollouts.openRollout(call.opening);
     return await this.#shell(rollout, call, call.callId, subprocess(form), form.timeout, (run) => {
+      if (run.refused) return done({ stdout: run.stdout, stderr: run.stderr, exit_code: 1 });
       const exit_code = processCode(run);
       const { stdout, stderr } = run;
       if (!form.check || exit_code === 0) return done({ stdout, stderr, exit_code });
@@ -120,9 +122,11 @@ class SweRexRuntime {
 
   async readFile(form: z.output<typeof readFileForm>, { opening }: ForeignCall): Promise<ForeignReply> {
     await this.#parts.rollouts.openRollout(opening);
-    const found = await this.#parts.transfer.download(opening.id, form.path);
-    if ('problem' in found) return fileProblem(found, form.path);
-    const bytes = Buffer.concat((await found.body.toArray()) as Uint8Array[]);
+    const { path } = form;
+    if (typeof path !== 'string' || path === '') return noText('path', path);
+    const bytes = await wholeFile(this.#parts.transfer, opening.id, path, READ_BYTES);
+    if ('problem' in bytes) return fileProblem(bytes, path);
+    if ('maxBytes' in bytes) return tooLong(path, bytes.maxBytes);
     try {
       const decoder = new TextDecoder(form.encoding ?? 'utf-8', {
         fatal: (form.errors ?? 'strict') === 'strict',
@@ -132,12 +136,15 @@ class SweRexRuntime {
     } catch (error) {
       // RangeError: an unknown encoding. TypeError: bytes that are not text in this encoding.
       if (error instanceof RangeError) return raised('builtins.LookupError', error.message);
-      return raised('builtins.ValueError', `${form.path} is not ${form.encoding ?? 'utf-8'} text`);
+      return raised('builtins.ValueError', `${path} is not ${form.encoding ?? 'utf-8'} text`);
     }
   }
 
   async writeFile(form: z.output<typeof writeFileForm>, call: ForeignCall): Promise<ForeignReply> {
-    return (await this.#put(call, form.path, Buffer.from(form.content))) ?? done({});
+    const { path, content } = form;
+    if (typeof path !== 'string' || path === '') return noText('path', path);
+    if (typeof content !== 'string' || !content.isWellFormed()) return noText('content', content);
+    return (await this.#put(call, path, Buffer.from(content))) ?? done({});
   }
 
   async upload(form: z.output<typeof uploadForm>, call: ForeignCall): Promise<ForeignReply> {
@@ -169,9 +176,9 @@ class SweRexRuntime {
   /** Runs one shell call. `reply` makes the reply unless the call reached its time limit or brought no result. Seconds. */
   async #shell(
     rollout: Rollout,
-    { opening, gone }: ForeignCall,
+    { opening, requester }: ForeignCall,
     id: CallId | null,
-    command: string,
+    command: unknown,
     timeout: number | null,
     reply: (run: ShellRun) => ForeignReply | Promise<ForeignReply>,
   ): Promise<ForeignReply> {
@@ -182,8 +189,8 @@ class SweRexRuntime {
       opening,
       callId: id,
       tool: 'shell',
-      arguments: { command, timeout_ms: limitMs },
-      gone,
+      arguments: command instanceof UnreadValue ? command : { command, timeout_ms: limitMs },
+      requester,
     });
     const run = shellRun(answer);
     if (run === null) return answer.status === 410 ? detail(410, answer.output) : unavailable;
@@ -194,13 +201,18 @@ class SweRexRuntime {
 
 type Command = z.output<typeof commandForm>;
 
-/** A command as `subprocess.run` takes it. With exec, it leaves the session's directory and variables as they are. */
-function subprocess({ command, shell, env, cwd, merge_output_streams: merge }: Command): string {
-  const argv = typeof command === 'string' ? [command] : command;
+/** A command as `subprocess.run` takes it; a value that is none, as it is. With exec, it leaves the session's directory and variables as they are. */
+function subprocess({ command, shell, env, cwd, merge_output_streams: merge }: Command): unknown {
+  const argv: unknown = typeof command === 'string' ? [command] : command;
+  if (!isArgv(argv)) return command;
   const words = (shell ? ['/bin/sh', '-c', ...argv] : argv).map(quoted).join(' ');
   const clean = env === null ? '' : `env -i ${assignments(env)} `;
   const place = cwd === null ? '' : `cd ${quoted(cwd)} && `;
   return `${place}exec ${clean}${words} </dev/null${merge ? ' 2>&1' : ''}`;
+}
+
+function isArgv(value: unknown): value is string[] {
+  return Array.isArray(value) && value.length > 0 && value.every((word) => typeof word === 'string');
 }
 
 function assignments(env: Readonly<Record<string, string>>): string {

@@ -73,11 +73,11 @@ export interface TrajectorySummary {
 }
 
 export function summaryOf(calls: readonly TrajectoryCall[]): TrajectorySummary {
-  const tools: Record<string, number> = {};
-  for (const { tool } of calls) tools[tool] = (tools[tool] ?? 0) + 1;
+  const tools = new Map<string, number>(); // A model may name a tool "__proto__".
+  for (const { tool } of calls) tools.set(tool, (tools.get(tool) ?? 0) + 1);
   return {
     calls: calls.length,
-    tools,
+    tools: Object.fromEntries(tools),
     model_faults: calls.filter(({ attribution }) => attribution === 'model').length,
     duration_ms: calls.reduce((sum, { durationMs }) => sum + durationMs, 0),
     output_tokens: calls.reduce((sum, { tokens }) => sum + tokens, 0),

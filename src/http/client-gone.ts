@@ -1,4 +1,5 @@
 import type { FastifyReply } from 'fastify';
+import type { Requester } from '../tools/call-answer.ts';
 
 /** Aborted when the client closes the connection before the whole answer was sent. */
 export function clientGone(reply: FastifyReply): AbortSignal {
@@ -7,4 +8,14 @@ export function clientGone(reply: FastifyReply): AbortSignal {
     if (!reply.raw.writableFinished) gone.abort();
   });
   return gone.signal;
+}
+
+/** The client that waits for this reply. Its answer is delivered when the last byte was passed to the operating system. */
+export function requesterOf(reply: FastifyReply): Requester {
+  return {
+    gone: clientGone(reply),
+    onDelivered: (note) => {
+      reply.raw.once('finish', note);
+    },
+  };
 }

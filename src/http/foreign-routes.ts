@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import multipart from '@fastify/multipart';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { errorMessage } from '../kernel/errors.ts';
 import { rolloutId } from '../kernel/ids.ts';
-import { clientGone } from './client-gone.ts';
-import { HttpError } from './errors.ts';
+import { requesterOf } from './client-gone.ts';
+import { codedError, HttpError } from './errors.ts';
 import { UPLOAD_BYTES } from './file-routes.ts';
+import { foreignValues } from './model-values.ts';
 import type { App, HttpParts } from './parts.ts';
 import { headerValue, openingOf, requestIdHeader, rolloutHeader } from './request-ids.ts';
 import { rolloutParamsSchema, taskQuerySchema } from './schemas.ts';
@@ -16,14 +18,22 @@ const sweRexParams = rolloutParamsSchema.extend({ verb: z.string() });
 export async function foreignRoutes(app: App, { adapters }: HttpParts): Promise<void> {
   // Fields arrive as text, files as bytes. A file above the limit is a 413.
   await app.register(multipart, { attachFieldsToBody: 'keyValues', limits: { fileSize: UPLOAD_BYTES } });
-  const options = { bodyLimit: UPLOAD_BYTES, schema: { hide: true, querystring: taskQuerySchema } };
+  app.setErrorHandler((error, request) => {
+    throw formError(error, request);
+  });
+  const options = {
+    bodyLimit: UPLOAD_BYTES,
+    schema: { hide: true, querystring: taskQuerySchema },
+    config: { modelValues: foreignValues(UPLOAD_BYTES) },
+  };
 
   app.post('/run_code', options, async ({ headers, query, body }, reply) => {
     const named = rolloutHeader(headers);
     const id = named ?? rolloutId(`run-code-${randomUUID()}`);
     const opening = openingOf(id, headers, { task: query.task });
     reply.header('x-rollout-id', headerValue(id));
-    const call = { body, opening, callId: requestIdHeader(headers) ?? null, gone: clientGone(reply) };
+    const callId = requestIdHeader(headers) ?? null;
+    const call = { body, opening, callId, requester: requesterOf(reply) };
     return await send(reply, adapters.runCode(call, { once: named === undefined }));
   });
 
@@ -42,11 +52,18 @@ export async function foreignRoutes(app: App, { adapters }: HttpParts): Promise<
           body,
           opening: openingOf(params.rollout, headers, { task: query.task }),
           callId: requestIdHeader(headers) ?? null,
-          gone: clientGone(reply),
+          requester: requesterOf(reply),
         }),
       );
     },
   });
+}
+
+/** The parser's errors have no code of their own. Until the whole form is read, the request has no body. */
+function formError(error: unknown, request: FastifyRequest): unknown {
+  const unread = request.isMultipart() && (request.body ?? null) === null;
+  if (!unread || codedError(error).code !== 'internal') return error;
+  return new HttpError('bad_request', `body: ${errorMessage(error)}`);
 }
 
 async function send(reply: FastifyReply, answer: ReturnType<HttpParts['adapters']['runCode']>) {

@@ -1,4 +1,6 @@
 import { HttpError } from './errors.ts';
+import { UnreadValue } from '../kernel/unread-value.ts';
+import { gradeValues } from './model-values.ts';
 import type { App, HttpParts } from './parts.ts';
 import { openingOf, rolloutHeader } from './request-ids.ts';
 import { errorSchema, gradeAnswerSchema, gradeRequestSchema } from './schemas.ts';
@@ -20,6 +22,7 @@ export function gradeRoutes(app: App, { gate }: HttpParts): void {
         body: gradeRequestSchema,
         response,
       },
+      config: { modelValues: gradeValues },
     },
     async ({ body, headers }, reply) => {
       if (gate === null) throw new HttpError('no_grader');
@@ -27,13 +30,22 @@ export function gradeRoutes(app: App, { gate }: HttpParts): void {
       if (id === undefined)
         throw new HttpError('bad_request', 'body.trace_id: missing, and so is the header X-Rollout-Id');
       const { job } = openingOf(id, headers, {});
-      const answer = await gate.grade({ id, job: job ?? null, body });
+      const answer = await gate.grade({ id, job: job ?? null, body: readable(body) });
       if (answer.kind === 'withheld') throw new HttpError('withheld');
       if (answer.kind === 'grader_fault')
         throw new HttpError(answer.status === 504 ? 'grader_timeout' : 'grader_failed', answer.sentence);
       return reply.code(200).type('application/json; charset=utf-8').send(raw(answer.body));
     },
   );
+}
+
+/** The body without what could not be read: null, and beside it a field that says why, such as `sample_unread`. */
+function readable(body: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const fields = Object.entries(body).flatMap(
+    ([name, value]): [string, unknown][] =>
+    value instanceof UnreadValue ? [[name, null], [`${name}_unread`, value.problem]] : [[name, value]], // prettier-ignore
+  );
+  return Object.fromEntries(fields);
 }
 
 /** The grader's bytes, without the serializer: parsing and serializing again could change a number. */

@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { rolloutId } from '../kernel/ids.ts';
 import type { McpSession } from '../mcp/endpoint.ts';
-import { clientGone } from './client-gone.ts';
+import { requesterOf } from './client-gone.ts';
 import { HttpError } from './errors.ts';
+import { rpcValues } from './model-values.ts';
 import type { App, HttpParts } from './parts.ts';
-import { headerId, headerValue, openingOf, rolloutHeader } from './request-ids.ts';
+import { headerId, headerValue, openingOf, parseRolloutId, rolloutHeader } from './request-ids.ts';
 import { taskQuerySchema } from './schemas.ts';
 
 const SESSION = 'mcp-session-id';
@@ -18,17 +19,21 @@ const OWN_ROLLOUT = 'mcp-';
  */
 export function mcpRoutes(app: App, { mcp, rollouts, sandboxes }: HttpParts): void {
   const schema = { hide: true, querystring: taskQuerySchema };
-  app.post('/mcp', { schema }, async ({ headers, query, body, raw }, reply) => {
-    const session = sessionOf(headers) ?? newSession(headers, body);
-    const id = rolloutHeader(headers) ?? session?.rollout;
-    if (id === undefined)
-      throw new HttpError('bad_request', `headers: ${SESSION} or x-rollout-id is required`);
-    const opening = openingOf(id, headers, { task: query.task });
-    const gone = clientGone(reply);
-    reply.hijack();
-    if (session !== null) reply.raw.setHeader(SESSION, sessionText(session));
-    await mcp.handle({ request: raw, response: reply.raw, body, opening, session, gone });
-  });
+  app.post(
+    '/mcp',
+    { schema, config: { modelValues: rpcValues } },
+    async ({ headers, query, body, raw }, reply) => {
+      const session = sessionOf(headers) ?? newSession(headers, body);
+      const id = rolloutHeader(headers) ?? session?.rollout;
+      if (id === undefined)
+        throw new HttpError('bad_request', `headers: ${SESSION} or x-rollout-id is required`);
+      const opening = openingOf(id, headers, { task: query.task });
+      const requester = requesterOf(reply);
+      reply.hijack();
+      if (session !== null) reply.raw.setHeader(SESSION, sessionText(session));
+      await mcp.handle({ request: raw, response: reply.raw, body, opening, session, requester });
+    },
+  );
   app.delete('/mcp', { schema }, async ({ headers }, reply) => {
     const id = sessionOf(headers)?.rollout;
     if (id?.startsWith(OWN_ROLLOUT) !== true) return reply.code(405).header('allow', 'POST').send();
@@ -48,7 +53,7 @@ function sessionOf(headers: IncomingHttpHeaders): McpSession | null {
   const parse = (text: string): McpSession => {
     const [, key, rollout] = /^([^.]+)\.(.+)$/.exec(text) ?? [];
     if (key === undefined || rollout === undefined) throw new Error('is not a session id of this server');
-    return { key, rollout: rolloutId(decodeURIComponent(rollout)) };
+    return { key, rollout: parseRolloutId(decodeURIComponent(rollout)) };
   };
   return headerId(headers, SESSION, parse) ?? null;
 }

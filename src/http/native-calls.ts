@@ -2,7 +2,8 @@ import type { z } from 'zod';
 import type { CallAnswer } from '../tools/call-answer.ts';
 import { fitResult } from './answer-size.ts';
 import { callHeaders } from './call-headers.ts';
-import { clientGone } from './client-gone.ts';
+import { requesterOf } from './client-gone.ts';
+import { callValues } from './model-values.ts';
 import type { App, HttpParts } from './parts.ts';
 import { noteRefusedCall } from './refused-calls.ts';
 import { openingOf } from './request-ids.ts';
@@ -37,6 +38,7 @@ export function nativeCallRoutes(app: App, parts: HttpParts): void {
         body: nativeCallSchema,
         response,
       },
+      config: { modelValues: callValues },
       onError: noteRefusedCall(parts),
     },
     async ({ params, query, body, headers }, reply) => {
@@ -45,7 +47,7 @@ export function nativeCallRoutes(app: App, parts: HttpParts): void {
         callId: body.call_id ?? null,
         tool: body.tool,
         arguments: body.arguments,
-        gone: clientGone(reply),
+        requester: requesterOf(reply),
       });
       if (body.call_id === undefined) reply.header('x-faultline-idempotent', 'false');
       callHeaders(reply, answer);

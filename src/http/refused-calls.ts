@@ -9,6 +9,7 @@ import type { HttpParts } from './parts.ts';
  */
 export function noteRefusedCall({ rollouts, calls }: Pick<HttpParts, 'rollouts' | 'calls'>) {
   return async (request: FastifyRequest, _reply: FastifyReply, error: unknown): Promise<void> => {
+    if (request.raw.readableAborted) return; // The client broke off: nobody saw an error.
     const { status } = httpErrors[codedError(error).code];
     if (status !== 400 && status !== 413 && status !== 415) return;
     const rollout = rollouts.get(namedRollout(request) as RolloutId);

@@ -3,6 +3,7 @@ import {
   callId,
   jobId,
   rolloutId,
+  rolloutIdProblem,
   taskName,
   type CallId,
   type RolloutId,
@@ -28,7 +29,14 @@ export function headerId<Id>(
 }
 
 export const rolloutHeader = (headers: IncomingHttpHeaders): RolloutId | undefined =>
-  headerId(headers, 'x-rollout-id', rolloutId);
+  headerId(headers, 'x-rollout-id', parseRolloutId);
+
+/** @throws RangeError that names the problem. */
+export function parseRolloutId(text: string): RolloutId {
+  const problem = rolloutIdProblem(text);
+  if (problem !== null) throw new RangeError(problem);
+  return rolloutId(text);
+}
 
 export const idempotencyHeader = (headers: IncomingHttpHeaders): CallId | undefined =>
   headerId(headers, 'idempotency-key', callId);

@@ -5,6 +5,7 @@ import type { Call } from '../rollouts/call.ts';
 import type { Rollout } from '../rollouts/rollout.ts';
 import { storedAnswer } from '../tools/stored-answer.ts';
 import { HttpError } from './errors.ts';
+import { openingValues } from './model-values.ts';
 import { nativeAnswer } from './native-calls.ts';
 import type { App, HttpParts } from './parts.ts';
 import { openingOf } from './request-ids.ts';
@@ -60,6 +61,7 @@ function openRoute(app: App, { rollouts }: HttpParts): void {
         body: openRolloutSchema,
         response: { ...response, ...failures },
       },
+      config: { modelValues: openingValues },
     },
     async ({ body, headers }, reply) => {
       const id = body.rollout_id ?? rolloutId(`rollout-${randomUUID()}`);

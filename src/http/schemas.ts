@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { callId, idProblem, rolloutId, taskName } from '../kernel/ids.ts';
+import { callId, idProblem, rolloutId, rolloutIdProblem, taskName } from '../kernel/ids.ts';
 import { ATTRIBUTIONS, causes, type CauseCode } from '../outcome/causes.ts';
 
 /**
@@ -8,17 +8,14 @@ import { ATTRIBUTIONS, causes, type CauseCode } from '../outcome/causes.ts';
  */
 
 /** An id in a request; `parse` brands it. */
-function id<Id>(parse: (text: string) => Id, description: string) {
+function id<Id>(parse: (text: string) => Id, description: string, problemOf = idProblem) {
   const text = z.string().min(1).max(256).describe(description);
   return text
-    .superRefine((value, context) => {
-      const problem = idProblem(value);
-      if (problem !== null) context.addIssue({ code: 'custom', message: problem });
-    })
+    .refine((value) => problemOf(value) === null, { error: ({ input }) => problemOf(String(input)) ?? '' })
     .transform(parse);
 }
 
-const rolloutField = id(rolloutId, 'Rollout id, the same for all calls of a rollout.');
+const rolloutField = id(rolloutId, 'Rollout id, the same for all calls of a rollout.', rolloutIdProblem);
 const callField = id(callId, 'Id of the call; with the rollout id it is the idempotency key.');
 
 /** Any JSON value: what does not fit the tool is the model's mistake, and the call is answered. Absent: the client's. */
@@ -27,6 +24,8 @@ const argumentsField = z
   .refine((value) => value !== undefined, 'missing')
   .describe('Arguments of the tool, as a JSON string or as an object.');
 
+/** Any JSON value: a model may invent names. The document says what they should be. */
+const toolField = z.unknown().meta({ type: 'string' });
 const itemField = z.unknown().describe('Dataset row. Its fields may select the task.');
 
 /** A null counts as absent, and so does an empty call id: some clients send every field. */
@@ -34,7 +33,7 @@ export const toolCallSchema = z.looseObject({
   type: z.literal('function_call').nullish(),
   id: z.string().max(256).nullish(),
   call_id: z.union([callField, z.null(), z.literal('')]).optional(),
-  name: z.string().nullish(),
+  name: z.union([toolField, z.null()]).optional(),
   arguments: argumentsField,
   trace_id: rolloutField.nullish(),
   item: itemField.optional(),
@@ -64,7 +63,7 @@ export const openRolloutSchema = z.strictObject({
 
 export const nativeCallSchema = z.strictObject({
   call_id: callField.optional(),
-  tool: z.string(),
+  tool: toolField.refine((value) => value !== undefined, 'missing'),
   arguments: argumentsField,
 });
 

@@ -40,6 +40,10 @@ interface EventFields {
     readonly tool: string;
     readonly arguments: unknown;
     readonly argumentsSha256: string;
+    /** The id that the client sent, if it has sent it before for another call: then `call` is made from it. */
+    readonly clientCall?: string;
+    /** Number of calls so far with this id of the client. Absent: 1. */
+    readonly occurrence?: number;
   };
   /** Durable before the reply is sent; a repeated call is answered from it. */
   call_finished: {
@@ -49,6 +53,9 @@ interface EventFields {
     /** Null if the call never reached a sandbox. */
     readonly number: number | null;
     readonly argumentsSha256: string;
+    /** As in `call_intended`. */
+    readonly clientCall?: string;
+    readonly occurrence?: number;
     readonly outcome: Outcome;
     /** The evidence for the outcome. */
     readonly evidence: Evidence;
@@ -62,6 +69,13 @@ interface EventFields {
     readonly attempts?: number;
     /** Digests for comparison with a replay. Absent if no tool ran. */
     readonly streams?: StreamDigests;
+  };
+  /** The answer was sent whole. Recorded only where the task counts call ids per turn, which depends on it. */
+  call_delivered: {
+    readonly rollout: string;
+    readonly call: string;
+    /** Calls of the rollout that had begun by then. */
+    readonly callsBegun: number;
   };
   /** A call that had ended as `queue_wait` was sent again and waits again. Its next ending replaces that one. */
   call_reopened: { readonly rollout: string; readonly call: string };
@@ -141,7 +155,7 @@ export type NewEvent = { [Type in EventType]: { readonly type: Type } & EventFie
 type FieldKind =
   'text' | 'number' | 'object' | 'list' | 'any' | 'text or null' | 'number or null' | 'object or null';
 
-type Optional = 'item' | 'attempts' | 'streams' | 'place';
+type Optional = 'item' | 'attempts' | 'streams' | 'place' | 'clientCall' | 'occurrence';
 
 /** The required fields of each event. */
 const required = {
@@ -171,6 +185,7 @@ const required = {
     result: 'object or null',
     durationMs: 'number',
   },
+  call_delivered: { rollout: 'text', call: 'text', callsBegun: 'number' },
   call_reopened: { rollout: 'text', call: 'text' },
   call_refused: { rollout: 'text', cause: 'text' },
   attempt_failed: { rollout: 'text', call: 'text or null', step: 'text', code: 'text', message: 'text' },

@@ -26,6 +26,11 @@ export function idProblem(text: string): string | null {
   return null;
 }
 
+/** Why a string is not an id for a new rollout, or null. Clients take `.` and `..` out of the path of a URL. */
+export function rolloutIdProblem(text: string): string | null {
+  return text === '.' || text === '..' ? `is "${text}", which no URL can name` : idProblem(text);
+}
+
 function parse<Name extends string>(name: Name, text: string): Branded<Name> {
   const problem = idProblem(text);
   if (problem !== null) throw new RangeError(`${name} ${problem}`);

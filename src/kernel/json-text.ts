@@ -57,6 +57,12 @@ function sortedByKey(entries: [string, unknown][]): [string, unknown][] {
   return Object.entries(Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1))));
 }
 
+/**
+ * Levels of lists and objects that are taken from a request: of a call's arguments, and of a recorded dataset row. Deeper
+ * values would overflow the stack of readers that recurse.
+ */
+export const MAX_LEVELS = 200;
+
 /** Whether lists and objects are nested in each other more than `levels` times. */
 export function isDeeperThan(value: unknown, levels: number): boolean {
   let level: unknown[] = [value];

@@ -9,9 +9,15 @@ import { callId, idProblem, type CallId, type RolloutId } from '../kernel/ids.ts
 import { chooseTask } from '../policy/match.ts';
 import type { Catalog } from '../policy/schema.ts';
 import { UnknownTask, type Opening, type Rollouts } from '../rollouts/registry.ts';
-import { ConflictingRepeat, type CallAnswer, type CallRequest } from '../tools/call-answer.ts';
+import {
+  ConflictingRepeat,
+  type CallAnswer,
+  type CallRequest,
+  type Requester,
+} from '../tools/call-answer.ts';
 import type { ToolCalls } from '../tools/call.ts';
 import { definitionsOf } from '../tools/definition.ts';
+import { takeModelParts, type ModelParts } from './model-parts.ts';
 
 /** JSON-RPC error code of a call without a result for the model. From the range that the specification leaves to servers. */
 export const UNAVAILABLE = -32_050;
@@ -38,7 +44,11 @@ export interface McpExchange {
   readonly opening: Opening;
   /** Null where the request belongs to no session. */
   readonly session: McpSession | null;
-  readonly gone: AbortSignal;
+  readonly requester: Requester;
+}
+
+interface Served extends Pick<McpExchange, 'opening' | 'session' | 'requester'> {
+  readonly parts: ReadonlyMap<string | number, ModelParts>;
 }
 
 /**
@@ -54,22 +64,25 @@ export class McpEndpoint {
 
   /** Answers on the raw response; nothing else may be written to it. */
   async handle({ request, response, body, ...exchange }: McpExchange): Promise<void> {
-    const server = this.#serverFor(exchange);
+    const taken = takeModelParts(body);
+    const server = this.#serverFor({ ...exchange, parts: taken.parts });
     const transport = new StreamableHTTPServerTransport();
     response.once('close', () => void server.close());
     await server.connect(transport);
-    await transport.handleRequest(request, response, body);
+    await transport.handleRequest(request, response, taken.body);
   }
 
-  #serverFor({ opening, session, gone }: Pick<McpExchange, 'opening' | 'session' | 'gone'>): McpServer {
+  #serverFor({ opening, session, requester, parts }: Served): McpServer {
     const server = new McpServer(
       { name: 'faultline', version: this.#parts.version },
       { capabilities: { tools: {} } },
     );
     server.server.setRequestHandler(ListToolsRequestSchema, () => this.#list(opening));
-    server.server.setRequestHandler(CallToolRequestSchema, ({ params }, { requestId }) => {
+    server.server.setRequestHandler(CallToolRequestSchema, (_message, { requestId }) => {
+      const written = parts.get(requestId);
+      if (written === undefined) throw new McpError(ErrorCode.InvalidParams, 'params.name: missing');
       const id = session === null ? null : callIdOf(session.key, requestId);
-      return this.#call({ opening, gone, callId: id, tool: params.name, arguments: params.arguments ?? {} });
+      return this.#call({ opening, requester, callId: id, ...written });
     });
     return server;
   }

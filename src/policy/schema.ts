@@ -198,6 +198,11 @@ export const taskSchema = z.strictObject({
   files: z.array(setupFileSchema).default([]),
   /** Most tool calls of a rollout; the tool definitions tell the model. Absent: no limit. */
   calls: z.int().min(1).optional(),
+  /**
+   * What a call id means that comes again. `unique`: the same call; its stored answer, or an error where the arguments
+   * differ. `per_turn`: the client numbers its calls anew each turn, so an id whose answer was delivered may be a new call.
+   */
+  call_ids: z.enum(['unique', 'per_turn']).default('unique'),
   /** Longest answer of a tool, in tokens (o200k). Absent: the sandbox policy's. */
   answer_tokens: z.int().min(50).optional(),
   /** The task is chosen if all match. A task without rules is chosen only by name or as the default. */
@@ -246,6 +251,7 @@ export interface Task {
   readonly setup: readonly (readonly string[])[];
   readonly files: readonly SetupFile[];
   readonly calls?: number | undefined;
+  readonly call_ids?: TaskDefinition['call_ids'] | undefined;
   readonly answer_tokens?: number | undefined;
   readonly when: readonly Rule[];
 }

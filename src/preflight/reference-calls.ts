@@ -1,6 +1,6 @@
 import type { BUILT_IN_TOOLS, Task } from '../policy/schema.ts';
 import type { ReferenceCall } from './task-check.ts';
-import { parseArguments } from '../tools/arguments.ts';
+import { parseArguments, readArguments } from '../tools/arguments.ts';
 import { callLimits } from '../tools/tool.ts';
 import { toolbox } from '../tools/toolbox.ts';
 
@@ -36,7 +36,7 @@ export function referenceCalls(task: Task): ReferenceCall[] {
       readsOnly && (name === 'read_file' || name === 'search_files') ? undefined : given.get(name);
     const limits = callLimits(task.policy, task.policy.times.call_default);
     if (input === undefined) return { tool: name, work: null, limits };
-    const parsed = parseArguments(tool, input);
+    const parsed = parseArguments(tool, readArguments(input));
     if (!parsed.ok) throw new RangeError(`task ${task.name}: example of ${parsed.problem}`);
     return { tool: name, work: tool.work(parsed.input, task.policy), limits };
   });

@@ -43,6 +43,19 @@ export type CallReply = Pick<
   'outcome' | 'evidence' | 'status' | 'output' | 'result' | 'durationMs' | 'streams'
 >;
 
+/** A call as it arrives. */
+export interface ArrivedCall {
+  readonly rollout: RolloutId;
+  /** Unique in the rollout: the client's id, or for a later occurrence of that id one made from it. */
+  readonly callId: CallId;
+  /** The id that the client sent. Absent: `callId`. */
+  readonly clientId?: CallId | undefined;
+  /** How often the client had used the id before, plus one. Above 1 only where the task counts ids per turn. */
+  readonly occurrence?: number | undefined;
+  readonly tool: string;
+  readonly argumentsSha256: string;
+}
+
 /**
  * One tool call of a rollout.
  *
@@ -60,13 +73,18 @@ export type CallReply = Pick<
 export class Call {
   readonly rollout: RolloutId;
   readonly callId: CallId;
+  readonly clientId: CallId;
+  readonly occurrence: number;
   readonly tool: string;
   readonly argumentsSha256: string;
   #state: CallState = { name: 'entered' };
+  #callsAtDelivery: number | null = null;
 
-  constructor(arrived: { rollout: RolloutId; callId: CallId; tool: string; argumentsSha256: string }) {
+  constructor(arrived: ArrivedCall) {
     this.rollout = arrived.rollout;
     this.callId = arrived.callId;
+    this.clientId = arrived.clientId ?? arrived.callId;
+    this.occurrence = arrived.occurrence ?? 1;
     this.tool = arrived.tool;
     this.argumentsSha256 = arrived.argumentsSha256;
   }
@@ -81,6 +99,10 @@ export class Call {
   /** Null unless `finished`. */
   get ending(): CallEnding | null {
     return this.#state.name === 'finished' ? this.#state.ending : null;
+  }
+  /** How many calls of the rollout had begun when its answer had been sent whole; null: not sent yet. */
+  get callsAtDelivery(): number | null {
+    return this.#callsAtDelivery;
   }
   /** Its ending is the answer that a repetition gets. */
   get isAnswered(): boolean {
@@ -108,6 +130,7 @@ export class Call {
         tool,
         arguments: to.arguments,
         argumentsSha256,
+        ...this.#repeatFields(),
       },
       { durable: false },
     );
@@ -127,6 +150,7 @@ export class Call {
         tool,
         number: intent?.number ?? null,
         argumentsSha256,
+        ...this.#repeatFields(),
         ...reply,
         durationMs: Math.round(reply.durationMs),
         ...(intent !== null && intent.attempts > 1 ? { attempts: intent.attempts } : {}),
@@ -147,6 +171,16 @@ export class Call {
       { durable: false },
     );
     this.#become({ name: 'reopened', intent: this.intent });
+  }
+
+  /** Its answer has been sent whole; `callsBegun` is the number of the rollout's calls until now. The first time counts. */
+  noteDelivery(callsBegun: number): void {
+    this.#callsAtDelivery ??= callsBegun;
+  }
+
+  #repeatFields(): Pick<EventOf<'call_finished'>, 'clientCall' | 'occurrence'> {
+    const { callId, clientId: clientCall, occurrence } = this;
+    return callId === clientCall ? {} : { clientCall, occurrence };
   }
 
   /** Takes over what an earlier life of the controller journaled of it: the same transitions, without new events. */

@@ -8,6 +8,9 @@ import type { Displacement, EndReason, Upload } from './rollout.ts';
 /** A call as the journal records it. Without an ending it was intended, and its result never became durable. */
 export interface PastCall {
   readonly callId: string;
+  /** As in the events. */
+  readonly clientCall?: string | undefined;
+  readonly occurrence?: number | undefined;
   readonly tool: string;
   readonly argumentsSha256: string;
   readonly at: number;
@@ -15,6 +18,8 @@ export interface PastCall {
   readonly arguments: unknown;
   readonly intent: CallIntent | null;
   ending: CallEnding | null;
+  /** Calls of the rollout that had begun when its answer had been sent; null where that is not recorded. */
+  callsAtDelivery: number | null;
 }
 
 /** A rollout as the journal records it. */
@@ -69,6 +74,11 @@ export class PastRollouts {
         return;
       case 'call_finished':
         this.#with(event.rollout, (rollout) => finished(rollout, event, position, at));
+        return;
+      case 'call_delivered':
+        this.#with(event.rollout, (rollout) => {
+          delivered(rollout, event);
+        });
         return;
       case 'call_reopened':
         this.#with(event.rollout, (rollout) => (rollout.lastActivityAt = at));
@@ -127,18 +137,17 @@ function intended(
   position: Position,
   at: number,
 ): void {
-  const { call: callId, tool, argumentsSha256, number, sandbox } = event;
+  const { call: callId, clientCall, occurrence, tool, argumentsSha256, number, sandbox } = event;
   const before = rollout.calls.get(callId);
   const earlier = before?.intent ?? null;
   const attempts = (earlier?.attempts ?? 0) + (earlier?.sandbox === sandbox ? 0 : 1);
   rollout.calls.set(callId, {
-    callId,
-    tool,
-    argumentsSha256,
+    ...{ callId, clientCall, occurrence, tool, argumentsSha256 },
     at: before?.at ?? at,
     arguments: event.arguments,
     intent: { number, sandbox, attempts, position },
     ending: null,
+    callsAtDelivery: null,
   });
   rollout.lastNumber = Math.max(rollout.lastNumber, number);
   rollout.lastActivityAt = at;
@@ -150,12 +159,17 @@ function finished(
   position: Position,
   at: number,
 ): void {
-  const { call: callId, tool, argumentsSha256, outcome, status, durationMs } = event;
+  const { call: callId, clientCall, occurrence, tool, argumentsSha256, outcome, status, durationMs } = event;
   const call = rollout.calls.get(callId) ?? {
-    ...{ callId, tool, argumentsSha256, at },
-    ...{ arguments: null, intent: null, ending: null },
+    ...{ callId, clientCall, occurrence, tool, argumentsSha256, at },
+    ...{ arguments: null, intent: null, ending: null, callsAtDelivery: null },
   };
   call.ending = { outcome, status, durationMs, position };
   rollout.calls.set(callId, call);
   rollout.lastActivityAt = at;
+}
+
+function delivered(rollout: PastRollout, { call, callsBegun }: EventOf<'call_delivered'>): void {
+  const past = rollout.calls.get(call);
+  if (past !== undefined) past.callsAtDelivery ??= callsBegun;
 }

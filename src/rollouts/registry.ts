@@ -1,7 +1,8 @@
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { jobId, type JobId, type RolloutId } from '../kernel/ids.ts';
-import { isDeeperThan } from '../kernel/json-text.ts';
+import { isDeeperThan, jsonText, MAX_LEVELS } from '../kernel/json-text.ts';
+import { UnreadValue } from '../kernel/unread-value.ts';
 import { SingleFlight } from '../kernel/single-flight.ts';
 import { chooseTask } from '../policy/match.ts';
 import type { Catalog } from '../policy/schema.ts';
@@ -11,19 +12,23 @@ import { Rollout } from './rollout.ts';
 export interface Opening {
   readonly id: RolloutId;
   readonly task?: string | undefined;
+  /** The dataset row; an `UnreadValue` chooses no task. */
   readonly item?: unknown;
   readonly job?: JobId | undefined;
 }
 
-/** The request names a task that isn't configured: the caller's fault. */
+/** The request names a task that isn't configured, or its dataset row can't choose one: the caller's fault. */
 export class UnknownTask extends Error {
   override readonly name = 'UnknownTask';
 }
 
-/** Levels of lists and objects in a dataset row. A deeper row still selects the task, and is not recorded. */
-const MAX_ITEM_LEVELS = 200;
+/** Longest dataset row, as JSON, that is recorded. A longer or too deep row still selects the task. */
+const MAX_ITEM_BYTES = 2 ** 20;
 
-const isRecorded = (item: unknown): boolean => item !== undefined && !isDeeperThan(item, MAX_ITEM_LEVELS);
+function isRecorded(item: unknown): boolean {
+  if (item === undefined || item instanceof UnreadValue || isDeeperThan(item, MAX_LEVELS)) return false;
+  return Buffer.byteLength(jsonText(item)) <= MAX_ITEM_BYTES;
+}
 
 /** How long an ended rollout's calls and verdict stay readable here; the journal keeps them for good. */
 const KEEP_ENDED_MS = 24 * 3_600_000;
@@ -56,6 +61,10 @@ export class Rollouts {
   }
 
   async #openNew(opening: Opening): Promise<Rollout> {
+    if (opening.item instanceof UnreadValue && opening.task === undefined)
+      throw new UnknownTask(
+        `body.item: is ${opening.item.problem}, so it can't choose the task; name a task by ?task= or X-Task`,
+      );
     const task = chooseTask(this.#catalog, { task: opening.task, item: opening.item });
     if ('problem' in task) throw new UnknownTask(task.problem);
     const job = opening.job ?? jobId(task.name);

@@ -2,7 +2,7 @@ import type { RemovalQueue } from '../admission/removal-queue.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
-import { callId, jobId, rolloutId } from '../kernel/ids.ts';
+import { jobId, rolloutId, type CallId } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
 import { judge } from '../outcome/attribute.ts';
 import type { Catalog } from '../policy/schema.ts';
@@ -104,8 +104,12 @@ function reviveCalls(rollout: Rollout, past: PastRollout): InterruptedCall[] {
   const interrupted: InterruptedCall[] = [];
   const inOrder = [...past.calls.values()].toSorted((a, b) => a.at - b.at);
   for (const one of inOrder) {
-    const call = rollout.enterCall(callId(one.callId), one.tool, one.argumentsSha256, one.at);
+    const call = rollout.addCall({
+      ...{ callId: one.callId as CallId, clientId: one.clientCall as CallId | undefined },
+      ...{ occurrence: one.occurrence, tool: one.tool, argumentsSha256: one.argumentsSha256 },
+    });
     call.restore(one);
+    if (one.callsAtDelivery !== null) call.noteDelivery(one.callsAtDelivery);
     if (one.ending === null) interrupted.push({ rollout, call, arguments: one.arguments });
   }
   rollout.lastActivityAt = past.lastActivityAt;

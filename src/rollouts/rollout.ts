@@ -4,7 +4,7 @@ import type { CauseCode } from '../outcome/causes.ts';
 import type { Task } from '../policy/schema.ts';
 import type { Evidence } from '../outcome/evidence.ts';
 import type { Sandbox, SandboxHandle } from '../sandbox/sandbox.ts';
-import { Call } from './call.ts';
+import { Call, type ArrivedCall } from './call.ts';
 import { CallLock } from './call-lock.ts';
 import { verdictOf, type Verdict } from './verdict.ts';
 
@@ -43,6 +43,7 @@ export class Rollout {
   readonly openedAt: number;
   /** Held by a call or a file transfer until its result is durable. */
   readonly callLock: CallLock;
+  /** In order of arrival, by `Call.callId`. */
   readonly calls = new Map<CallId, Call>();
   lastActivityAt: number;
 
@@ -56,6 +57,8 @@ export class Rollout {
   #lossCause: CauseCode | null = null;
   #endReason: EndReason | null = null;
   readonly #clientFaults: CauseCode[] = [];
+  /** The last occurrence of each id that the client has used. */
+  readonly #latest = new Map<CallId, Call>();
   /** The calls that came before the seal; null while there is none. */
   #beforeSeal: ReadonlySet<Call> | null = null;
   #lastNumber = 0;
@@ -120,12 +123,34 @@ export class Rollout {
     this.#clientFaults.push(cause);
   }
 
-  /** A call that arrived, in order of arrival. */
-  enterCall(callId: CallId, tool: string, argumentsSha256: string, now: number): Call {
-    const call = new Call({ rollout: this.id, callId, tool, argumentsSha256 });
-    this.calls.set(callId, call);
+  /** The call of this id; where the client has used it for several, the last of them. */
+  findCall(clientId: CallId): Call | undefined {
+    return this.#latest.get(clientId);
+  }
+
+  /** A call that arrived, in order of arrival. An id that was used before gets a further occurrence. */
+  enterCall(clientId: CallId, tool: string, argumentsSha256: string, now: number): Call {
+    const occurrence = (this.#latest.get(clientId)?.occurrence ?? 0) + 1;
+    const callId = this.#freeId(clientId, occurrence);
     this.noteActivity(now);
+    return this.addCall({ callId, clientId, occurrence, tool, argumentsSha256 });
+  }
+
+  /** Takes in a call as it was recorded. */
+  addCall(arrived: Omit<ArrivedCall, 'rollout'>): Call {
+    const call = new Call({ ...arrived, rollout: this.id });
+    this.calls.set(call.callId, call);
+    this.#latest.set(call.clientId, call);
     return call;
+  }
+
+  /** `ID`, then `ID#2` and so on. A client may have used such an id itself: then the next one. */
+  #freeId(clientId: CallId, occurrence: number): CallId {
+    if (occurrence === 1 && !this.calls.has(clientId)) return clientId;
+    for (let suffix = Math.max(2, occurrence); ; suffix += 1) {
+      const id = `${clientId}#${String(suffix)}` as CallId;
+      if (!this.calls.has(id)) return id;
+    }
   }
 
   /** A call arrived or ended: the idle time begins anew. */

@@ -9,6 +9,7 @@ export const alarms = {
   exclusion_rising: 'The share of excluded rollouts rises with the training steps of the last 7 days.',
   behaviour_linked:
     'Infrastructure fails some behaviours more often than others; the model may learn to avoid them.',
+  call_ids_reused: 'In the last 24 hours a client used call ids again for other calls of the same rollout.',
 } as const satisfies Record<string, string>;
 
 export type AlarmName = keyof typeof alarms;
@@ -34,6 +35,8 @@ export interface AlarmSources {
   readonly engineAnswers: () => boolean;
   /** Finished calls of the last `seconds` seconds, by attribution. */
   readonly callsWithin: (seconds: number) => Readonly<Record<Attribution, number>>;
+  /** Jobs whose clients use call ids again. */
+  readonly jobsReusingIds: () => readonly string[];
 }
 
 const INFRA_WINDOW_S = 300;
@@ -67,6 +70,7 @@ export class Alarms {
         state: this.#ofRisk(({ behaviours }) => behaviours.length > 0),
         detail: this.#risk?.behaviours.join(' ') ?? '',
       },
+      { name: 'call_ids_reused', ...reusedIds(this.#sources.jobsReusingIds()) },
     ];
   }
 
@@ -74,6 +78,16 @@ export class Alarms {
     if (this.#risk === null) return 'unknown';
     return raised(this.#risk) ? 'raised' : 'quiet';
   }
+}
+
+const JOBS_NAMED = 3;
+
+function reusedIds(jobs: readonly string[]): Omit<Alarm, 'name'> {
+  if (jobs.length === 0) return { state: 'quiet', detail: '' };
+  const named = jobs.slice(-JOBS_NAMED).join(', ');
+  const more = jobs.length > JOBS_NAMED ? ` and ${String(jobs.length - JOBS_NAMED)} more` : '';
+  const fix = 'Make the ids unique in the client, or set call_ids: per_turn in the task.';
+  return { state: 'raised', detail: `Jobs: ${named}${more}. ${fix}` };
 }
 
 function share(calls: Readonly<Record<Attribution, number>>, of: Attribution): Omit<Alarm, 'name'> {

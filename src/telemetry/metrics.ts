@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { noneByAttribution, type CauseCode, type Outcome } from '../outcome/causes.ts';
+import { noneByAttribution, type Outcome } from '../outcome/causes.ts';
 import type { Alarm, AlarmState } from './alarms.ts';
 
 /** From reading a file in a warm sandbox to the longest time a request is held. */
@@ -22,6 +22,7 @@ export interface MetricSources {
 
 /** The fields of a finished call that metrics use. */
 export interface CountedCall {
+  /** One of the task's tools, else `unknown`: a model may name any tool, and each name would be a time series. */
   readonly tool: string;
   readonly outcome: Pick<Outcome, 'attribution' | 'cause'> | null;
   readonly durationMs: number | null;
@@ -33,6 +34,7 @@ export class Metrics {
   readonly #calls: Counter<'tool' | 'attribution' | 'cause'>;
   readonly #durations: Histogram<'tool'>;
   readonly #refusals: Counter<'code'>;
+  readonly #reusedIds: Counter<'sign'>;
 
   constructor() {
     const registers = [this.#registry];
@@ -55,6 +57,12 @@ export class Metrics {
       labelNames: ['code'],
       registers,
     });
+    this.#reusedIds = new Counter({
+      name: 'faultline_call_ids_reused_total',
+      help: 'Requests whose call id the client had used before for another call, by how that shows.',
+      labelNames: ['sign'],
+      registers,
+    });
   }
 
   get contentType(): string {
@@ -65,9 +73,8 @@ export class Metrics {
     return this.#registry.metrics();
   }
 
-  callFinished({ tool: name, outcome, durationMs }: CountedCall): void {
+  callFinished({ tool, outcome, durationMs }: CountedCall): void {
     if (outcome === null || durationMs === null) return;
-    const tool = toolLabel(name, outcome.cause);
     this.#calls.inc({ tool, attribution: outcome.attribution, cause: outcome.cause });
     this.#durations.observe({ tool }, durationMs / 1000);
   }
@@ -82,6 +89,10 @@ export class Metrics {
 
   requestRefused(code: string): void {
     this.#refusals.inc({ code });
+  }
+
+  callIdReused(sign: string): void {
+    this.#reusedIds.inc({ sign });
   }
 
   /** Adds the gauges that read other parts. Call once. */
@@ -138,11 +149,6 @@ export class Metrics {
       },
     });
   }
-}
-
-/** A model may name any tool. An unknown name must not become a time series of its own. */
-function toolLabel(name: string, cause: CauseCode): string {
-  return cause === 'unknown_tool' ? 'unknown' : name;
 }
 
 export function rolloutsByState(rollouts: Iterable<{ readonly state: string }>): Record<string, number> {

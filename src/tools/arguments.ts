@@ -1,22 +1,35 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { isDeeperThan, jsonText } from '../kernel/json-text.ts';
+import { isDeeperThan, jsonText, MAX_LEVELS } from '../kernel/json-text.ts';
+import { UnreadValue } from '../kernel/unread-value.ts';
 import type { Tool } from './tool.ts';
 
-/** Levels of lists and objects in a call's arguments. Deeper values would overflow the stack of readers that recurse. */
-const MAX_LEVELS = 200;
+/** A call's arguments, read once. */
+export interface GivenArguments {
+  /** As the model gave them: any JSON value, or one as a string. This is what the journal keeps. */
+  readonly given: unknown;
+  readonly value: unknown;
+  /** Why there is no value, for the model; completes "the arguments are …". Null where there is one. */
+  readonly problem: string | null;
+}
 
 export type ParsedArguments =
   | { readonly ok: true; readonly input: Readonly<Record<string, unknown>> }
   | { readonly ok: false; readonly problem: string };
 
-/** The model's arguments, any JSON value or one as a string, checked against the tool's schema. A problem is shown to the model. */
-export function parseArguments(tool: Tool, given: unknown): ParsedArguments {
+export function readArguments(given: unknown): GivenArguments {
+  if (given instanceof UnreadValue) return { given, value: undefined, problem: given.problem };
   const value = decode(given);
-  if (value === undefined) return { ok: false, problem: `${tool.name}: the arguments are not valid JSON` };
+  const problem = value === undefined ? 'not valid JSON' : null;
+  return { given, value, problem };
+}
+
+/** The model's arguments, checked against the tool's schema. A problem is shown to the model. */
+export function parseArguments(tool: Tool, { value, problem }: GivenArguments): ParsedArguments {
+  if (problem !== null) return { ok: false, problem: `${tool.name}: the arguments are ${problem}` };
   if (isDeeperThan(value, MAX_LEVELS)) {
-    const problem = `${tool.name}: the arguments are nested more than ${String(MAX_LEVELS)} levels deep`;
-    return { ok: false, problem };
+    const deep = `${tool.name}: the arguments are nested more than ${String(MAX_LEVELS)} levels deep`;
+    return { ok: false, problem: deep };
   }
   const parsed = tool.parameters.safeParse(value);
   if (parsed.success) return { ok: true, input: parsed.data };
@@ -33,8 +46,9 @@ function decode(given: unknown): unknown {
 }
 
 /** SHA-256 (hex) of tool and arguments. Object keys are sorted, so the digest does not depend on the JSON's formatting. */
-export function argumentsDigest(tool: string, given: unknown): string {
-  const value = decode(given) ?? given;
-  const text = `[${JSON.stringify(tool)},${jsonText(value, 'sorted')}]`;
-  return createHash('sha256').update(text).digest('hex');
+export function argumentsDigest(tool: string, { given, value }: GivenArguments): string {
+  const text = given instanceof UnreadValue ? `unread ${given.sha256}` : jsonText(value ?? given, 'sorted');
+  return createHash('sha256')
+    .update(`[${JSON.stringify(tool)},${text}]`)
+    .digest('hex');
 }

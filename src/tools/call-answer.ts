@@ -7,15 +7,25 @@ export interface CallRequest {
   readonly opening: Opening;
   /** The idempotency key within the rollout, or null: then every request is a new call. */
   readonly callId: CallId | null;
-  readonly tool: string;
-  /** As received: a JSON string or a value. */
+  /** As received: a model may write any JSON value as a name. */
+  readonly tool: unknown;
+  /** As received: a JSON string or a value, or an `UnreadValue`. */
   readonly arguments: unknown;
+  /** Absent: nobody waits. */
+  readonly requester?: Requester;
+}
+
+/** Who waits for an answer. */
+export interface Requester {
   /** Aborted when the requester has gone. The call continues; only a place in the start queue is given up a minute later. */
-  readonly gone?: AbortSignal;
+  readonly gone: AbortSignal;
+  /** Calls `note` once the whole answer has been sent. */
+  readonly onDelivered: (note: () => void) => void;
 }
 
 export interface CallAnswer {
   readonly rollout: RolloutId;
+  /** As the client sent it. */
   readonly callId: CallId;
   readonly status: number;
   /** The text for the model. */

@@ -10,14 +10,17 @@ import type { Rollout } from '../rollouts/rollout.ts';
 import type { Sandboxes } from '../rollouts/sandboxes.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { TokenBudget } from '../tokens/token-budget.ts';
-import { argumentsDigest } from './arguments.ts';
-import { ConflictingRepeat, type CallAnswer, type CallRequest } from './call-answer.ts';
+import { argumentsDigest, readArguments, type GivenArguments } from './arguments.ts';
+import { ConflictingRepeat, type CallAnswer, type CallRequest, type Requester } from './call-answer.ts';
+import { judgeRepeat, type ReuseSign } from './call-ids.ts';
+import { noteDelivery } from './delivery.ts';
 import { answerTokens, digestsOf, judgeEnding, resultOf, type JudgedEnding } from './judged-ending.ts';
 import { HeldRequests, PATIENCE_MS } from './held-requests.ts';
 import { callLockDeadline, lockTimeout } from './lock-wait.ts';
 import { prepareCall, runPrepared, type PreparedCall } from './prepared-call.ts';
 import { RunningCalls } from './running-calls.ts';
 import { storedAnswer } from './stored-answer.ts';
+import { recordedName } from './tool-name.ts';
 
 export interface CallParts {
   readonly rollouts: Rollouts;
@@ -27,6 +30,8 @@ export interface CallParts {
   readonly tokens: TokenBudget;
   /** Called with every finished call, for metrics and the event line. */
   readonly onFinished: (rollout: Rollout, call: Call, ending: CallEnding) => void;
+  /** Called with each request that shows that its client uses call ids again. */
+  readonly onReusedId: (rollout: Rollout, call: Call, sign: ReuseSign) => void;
 }
 
 /**
@@ -50,17 +55,40 @@ export class ToolCalls implements Disposable {
    * @throws UnknownTask, ConflictingRepeat: mistakes of the caller. Every other ending is an answer.
    */
   async runCall(request: CallRequest): Promise<CallAnswer> {
-    const { rollouts, clock, journal } = this.#parts;
-    const rollout = await rollouts.openRollout(request.opening);
-    const digest = argumentsDigest(request.tool, request.arguments);
-    const callId = request.callId ?? parseCallId(`generated-${randomUUID()}`);
-    const call = rollout.calls.get(callId) ?? rollout.enterCall(callId, request.tool, digest, clock.now());
-    if (call.argumentsSha256 !== digest) return await this.#refuseConflict(rollout, call);
+    const rollout = await this.#parts.rollouts.openRollout(request.opening);
+    const given = readArguments(request.arguments);
+    const call = await this.#callOf(rollout, request, given);
+    const answer = await this.#answer(rollout, call, given, request.requester);
+    request.requester?.onDelivered(() => {
+      noteDelivery(this.#parts.journal, rollout, call);
+    });
+    return answer;
+  }
 
+  /** The call that the request is about: a new one, or the one that has its id. @throws ConflictingRepeat */
+  async #callOf(rollout: Rollout, request: CallRequest, given: GivenArguments): Promise<Call> {
+    const tool = recordedName(request.tool);
+    const digest = argumentsDigest(typeof request.tool === 'string' ? request.tool : tool, given);
+    const id = request.callId ?? parseCallId(`generated-${randomUUID()}`);
+    const known = rollout.findCall(id);
+    const repeat = known && judgeRepeat(rollout, known, digest);
+    if (known !== undefined && repeat?.sign) this.#parts.onReusedId(rollout, known, repeat.sign);
+    if (known !== undefined && repeat?.as === 'conflict') return await this.#refuseConflict(rollout, known);
+    if (known !== undefined && repeat?.as === 'same_call') return known;
+    return rollout.enterCall(id, tool, digest, this.#parts.clock.now());
+  }
+
+  /** The stored answer, or that of the run under way, which is begun now if there is none. */
+  async #answer(
+    rollout: Rollout,
+    call: Call,
+    given: GivenArguments,
+    requester: Requester | undefined,
+  ): Promise<CallAnswer> {
     const running = this.#running.get(call);
-    if (running === undefined && call.isAnswered) return await storedAnswer(journal, call);
-    const conducted = running ?? this.continueCall(rollout, call, request.arguments);
-    const answer = await this.#requests.holdRequest(rollout, call, conducted, request.gone);
+    if (running === undefined && call.isAnswered) return await storedAnswer(this.#parts.journal, call);
+    const conducted = running ?? this.#start(rollout, call, given);
+    const answer = await this.#requests.holdRequest(rollout, call, conducted, requester?.gone);
     return running === undefined ? answer : { ...answer, fromJournal: true };
   }
 
@@ -69,11 +97,15 @@ export class ToolCalls implements Disposable {
    * ending could not be journaled. It continues when its requester is gone.
    */
   continueCall(rollout: Rollout, call: Call, given: unknown): Promise<CallAnswer> {
+    return this.#start(rollout, call, readArguments(given));
+  }
+
+  #start(rollout: Rollout, call: Call, given: GivenArguments): Promise<CallAnswer> {
     return this.#running.add(call, this.#conduct(rollout, call, given));
   }
 
   /** All steps of one call, in order. The call lock is held until the ending is durable. */
-  async #conduct(rollout: Rollout, call: Call, given: unknown): Promise<CallAnswer> {
+  async #conduct(rollout: Rollout, call: Call, given: GivenArguments): Promise<CallAnswer> {
     const { clock, journal, sandboxes } = this.#parts;
     const began = clock.monotonic();
     const finish = (judged: JudgedEnding): Promise<CallAnswer> => this.#finish(rollout, call, judged, began);
@@ -165,14 +197,14 @@ export class ToolCalls implements Disposable {
     rollout.noteActivity(clock.now());
     if (call.intent !== null) rollout.sandbox?.acknowledge(call.intent.number);
     onFinished(rollout, call, ending);
-    const { callId } = call;
+    const { clientId: callId } = call;
     return { rollout: rollout.id, callId, status, output, result, outcome, fromJournal: false };
   }
 
-  async #refuseConflict(rollout: Rollout, { callId }: Call): Promise<never> {
+  async #refuseConflict(rollout: Rollout, { clientId }: Call): Promise<never> {
     await this.refuseCall(rollout, 'conflicting_repeat');
     throw new ConflictingRepeat(
-      `call ${callId} of rollout ${rollout.id} was used again with other arguments`,
+      `call ${clientId} of rollout ${rollout.id} was used again with other arguments`,
     );
   }
 

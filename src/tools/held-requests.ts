@@ -59,7 +59,7 @@ export class HeldRequests implements Disposable {
 }
 
 /** The answer to a request whose call is still under way. Nothing is journaled: the call has no ending yet. */
-function unfinished({ rollout, callId }: Call, retryAfterMs: number): CallAnswer {
+function unfinished({ rollout, clientId: callId }: Call, retryAfterMs: number): CallAnswer {
   const outcome = attribute({ kind: 'queue_expired' });
   const { status, output } = render(outcome, null);
   return {

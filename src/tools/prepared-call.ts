@@ -5,10 +5,11 @@ import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { Call } from '../rollouts/call.ts';
 import type { Rollout } from '../rollouts/rollout.ts';
 import { overBudget } from './call-budget.ts';
-import { parseArguments } from './arguments.ts';
+import { parseArguments, readArguments, type GivenArguments } from './arguments.ts';
 import { digestsOf, evidenceOf, judgeEnding, refusal, resultOf, type JudgedEnding } from './judged-ending.ts';
 import { callLimits, type Tool } from './tool.ts';
 import { toolbox } from './toolbox.ts';
+import { textProblem } from './work-text.ts';
 
 /** A call whose tool exists and whose arguments fit it. */
 export interface PreparedCall {
@@ -20,21 +21,28 @@ export interface PreparedCall {
 }
 
 /** The model's call, ready to run; or its refusal. */
-function prepare(task: Task, name: string, given: unknown): PreparedCall | JudgedEnding {
+function prepare(task: Task, name: string, read: GivenArguments): PreparedCall | JudgedEnding {
   const tools = toolbox(task);
   const tool = tools.get(name);
   if (tool === undefined)
     return refusal('unknown_tool', `There is no tool "${name}". Tools: ${[...tools.keys()].join(', ')}.`);
-  const parsed = parseArguments(tool, given);
+  const parsed = parseArguments(tool, read);
   if (!parsed.ok) return refusal('bad_arguments', parsed.problem);
   const { input } = parsed;
-  return { tool, given, input, limits: callLimits(task.policy, tool.timeoutMs(input, task.policy)) };
+  const problem = textProblem(tool.work(input, task.policy), input);
+  if (problem !== null) return refusal('bad_arguments', `${tool.name}: ${problem}`);
+  return {
+    tool,
+    given: read.given,
+    input,
+    limits: callLimits(task.policy, tool.timeoutMs(input, task.policy)),
+  };
 }
 
 /** As `prepare`, for a call that arrives: also refuses calls after grading has begun and calls above the task's budget. */
-export function prepareCall(rollout: Rollout, call: Call, given: unknown): PreparedCall | JudgedEnding {
+export function prepareCall(rollout: Rollout, call: Call, read: GivenArguments): PreparedCall | JudgedEnding {
   if (rollout.isLate(call)) return judgeEnding({ kind: 'rollout_over', how: 'graded' });
-  return overBudget(rollout, call) ?? prepare(rollout.task, call.tool, given);
+  return overBudget(rollout, call) ?? prepare(rollout.task, call.tool, read);
 }
 
 /** Runs a prepared call under its number. @throws SandboxFault */
@@ -55,7 +63,7 @@ export const rerunCall: RerunCall = async (
   sandbox,
   number,
 ) => {
-  const prepared = prepare(task, tool, given);
+  const prepared = prepare(task, tool, readArguments(given));
   const judged = 'evidence' in prepared ? prepared : await runPrepared(task, prepared, sandbox, number);
   const { outcome, run } = judged;
   return {

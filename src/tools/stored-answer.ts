@@ -8,5 +8,6 @@ export async function storedAnswer(journal: Journal, call: Call): Promise<CallAn
   if (call.ending === null) throw new Error(`call ${call.callId} has no stored answer`);
   const event = await recordedEvent(journal, call.ending.position, 'call_finished');
   const { status, output, result, outcome } = event;
-  return { rollout: call.rollout, callId: call.callId, status, output, result, outcome, fromJournal: true };
+  const { rollout, clientId: callId } = call;
+  return { rollout, callId, status, output, result, outcome, fromJournal: true };
 }

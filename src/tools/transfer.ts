@@ -2,22 +2,19 @@ import { Readable } from 'node:stream';
 import type { Blobs } from '../journal/blobs.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { Deadline } from '../kernel/deadline.ts';
-import { errorMessage } from '../kernel/errors.ts';
+import type { Deadline } from '../kernel/deadline.ts';
 import type { RolloutId } from '../kernel/ids.ts';
 import type { Opening, Rollouts } from '../rollouts/registry.ts';
 import type { Rollout } from '../rollouts/rollout.ts';
 import type { Sandboxes } from '../rollouts/sandboxes.ts';
 import { CHUNK_BYTES, FileRefused, fileLimits, putFile } from '../rollouts/upload.ts';
-import { errnoText } from './errno.ts';
+import { withCallLock, type WorkProblem } from './locked-work.ts';
 
-const TRANSFER_MS = 300_000;
+/** As the kernel limits paths. */
+const PATH_BYTES = 4096;
 
-/** A failed transfer. `problem` is for the caller. A status below 500 is attributed to the caller or the model. */
-export interface TransferProblem {
-  readonly problem: string;
-  readonly status: 404 | 410 | 503;
-}
+/** A failed transfer. */
+export type TransferProblem = WorkProblem;
 
 /**
  * Copies files between callers and sandboxes. Only sandboxd opens the paths, inside the sandbox and with the model's
@@ -28,7 +25,7 @@ export class FileTransfer {
   readonly #sandboxes: Pick<Sandboxes, 'claims' | 'losses'>;
   readonly #journal: Journal;
   readonly #blobs: Blobs;
-  readonly #clock: Clock;
+  readonly #locking: Parameters<typeof withCallLock>[0];
 
   constructor(parts: {
     rollouts: Rollouts;
@@ -41,7 +38,7 @@ export class FileTransfer {
     this.#sandboxes = parts.sandboxes;
     this.#journal = parts.journal;
     this.#blobs = parts.blobs;
-    this.#clock = parts.clock;
+    this.#locking = parts;
   }
 
   /** Reads the body to its end, unless it fails earlier. Errors of the body are passed on. */
@@ -50,9 +47,11 @@ export class FileTransfer {
     path: string,
     body: AsyncIterable<Uint8Array>,
   ): Promise<{ bytes: number; sha256: string } | TransferProblem> {
+    const problem = pathProblem(path);
+    if (problem !== null) return problem;
     const kept = await this.#blobs.put(body);
     const rollout = await this.#rollouts.openRollout(opening);
-    return await this.#withCallLock(rollout, async (deadline) => {
+    return await withCallLock(this.#locking, rollout, async (deadline) => {
       const sandbox = await this.#sandboxes.claims.acquireSandbox(rollout, deadline);
       const place = await putFile({ rollout, sandbox, path, content: await this.#blobs.open(kept.sha256) });
       await this.#journal.append(
@@ -68,7 +67,9 @@ export class FileTransfer {
   async download(id: RolloutId, path: string): Promise<{ body: Readable } | TransferProblem> {
     const rollout = this.#rollouts.get(id);
     if (rollout === undefined) return { problem: `no rollout ${id}`, status: 404 };
-    return await this.#withCallLock(rollout, async (deadline) => {
+    const problem = pathProblem(path);
+    if (problem !== null) return problem;
+    return await withCallLock(this.#locking, rollout, async (deadline) => {
       const first = await this.#read(rollout, deadline, path, 0);
       return { body: Readable.from(this.#rest(rollout, deadline, path, first)) };
     });
@@ -98,28 +99,18 @@ export class FileTransfer {
     if (report.type === 'exited' && report.errno === 0 && report.killReason === 'none') return report.payload;
     throw new FileRefused(report.errno);
   }
+}
 
-  /** Does the work with the rollout's call lock; repeats it in a rebuilt sandbox if the sandbox is lost to infrastructure. */
-  async #withCallLock<T extends object>(
-    rollout: Rollout,
-    work: (deadline: Deadline) => Promise<T>,
-  ): Promise<T | TransferProblem> {
-    const deadline = Deadline.after(this.#clock, 'turn_wait', TRANSFER_MS);
-    using lock = await rollout.callLock.acquire(deadline);
-    if (lock === null) return { problem: 'earlier calls of this rollout took too long', status: 503 };
-    if (rollout.state === 'lost' || rollout.state === 'ended')
-      return { problem: 'the rollout has ended', status: 410 };
-    for (;;) {
-      try {
-        return await work(deadline);
-      } catch (error) {
-        if (error instanceof FileRefused)
-          return { problem: error.errno === 0 ? error.message : errnoText(error.errno), status: 404 };
-        const fate = await this.#sandboxes.losses.settleError(rollout, error);
-        if (fate !== 'rebuild') return { problem: errorMessage(error), status: 503 };
-      }
-    }
-  }
+/** Why no file can have this path, for the caller; null where one can. */
+function pathProblem(path: string): TransferProblem | null {
+  const problem = path.includes('\0')
+    ? 'the path contains a null byte'
+    : Buffer.byteLength(path) > PATH_BYTES
+      ? `the path is longer than ${String(PATH_BYTES)} bytes`
+      : !path.isWellFormed()
+        ? 'the path contains half of a surrogate pair'
+        : null;
+  return problem === null ? null : { problem, status: 404 };
 }
 
 /** The part that the adapters use. */

@@ -25,9 +25,10 @@ import { TokenBudget } from '../tokens/token-budget.ts';
 import { ToolCalls } from '../tools/call.ts';
 import { rerunCall } from '../tools/prepared-call.ts';
 import { FileTransfer } from '../tools/transfer.ts';
+import { UnrecordedRuns } from '../tools/unrecorded-runs.ts';
 import { PageFiles } from '../web/page-files.ts';
 import { openEngine, type OpenEngine } from './engine.ts';
-import { observeCalls, wireTelemetry } from './telemetry.ts';
+import { observeCalls, observeReusedIds, wireTelemetry } from './telemetry.ts';
 
 export type Controller = Awaited<ReturnType<typeof wireController>>;
 
@@ -51,8 +52,10 @@ export async function wireController(config: Config, log: Log) {
   const telemetry = wireTelemetry({ rollouts, admission, journal, clock });
   const tokens = new TokenBudget({ clock });
   const onFinished = observeCalls({ ...telemetry, bursts: admission.bursts, log });
-  const calls = new ToolCalls({ rollouts, sandboxes, journal, clock, tokens, onFinished });
+  const onReusedId = observeReusedIds({ ...telemetry, log });
+  const calls = new ToolCalls({ rollouts, sandboxes, journal, clock, tokens, onFinished, onReusedId });
   const transfer = new FileTransfer({ rollouts, sandboxes, journal, blobs, clock });
+  const unrecorded = new UnrecordedRuns({ sandboxes, clock });
   return {
     catalog,
     reload: () => reload({ catalog, opened, admission, log }),
@@ -69,7 +72,7 @@ export async function wireController(config: Config, log: Log) {
     calls,
     transfer,
     gate: wireGate(config.grader, { rollouts, sandboxes, calls, journal, clock }),
-    ...wireAdapters({ catalog, rollouts, sandboxes, calls, transfer }),
+    ...wireAdapters({ catalog, rollouts, sandboxes, calls, transfer, unrecorded }),
     ...telemetry,
     ...wireUi(config),
     log,

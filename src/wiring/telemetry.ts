@@ -7,7 +7,9 @@ import type { Rollouts } from '../rollouts/registry.ts';
 import { Alarms } from '../telemetry/alarms.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { RecentActivity } from '../telemetry/recent-activity.ts';
+import { ReusedIds } from '../telemetry/reused-ids.ts';
 import type { CallParts } from '../tools/call.ts';
+import { toolLabel } from '../tools/tool-name.ts';
 
 interface TelemetryParts {
   readonly rollouts: Rollouts;
@@ -24,9 +26,11 @@ export function wireTelemetry({ rollouts, admission, journal, clock }: Telemetry
     return { ...sources.starts(), live, warm };
   };
   const activity = new RecentActivity({ clock, gauges });
+  const reusedIds = new ReusedIds(clock);
   const alarms = new Alarms({
     engineAnswers: () => admission.breaker.state === 'closed',
     callsWithin: (seconds) => activity.callsWithin(seconds),
+    jobsReusingIds: () => reusedIds.jobs(),
   });
   const metrics = new Metrics();
   metrics.watchProcess();
@@ -36,7 +40,7 @@ export function wireTelemetry({ rollouts, admission, journal, clock }: Telemetry
     journalSkippedLines: () => journal.skippedLines,
     alarms: () => alarms.states(),
   });
-  return { metrics, activity, alarms };
+  return { metrics, activity, alarms, reusedIds };
 }
 
 interface Observers {
@@ -49,7 +53,7 @@ interface Observers {
 /** Tells all observers of a finished call: metrics, recent activity, the burst log, and one line in the log. */
 export function observeCalls({ metrics, activity, bursts, log }: Observers): CallParts['onFinished'] {
   return (rollout, { callId, tool }, { outcome, status, durationMs }) => {
-    metrics.callFinished({ tool, outcome, durationMs });
+    metrics.callFinished({ tool: toolLabel(rollout.task, tool), outcome, durationMs });
     const { attribution, cause } = outcome;
     activity.callFinished({
       ...{ rollout: rollout.id, call: callId, tool },
@@ -58,5 +62,22 @@ export function observeCalls({ metrics, activity, bursts, log }: Observers): Cal
     if (rollout.calls.keys().next().value === callId) bursts.firstAnswer(durationMs, status !== 503);
     const ms = Math.round(durationMs);
     log.info({ rollout: rollout.id, call: callId, tool, attribution, cause, status, ms }, 'call');
+  };
+}
+
+interface ReuseObservers {
+  readonly metrics: Pick<Metrics, 'callIdReused'>;
+  readonly reusedIds: ReusedIds;
+  readonly log: Log;
+}
+
+/** Counts each sign that a client uses call ids again, and logs the first of each job. */
+export function observeReusedIds({ metrics, reusedIds, log }: ReuseObservers): CallParts['onReusedId'] {
+  return ({ id: rollout, job, task }, { clientId: call }, sign) => {
+    metrics.callIdReused(sign);
+    if (!reusedIds.note(job)) return;
+    const fix = 'make call ids unique within a rollout in the client, or set call_ids: per_turn in the task';
+    const { name, call_ids } = task;
+    log.warn({ job, rollout, call, sign, task: name, call_ids, fix }, 'a client uses call ids again');
   };
 }

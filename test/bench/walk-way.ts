@@ -75,7 +75,15 @@ export class Walk implements Way {
     const rollouts = new Rollouts({ catalog, journal, clock });
     const sandboxes = openSandboxes({ supply: pool, removals, engine, recovery, journal, clock });
     const tokens = new TokenBudget({ clock });
-    const calls = new ToolCalls({ rollouts, sandboxes, journal, clock, tokens, onFinished: () => undefined });
+    const calls = new ToolCalls({
+      rollouts,
+      sandboxes,
+      journal,
+      clock,
+      tokens,
+      onFinished: () => undefined,
+      onReusedId: () => undefined,
+    });
     const end = async (): Promise<void> => {
       for (const rollout of rollouts.all()) await sandboxes.ends.endRollout(rollout, 'deleted');
       await removals.idle();

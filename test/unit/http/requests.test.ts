@@ -92,13 +92,13 @@ describe('the body', () => {
     expect([reply.statusCode, reply.json()]).toMatchObject([415, { error: 'bad_media_type' }]);
   });
 
-  test('bytes that are not UTF-8 end in valid JSON', async () => {
+  test('bytes of the arguments that are not UTF-8 are the model’s mistake, and are not replaced in silence', async () => {
     const bytes = Buffer.concat([
       Buffer.from(BODY.slice(0, -3)),
       Buffer.from([0xff, 0xc3]),
       Buffer.from('"}}'),
     ]);
-    expect((await post(bytes)).json()).toMatchObject({ output: 'echo\ufffd\ufffd' });
+    expect((await post(bytes)).json()).toMatchObject({ output: 'shell: the arguments are not valid UTF-8' });
   });
 
   test('keys that JavaScript treats specially change nothing', async () => {
@@ -115,7 +115,7 @@ describe('the route', () => {
     ['GET', '/nothing'],
     ['GET', '/v1/tools/shell'],
     ['POST', '/v1/nothing'],
-    ['POST', '/v1/tools/shell/more'],
+    ['POST', '/v1/toolsmith/shell'],
   ] as const)('%s %s is a 404', async (method, url) => {
     const reply = await server.app.inject({ method, url, headers: authorized() });
     expect([reply.statusCode, reply.json()]).toMatchObject([404, { error: 'unknown_route' }]);

@@ -12,7 +12,7 @@ import { FileJournal } from '../../../src/journal/file-journal.ts';
 import { systemClock as clock } from '../../../src/kernel/clock.ts';
 import { McpEndpoint } from '../../../src/mcp/endpoint.ts';
 import { loadCatalog } from '../../../src/policy/load.ts';
-import type { Catalog, Policy } from '../../../src/policy/schema.ts';
+import type { Catalog, Policy, Task } from '../../../src/policy/schema.ts';
 import { ReportProcess } from '../../../src/report/report-process.ts';
 import { Rollouts } from '../../../src/rollouts/registry.ts';
 import { Recovery } from '../../../src/rollouts/recovery.ts';
@@ -24,10 +24,14 @@ import { Alarms } from '../../../src/telemetry/alarms.ts';
 import { RecentActivity } from '../../../src/telemetry/recent-activity.ts';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
 import { TokenBudget } from '../../../src/tokens/token-budget.ts';
+import { ReusedIds } from '../../../src/telemetry/reused-ids.ts';
 import { ToolCalls } from '../../../src/tools/call.ts';
+import { toolLabel } from '../../../src/tools/tool-name.ts';
+import { observeReusedIds } from '../../../src/wiring/telemetry.ts';
 import { rerunCall } from '../../../src/tools/prepared-call.ts';
 import type { SandboxHandle } from '../../../src/sandbox/sandbox.ts';
 import type { Transfers } from '../../../src/tools/transfer.ts';
+import { UnrecordedRuns } from '../../../src/tools/unrecorded-runs.ts';
 import { PageFiles } from '../../../src/web/page-files.ts';
 import { FakeEngine, type Script } from './fake-engine.ts';
 import { noImages } from './no-images.ts';
@@ -39,6 +43,8 @@ export interface TestServer extends AsyncDisposable {
   readonly engine: FakeEngine;
   readonly rollouts: Rollouts;
   readonly journal: FileJournal;
+  /** Where it keeps journal and uploads. */
+  readonly dataDir: string;
   readonly calls: ToolCalls;
   /** What the application logged, messages and fields. */
   readonly logged: Readonly<Record<string, unknown>>[];
@@ -55,6 +61,8 @@ export interface TestOptions {
   readonly catalog?: Catalog;
   /** What the default task's policy has otherwise than the project's own. */
   readonly policy?: Partial<Policy>;
+  /** What the default task has otherwise than the project's own. */
+  readonly task?: Partial<Task>;
   /** What an earlier server left: it is restored. */
   readonly past?: Past;
   /** What a call does in the fake engine. */
@@ -109,9 +117,11 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
     clock,
     gauges: () => ({ waiting: 0, starting: 0, live: 0, warm: 0 }),
   });
+  const reusedIds = new ReusedIds(clock);
   const alarms = new Alarms({
     engineAnswers: () => admission.breaker.state === 'closed',
     callsWithin: (seconds) => activity.callsWithin(seconds),
+    jobsReusingIds: () => reusedIds.jobs(),
   });
   metrics.watch({
     rollouts: () => rollouts.all(),
@@ -127,10 +137,11 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
     clock,
     tokens,
     onFinished: (rollout, call, ending) => {
-      metrics.callFinished({ tool: call.tool, ...ending });
+      metrics.callFinished({ ...ending, tool: toolLabel(rollout.task, call.tool) });
       const first = rollout.calls.values().next().value === call;
       if (first) admission.bursts.firstAnswer(ending.durationMs, ending.status !== 503);
     },
+    onReusedId: observeReusedIds({ metrics, reusedIds, log }),
   });
   if (options.past !== undefined) {
     const parts = { catalog, journal, engine, rollouts, sandboxes, removals, clock, log };
@@ -138,18 +149,22 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
       void calls.continueCall(rollout, call, given);
   }
   const gate = options.gate?.({ rollouts, sandboxes, calls, journal, clock }) ?? null;
+  const transfer = options.transfer ?? noTransfer;
   const app = await buildApp({
     token: TOKEN,
     gate,
     mcp: new McpEndpoint({ catalog, rollouts, calls, version: '0' }),
-    adapters: adaptersOf({ rollouts, sandboxes, calls, transfer: options.transfer ?? noTransfer }),
+    adapters: adaptersOf({
+      ...{ rollouts, sandboxes, calls, transfer },
+      unrecorded: new UnrecordedRuns({ sandboxes, clock }),
+    }),
     catalog,
     reload: () => Promise.resolve(),
     rollouts,
     sandboxes,
     calls,
     admission,
-    transfer: options.transfer ?? noTransfer,
+    transfer,
     engine,
     journal,
     clock,
@@ -167,14 +182,14 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
     await journal[Symbol.asyncDispose]();
     rmSync(dataDir, { recursive: true });
   };
-  return { app, engine, rollouts, journal, calls, logged, [Symbol.asyncDispose]: dispose };
+  return { app, engine, rollouts, journal, dataDir, calls, logged, [Symbol.asyncDispose]: dispose };
 }
 
-function testCatalog({ catalog: given, policy = {} }: TestOptions): Catalog {
+function testCatalog({ catalog: given, policy = {}, task: change = {} }: TestOptions): Catalog {
   const files = { policiesDir: 'policies', imagesDir: 'images', taskFile: 'policies/tasks.yaml' };
   const catalog = given ?? loadCatalog(files);
   const { defaultTask } = catalog;
-  const task = { ...defaultTask, policy: { ...defaultTask.policy, ...policy } };
+  const task = { ...defaultTask, ...change, policy: { ...defaultTask.policy, ...policy } };
   return { ...catalog, defaultTask: task, tasks: new Map(catalog.tasks).set(task.name, task) };
 }
 

@@ -38,14 +38,23 @@ function controller(): Controller {
     clock,
   });
   const tokens = new TokenBudget({ clock });
-  const calls = new ToolCalls({ rollouts, sandboxes, journal, clock, tokens, onFinished: () => undefined });
+  const ignore = (): undefined => undefined;
+  const calls = new ToolCalls({
+    rollouts,
+    sandboxes,
+    journal,
+    clock,
+    tokens,
+    onFinished: ignore,
+    onReusedId: ignore,
+  });
   const call: Controller['call'] = (rollout, id, gone) =>
     calls.runCall({
       opening: { id: rolloutId(rollout), job: jobId('job') },
       callId: callId(id),
       tool: 'shell',
       arguments: { command: 'true' },
-      ...(gone === undefined ? {} : { gone }),
+      ...(gone === undefined ? {} : { requester: { gone, onDelivered: () => undefined } }),
     });
   return { ...set, journal: memory, rollouts, sandboxes, call };
 }
