@@ -15,9 +15,13 @@
 
 #define FILE_UNDER "/proc/self/fd/198"
 _Static_assert(INHERITED_FD == 198, "FILE_UNDER names the inherited descriptor");
-#define STATE_MAX (128 * 1024)
+/* Of the file; of a longer one only the directory is taken. */
+#define STATE_MAX (2 * 1024 * 1024)
 /* MAX_ARG_STRLEN of the kernel. */
 #define ARGUMENT_MAX (128 * 1024 - 64)
+/* Of all variables: half of what the kernel takes for arguments and environment at its default stack limit of 8 MiB. */
+#define ENVIRONMENT_MAX (1024 * 1024)
+#define DROPPED_MAX 16
 
 static struct {
   char *directory;
@@ -94,7 +98,7 @@ static void long_command(struct bytes *b, const char *command) {
 }
 
 static int start_bash(struct call *call, struct launch *launch, const char *command, uint64_t keep) {
-  bool plain = is_plain(command) || shows_input(command), longer = strlen(command) > ARGUMENT_MAX;
+  bool plain = (is_plain(command) && !state.functions) || shows_input(command), longer = strlen(command) > ARGUMENT_MAX;
   bool prelude = !plain || state.functions || longer;
   char **environment = launch->environment ? (char **)launch->environment : NULL;
   static char *const env_file[] = {"BASH_ENV=" FILE_UNDER};
@@ -142,6 +146,7 @@ int shell_start(struct call *call, const struct request *request) {
                           .directory = shell_directory(),
                           .streams = {settings.null_fd, -1, -1}};
   char *command = span_string(request->text);
+  call->may_set_state = state.functions || may_set_state(command);
   int error = settings.shell_is_bash ? start_bash(call, &launch, command, request->keep_bytes)
                                      : start_sh(call, &launch, command, request->keep_bytes);
   free(command);
@@ -167,34 +172,100 @@ static char **with_level(char **environment) {
   return out;
 }
 
-static void adopt(char *saved, size_t n) {
+static size_t name_length(const char *assignment) { return strcspn(assignment, "="); }
+
+/* Frees one variable, and says that it is not kept. */
+static void drop(struct call *call, char **environment, size_t at) {
+  call_note_unkept(call, UNKEPT_VARIABLE, environment[at], name_length(environment[at]));
+  free(environment[at]);
+  do environment[at] = environment[at + 1];
+  while (environment[at++]);
+}
+
+/* Index of the longest variable; `total` is the memory that the kernel needs for all. */
+static size_t longest(char *const *environment, size_t *total) {
+  size_t found = 0, most = 0;
+  *total = 0;
+  for (size_t i = 0; environment[i]; i++) {
+    size_t n = strlen(environment[i]) + 1;
+    *total += n + sizeof *environment;
+    if (n > most) found = i, most = n;
+  }
+  return found;
+}
+
+/* Drops what no program could be started with: the longest variables first. False where that would be too many. */
+static bool fit_environment(struct call *call, char **environment) {
+  for (int dropped = 0; dropped <= DROPPED_MAX; dropped++) {
+    size_t total, at = longest(environment, &total);
+    if (!environment[at] || (strlen(environment[at]) <= ARGUMENT_MAX && total <= ENVIRONMENT_MAX)) return true;
+    drop(call, environment, at);
+  }
+  return false;
+}
+
+static void adopt_exports(struct call *call, const char *exports, const char *functions) {
+  char **environment = exports ? exports_parse(exports) : NULL;
+  if (!environment || !fit_environment(call, environment)) {
+    call_note_unkept(call, UNKEPT_VARIABLES, NULL, 0);
+    strings_free(environment);
+    return;
+  }
+  free(state.functions);
+  strings_free(state.environment);
+  state.functions = functions && *functions ? strdup(functions) : NULL;
+  state.environment = with_level(environment);
+}
+
+/* `directory` ends with the newline of pwd. It is empty where the shell's own directory has been removed. */
+static void adopt_directory(struct call *call, const char *directory) {
+  size_t n = strlen(directory);
+  if (n < 2 || directory[0] != '/') {
+    call_note_unkept(call, UNKEPT_DIRECTORY, NULL, 0);
+    return;
+  }
+  free(state.directory);
+  state.directory = strndup(directory, n - 1);
+}
+
+/* False where it is no state, or not all of one. */
+static bool adopt(struct call *call, char *saved, size_t n) {
   char *end = last_part(saved, &n);
-  if (!end || strcmp(end, "end") != 0) return;
+  if (!end || strcmp(end, "end") != 0) return false;
   char *functions = settings.shell_is_bash ? last_part(saved, &n) : NULL;
   char *exports = last_part(saved, &n);
   char *directory = last_part(saved, &n);
-  size_t length = directory ? strlen(directory) : 0;
-  if (!exports || !directory || length < 2 || directory[0] != '/') return;
-  char **environment = exports_parse(exports);
-  if (!environment) return;
-  directory[length - 1] = 0;
-  free(state.directory);
-  free(state.functions);
-  strings_free(state.environment);
-  state.directory = strdup(directory);
-  state.functions = functions && *functions ? strdup(functions) : NULL;
-  state.environment = with_level(environment);
+  if (!exports || !directory) return false;
+  adopt_directory(call, directory);
+  adopt_exports(call, exports, functions);
+  return true;
+}
+
+/* Of a state longer than STATE_MAX. */
+static bool adopt_beginning(struct call *call, char *saved, size_t n) {
+  char *directory = memchr(saved, 0, n);
+  if (!directory || !memchr(directory + 1, 0, n - (size_t)(directory + 1 - saved))) return false;
+  adopt_directory(call, directory + 1);
+  adopt_exports(call, NULL, NULL);
+  return true;
+}
+
+static bool adopt_file(struct call *call) {
+  struct stat st;
+  if (call->memo_fd < 0 || fstat(call->memo_fd, &st) < 0 || st.st_size < 8) return false;
+  size_t size = st.st_size > STATE_MAX ? STATE_MAX : (size_t)st.st_size;
+  char *saved = malloc(size + 1);
+  if (!saved) return false;
+  ssize_t n = pread(call->memo_fd, saved, size, 0);
+  saved[n > 0 ? n : 0] = 0;
+  bool adopted = n > 0 && (st.st_size > STATE_MAX ? adopt_beginning(call, saved, (size_t)n)
+                                                  : adopt(call, saved, (size_t)n));
+  free(saved);
+  return adopted;
 }
 
 /* Where the command could not write its state (exec, kill, time limit), the file still holds the prelude, without the end
  * mark, and the state before the command stays. */
 void shell_finish(struct call *call) {
-  struct stat st;
-  if (call->memo_fd < 0 || fstat(call->memo_fd, &st) < 0 || st.st_size < 8 || st.st_size > STATE_MAX) return;
-  char *saved = malloc((size_t)st.st_size + 1);
-  if (!saved) return;
-  ssize_t n = pread(call->memo_fd, saved, (size_t)st.st_size, 0);
-  saved[n > 0 ? n : 0] = 0;
-  if (n > 0) adopt(saved, (size_t)n);
-  free(saved);
+  if (!adopt_file(call) && call->may_set_state) call_note_unkept(call, UNKEPT_STATE, NULL, 0);
 }

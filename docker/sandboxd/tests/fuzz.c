@@ -51,6 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
   strings_free(exports_parse(text));
   is_plain(text);
   shows_input(text);
+  may_set_state(text);
   free(text);
   return 0;
 }

@@ -44,7 +44,18 @@ static void only_single_programs_are_plain(void) {
   assert(shows_input("set -xv; a") && shows_input("set -o verbose") && !shows_input("set -x; a"));
 }
 
+static void what_can_set_state_is_seen(void) {
+  static const char *const may[] = {"cd /",        "x; cd /",     "(cd /)",      "a&&export B=1", "A=1",     "A+=1; x",
+                                    "a[1]=2",      "if x; then\npopd; fi", ". ./env", "source env", "eval x", "\\cd /",
+                                    "$(cd /)",     "\"cd\" /"};
+  static const char *const cannot[] = {"",       "sleep 99",  "yes | head", "ls ./cd.d", "echo a.b", "for i in 1 2; do x; done",
+                                       "a == b", "=",         "-x=1",       "x --cd",    "cat a/cd"};
+  for (size_t i = 0; i < sizeof may / sizeof *may; i++) assert(may_set_state(may[i]));
+  for (size_t i = 0; i < sizeof cannot / sizeof *cannot; i++) assert(!may_set_state(cannot[i]));
+}
+
 void test_shell_text(void) {
+  what_can_set_state_is_seen();
   exports_are_read_as_shells_print_them();
   only_single_programs_are_plain();
 }
