@@ -3,8 +3,9 @@ import { judge, type Judged } from '../outcome/attribute.ts';
 import type { Outcome } from '../outcome/causes.ts';
 import type { Evidence } from '../outcome/evidence.ts';
 import { noticeOf, type ToolResult } from '../outcome/result.ts';
+import type { Transcript } from '../outcome/transcript.ts';
 import type { Policy, Task } from '../policy/schema.ts';
-import type { CallLimits, Ending } from '../protocol/messages.ts';
+import type { CallLimits, Ending, Unkept } from '../protocol/messages.ts';
 import type { CallReport, Sandbox } from '../sandbox/sandbox.ts';
 import type { Tool } from './tool.ts';
 
@@ -14,19 +15,21 @@ export interface JudgedEnding extends Judged {
   readonly limits: CallLimits | null;
   /** sandboxd's record of the command; null where none ran. */
   readonly run: Ending | null;
+  /** The arguments had lone surrogates, for which the work has U+FFFD. */
+  readonly altered: boolean;
   /** The text for the model if its call was refused; else null. */
   readonly refusal: string | null;
 }
 
-const nothingKnown = { tool: null, limits: null, run: null, refusal: null };
+const nothingKnown = { tool: null, limits: null, run: null, altered: false, refusal: null };
 
 /** The only place where a call's ending is judged. */
 export function judgeEnding(
   evidence: Evidence,
-  known: Partial<Pick<JudgedEnding, 'tool' | 'limits' | 'run' | 'refusal'>> = {},
+  known: Partial<Pick<JudgedEnding, keyof typeof nothingKnown>> = {},
 ): JudgedEnding {
-  const { tool, limits, run, refusal } = { ...nothingKnown, ...known };
-  return { ...judge(evidence), tool, limits, run, refusal };
+  const { tool, limits, run, altered, refusal } = { ...nothingKnown, ...known };
+  return { ...judge(evidence), tool, limits, run, altered, refusal };
 }
 
 /** A call refused because of the model, before anything could run. */
@@ -77,12 +80,17 @@ export function resultOf(policy: Policy, judged: JudgedEnding): ToolResult | nul
     processes: policy.limits.processes,
   });
   if (run === null || tool === null) return notice === null ? null : { ...nothing, notice, duration_ms: 0 };
-  const notices = [notice, ...sideEffects(run, outcome)].filter((text) => text !== null);
+  const notices = [notice, ...sideEffects(run, outcome), ...unkeptNotices(run), ...alteredNotice(judged)];
   return {
     ...tool.show(run),
-    notice: notices.length === 0 ? null : notices.join('; '),
+    notice: notices.filter((text) => text !== null).join('; ') || null,
     duration_ms: Math.round(run.exitedAtMs - run.startedAtMs),
   };
+}
+
+/** What the model is shown of the streams, where the tool shows it in another way than `show` does. */
+export function streamsOf({ run, tool }: JudgedEnding): Transcript | null {
+  return run === null ? null : (tool?.transcript?.(run) ?? null);
 }
 
 /** Effects of a run on the rest of the sandbox, as notices for the model. */
@@ -93,6 +101,27 @@ function sideEffects(run: Ending, outcome: Outcome): string[] {
   if (run.killReach === 'everything')
     return ['all processes were ended, interpreter and background included'];
   return [];
+}
+
+/** State of the shell that the next call does not get, as notices for the model. */
+function unkeptNotices({ unkept = [] }: Ending): string[] {
+  const variables = unkept.filter(({ kind }) => kind === 'variable').map(({ name }) => name);
+  const kinds = new Set(unkept.map(({ kind }) => kind));
+  const notices = Object.entries(UNKEPT_NOTICES).filter(([kind]) => kinds.has(kind as Unkept['kind']));
+  const tooLarge = `too large to be kept for later calls: exported ${variables.join(', ')}`;
+  return [...(variables.length > 0 ? [tooLarge] : []), ...notices.map(([, notice]) => notice)];
+}
+
+const UNKEPT_NOTICES = {
+  state:
+    'the shell ended before it could save its state: directory and exported variables are those from before this command',
+  variables: 'exported variables could not be kept: those from before this command stand',
+  directory: 'the directory that the shell was in is gone: the next call starts where this one did',
+  'start-directory': 'the working directory is gone or cannot be entered: this command ran in a parent of it',
+} as const satisfies Record<Exclude<Unkept['kind'], 'variable'>, string>;
+
+function alteredNotice({ altered }: JudgedEnding): string[] {
+  return altered ? ['the arguments had lone surrogates, which are no text: each was replaced by U+FFFD'] : [];
 }
 
 /** The tool's own budget, else the task's, else the sandbox policy's. */

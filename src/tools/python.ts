@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Ending } from '../protocol/messages.ts';
 import { processResult } from './process-result.ts';
+import { processTranscript } from './process-transcript.ts';
 import type { Shown, Tool } from './tool.ts';
 
 const parameters = z.strictObject({
@@ -16,6 +17,7 @@ export const python: Tool = {
   work: (input) => ({ kind: 'python', code: parameters.parse(input).code }),
   timeoutMs: (input, policy) => parameters.parse(input).timeout_ms ?? policy.times.call_default,
   show: interpreterResult,
+  transcript: processTranscript,
 };
 
 /** The same tool under the name that some models know. */

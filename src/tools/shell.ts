@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { processResult } from './process-result.ts';
+import { processTranscript } from './process-transcript.ts';
 import type { Tool } from './tool.ts';
 
 const parameters = z.strictObject({
@@ -16,4 +17,5 @@ export const shell: Tool = {
   work: (input) => ({ kind: 'shell', command: parameters.parse(input).command }),
   timeoutMs: (input, policy) => parameters.parse(input).timeout_ms ?? policy.times.call_default,
   show: processResult,
+  transcript: processTranscript,
 };
