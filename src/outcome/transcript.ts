@@ -109,6 +109,8 @@ class Lines {
   /** Where the omission is; null: nothing is omitted, or it is written. */
   #gap: number | null;
   readonly #omittedBytes: number;
+  /** The end of the line that the omission ends in. Its beginning is not shown, so the rest stands where it was read. */
+  #cutLineEnd = 0;
   #at = 0;
 
   constructor(stream: StreamText) {
@@ -126,6 +128,7 @@ class Lines {
       page.omit(this.#omittedBytes);
       this.#gap = null;
       this.#at = gap;
+      this.#cutLineEnd = this.#text.indexOf('\n', gap) + 1 || this.#text.length;
       this.writeUpTo(index, page);
       return;
     }
@@ -137,6 +140,7 @@ class Lines {
   #lineEnd(index: number): number {
     if (index <= this.#at) return this.#at;
     if (index >= this.#text.length) return this.#text.length;
+    if (index < this.#cutLineEnd) return index;
     const newline = this.#text.indexOf('\n', index - 1);
     const end = newline < 0 ? this.#text.length : newline + 1;
     return Math.min(end, Math.max(this.#gap ?? Infinity, index));

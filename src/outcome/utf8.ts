@@ -35,21 +35,19 @@ function sequenceAt(bytes: Uint8Array, at: number): number {
   const lead = bytes[at] ?? 0;
   if (lead < 0x80) return 1;
   const more = moreAfter(lead);
-  if (more === 0) return -1;
-  const second = bytes[at + 1] ?? 0;
-  const [lowest, highest] = SECOND.get(lead) ?? [0x80, 0xbf];
-  if (second < lowest || second > highest) return -1;
+  if (more === 0 || !isSecond(lead, bytes[at + 1] ?? 0)) return -1;
   for (let place = 2; place <= more; place += 1) if (!isContinuation(bytes[at + place])) return -place;
   return more + 1;
 }
 
-/** The second bytes of these lead bytes, where not all continuations are allowed. */
-const SECOND: ReadonlyMap<number, readonly [lowest: number, highest: number]> = new Map([
-  [0xe0, [0xa0, 0xbf]],
-  [0xed, [0x80, 0x9f]],
-  [0xf0, [0x90, 0xbf]],
-  [0xf4, [0x80, 0x8f]],
-]);
+/** After some lead bytes not every continuation is allowed: overlong forms, surrogates, beyond U+10FFFF. */
+function isSecond(lead: number, byte: number): boolean {
+  if (lead === 0xe0) return byte >= 0xa0 && byte <= 0xbf;
+  if (lead === 0xed) return byte >= 0x80 && byte <= 0x9f;
+  if (lead === 0xf0) return byte >= 0x90 && byte <= 0xbf;
+  if (lead === 0xf4) return byte >= 0x80 && byte <= 0x8f;
+  return (byte & 0xc0) === 0x80;
+}
 
 /** How many bytes follow a lead byte; 0: it is none. */
 function moreAfter(lead: number): number {
@@ -92,6 +90,8 @@ export function cutCharacterBytes(bytes: Uint8Array): number {
 export class PlaceWalker {
   readonly #decoded: Decoded;
   readonly #bytes: Uint8Array;
+  /** Every byte is one UTF-16 unit. */
+  readonly #single: boolean;
   #place = 0;
   #index = 0;
   #byte = 0;
@@ -99,20 +99,25 @@ export class PlaceWalker {
   constructor(decoded: Decoded, bytes: Uint8Array) {
     this.#decoded = decoded;
     this.#bytes = bytes;
+    this.#single = decoded.text.length === bytes.length;
   }
 
   /** The number of bytes before the index. */
   byteOf(index: number): number {
-    this.#skipPlaces((places, next) => (places[next] ?? Infinity) <= index);
-    this.#byte += Buffer.byteLength(this.#decoded.text.slice(this.#index, index));
+    if (this.#single) return index;
+    const { places, text } = this.#decoded;
+    while ((places[2 * this.#place + 2] ?? Infinity) <= index) this.#toNextPlace();
+    this.#byte += Buffer.byteLength(text.slice(this.#index, index));
     this.#index = index;
     return this.#byte;
   }
 
   /** The index of the character that holds the byte. */
   indexOf(byte: number): number {
-    this.#skipPlaces((places, next) => (places[next + 1] ?? Infinity) <= byte);
-    const valid = (this.#decoded.places[2 * this.#place + 3] ?? Infinity) - this.#replacedBytes();
+    if (this.#single) return byte;
+    const { places, replaced } = this.#decoded;
+    while ((places[2 * this.#place + 3] ?? Infinity) <= byte) this.#toNextPlace();
+    const valid = (places[2 * this.#place + 3] ?? Infinity) - (replaced[2 * this.#place + 1] ?? 0);
     let end = Math.min(Math.max(this.#byte, byte), valid);
     if (end < valid) while (end > this.#byte && isContinuation(this.#bytes[end])) end -= 1;
     this.#index += decoder.decode(this.#bytes.subarray(this.#byte, end)).length;
@@ -120,17 +125,9 @@ export class PlaceWalker {
     return this.#index;
   }
 
-  /** By the U+FFFD before the next place. */
-  #replacedBytes(): number {
-    return this.#decoded.replaced[2 * this.#place + 1] ?? 0;
-  }
-
-  #skipPlaces(reached: (places: readonly number[], next: number) => boolean): void {
-    const { places } = this.#decoded;
-    for (let next = 2 * this.#place + 2; reached(places, next); next += 2) {
-      this.#place += 1;
-      this.#index = places[next] ?? 0;
-      this.#byte = places[next + 1] ?? 0;
-    }
+  #toNextPlace(): void {
+    this.#place += 1;
+    this.#index = this.#decoded.places[2 * this.#place] ?? 0;
+    this.#byte = this.#decoded.places[2 * this.#place + 1] ?? 0;
   }
 }

@@ -3,6 +3,10 @@ import { type StreamText, type Transcript } from '../outcome/transcript.ts';
 import type { Ending, StreamRecord } from '../protocol/messages.ts';
 import { isCut } from './process-result.ts';
 
+/** For the descriptions of tools. */
+export const OUTPUT_SHOWN =
+  'Output is shown as in a terminal: stdout and stderr as they come, without colour codes, redrawn lines as last drawn; of long output the middle is left out.';
+
 interface ShownStream {
   readonly stream: StreamText;
   /** The given marks as indices in the stream's text. */

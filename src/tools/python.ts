@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Ending } from '../protocol/messages.ts';
 import { processResult } from './process-result.ts';
-import { processTranscript } from './process-transcript.ts';
+import { OUTPUT_SHOWN, processTranscript } from './process-transcript.ts';
 import type { Shown, Tool } from './tool.ts';
 
 const parameters = z.strictObject({
@@ -11,7 +11,7 @@ const parameters = z.strictObject({
 
 export const python: Tool = {
   name: 'python',
-  description: 'Runs Python code in an interpreter that keeps its state between calls.',
+  description: `Runs Python code in an interpreter that keeps its state between calls. ${OUTPUT_SHOWN}`,
   parameters,
   need: 'python',
   work: (input) => ({ kind: 'python', code: parameters.parse(input).code }),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { processResult } from './process-result.ts';
-import { processTranscript } from './process-transcript.ts';
+import { OUTPUT_SHOWN, processTranscript } from './process-transcript.ts';
 import type { Tool } from './tool.ts';
 
 const parameters = z.strictObject({
@@ -10,8 +10,11 @@ const parameters = z.strictObject({
 
 export const shell: Tool = {
   name: 'shell',
-  description:
-    'Runs a command line in the sandbox. Working directory, exported variables and background processes persist between calls.',
+  description: [
+    'Runs a command line in the sandbox. Working directory, exports and background processes persist between calls;',
+    'unexported variables, functions, aliases and shell options do not.',
+    OUTPUT_SHOWN,
+  ].join(' '),
   parameters,
   need: 'shell',
   work: (input) => ({ kind: 'shell', command: parameters.parse(input).command }),

@@ -178,6 +178,17 @@ describe('the token budget', () => {
     expect(text.length).toBeGreaterThan(4000);
   });
 
+  test('of a line that is cut leaves the end where it was read', () => {
+    const ending = endingOf([
+      ['out', 'a'.repeat(300_000)],
+      ['err', 'b'.repeat(300_000)],
+      ['out', '\nSTDOUT-END\n'],
+      ['err', 'STDERR-END\n'],
+    ]);
+    for (const fit of [fitByTokens, fitByBytes])
+      expect(fit(processTranscript(ending), 4000).text).toMatch(/^a[^]*b\n\nSTDOUT-END\nSTDERR-END\n$/);
+  });
+
   test('counts what sandboxd has dropped and what it drops itself: seq 1 100000', () => {
     const ending = endingOf([['out', lines(100_000, String)]]);
     expect(ending.stdout.totalBytes).toBe(588_895);
