@@ -10,6 +10,7 @@
 #include "command.h"
 #include "environment.h"
 #include "exports.h"
+#include "saved.h"
 #include "settings.h"
 #include "syntax.h"
 
@@ -17,11 +18,6 @@
 _Static_assert(INHERITED_FD == 198, "FILE_UNDER names the inherited descriptor");
 /* Of the file; of a longer one only the directory is taken. */
 #define STATE_MAX (2 * 1024 * 1024)
-/* MAX_ARG_STRLEN of the kernel. */
-#define ARGUMENT_MAX (128 * 1024 - 64)
-/* Of all variables: half of what the kernel takes for arguments and environment at its default stack limit of 8 MiB. */
-#define ENVIRONMENT_MAX (1024 * 1024)
-#define DROPPED_MAX 16
 
 static struct {
   char *directory;
@@ -153,15 +149,6 @@ int shell_start(struct call *call, const struct request *request) {
   return error;
 }
 
-/* Cuts the last part off, up to the NUL before it, and returns it. */
-static char *last_part(char *text, size_t *n) {
-  size_t at = *n;
-  while (at > 0 && text[at - 1] != 0) at--;
-  if (at == 0) return NULL;
-  *n = at - 1;
-  return text + at;
-}
-
 /* SHLVL of the image, so that each shell counts from there, as the first one did. */
 static char **with_level(char **environment) {
   const char *level = environment_get(settings.environment, "SHLVL");
@@ -172,96 +159,55 @@ static char **with_level(char **environment) {
   return out;
 }
 
-static size_t name_length(const char *assignment) { return strcspn(assignment, "="); }
-
-/* Frees one variable, and says that it is not kept. */
-static void drop(struct call *call, char **environment, size_t at) {
-  call_note_unkept(call, UNKEPT_VARIABLE, environment[at], name_length(environment[at]));
-  free(environment[at]);
-  do environment[at] = environment[at + 1];
-  while (environment[at++]);
-}
-
-/* Index of the longest variable; `total` is the memory that the kernel needs for all. */
-static size_t longest(char *const *environment, size_t *total) {
-  size_t found = 0, most = 0;
-  *total = 0;
-  for (size_t i = 0; environment[i]; i++) {
-    size_t n = strlen(environment[i]) + 1;
-    *total += n + sizeof *environment;
-    if (n > most) found = i, most = n;
+static void note_dropped(struct call *call, const struct bytes *dropped) {
+  for (size_t at = 0; at < dropped->n; at += strlen((const char *)dropped->p + at) + 1) {
+    const char *name = (const char *)dropped->p + at;
+    call_note_unkept(call, UNKEPT_VARIABLE, name, strlen(name));
   }
-  return found;
 }
 
-/* Drops what no program could be started with: the longest variables first. False where that would be too many. */
-static bool fit_environment(struct call *call, char **environment) {
-  for (int dropped = 0; dropped <= DROPPED_MAX; dropped++) {
-    size_t total, at = longest(environment, &total);
-    if (!environment[at] || (strlen(environment[at]) <= ARGUMENT_MAX && total <= ENVIRONMENT_MAX)) return true;
-    drop(call, environment, at);
-  }
-  return false;
-}
-
-static void adopt_exports(struct call *call, const char *exports, const char *functions) {
-  char **environment = exports ? exports_parse(exports) : NULL;
-  if (!environment || !fit_environment(call, environment)) {
-    call_note_unkept(call, UNKEPT_VARIABLES, NULL, 0);
+/* False where they are no exports, or too many to be kept. */
+static bool adopt_exports(struct call *call, const struct saved *saved) {
+  char **environment = saved->exports ? exports_parse(saved->exports) : NULL;
+  struct bytes dropped = {0};
+  bool fits = environment && saved_fit(environment, &dropped);
+  if (fits) {
+    note_dropped(call, &dropped);
+    free(state.functions);
+    strings_free(state.environment);
+    state.functions = saved->functions && *saved->functions ? strdup(saved->functions) : NULL;
+    state.environment = with_level(environment);
+  } else {
     strings_free(environment);
-    return;
   }
-  free(state.functions);
-  strings_free(state.environment);
-  state.functions = functions && *functions ? strdup(functions) : NULL;
-  state.environment = with_level(environment);
+  bytes_free(&dropped);
+  return fits;
 }
 
-/* `directory` ends with the newline of pwd. It is empty where the shell's own directory has been removed. */
-static void adopt_directory(struct call *call, const char *directory) {
-  size_t n = strlen(directory);
-  if (n < 2 || directory[0] != '/') {
-    call_note_unkept(call, UNKEPT_DIRECTORY, NULL, 0);
-    return;
-  }
+/* False where the shell's directory has been removed. */
+static bool adopt_directory(const struct saved *saved) {
+  size_t n = strlen(saved->directory);
+  if (n < 2 || saved->directory[0] != '/') return false;
   free(state.directory);
-  state.directory = strndup(directory, n - 1);
-}
-
-/* False where it is no state, or not all of one. */
-static bool adopt(struct call *call, char *saved, size_t n) {
-  char *end = last_part(saved, &n);
-  if (!end || strcmp(end, "end") != 0) return false;
-  char *functions = settings.shell_is_bash ? last_part(saved, &n) : NULL;
-  char *exports = last_part(saved, &n);
-  char *directory = last_part(saved, &n);
-  if (!exports || !directory) return false;
-  adopt_directory(call, directory);
-  adopt_exports(call, exports, functions);
+  state.directory = strndup(saved->directory, n - 1);
   return true;
 }
 
-/* Of a state longer than STATE_MAX. */
-static bool adopt_beginning(struct call *call, char *saved, size_t n) {
-  char *directory = memchr(saved, 0, n);
-  if (!directory || !memchr(directory + 1, 0, n - (size_t)(directory + 1 - saved))) return false;
-  adopt_directory(call, directory + 1);
-  adopt_exports(call, NULL, NULL);
-  return true;
-}
-
+/* False where the command has left no state. */
 static bool adopt_file(struct call *call) {
   struct stat st;
+  struct saved saved;
   if (call->memo_fd < 0 || fstat(call->memo_fd, &st) < 0 || st.st_size < 8) return false;
   size_t size = st.st_size > STATE_MAX ? STATE_MAX : (size_t)st.st_size;
-  char *saved = malloc(size + 1);
-  if (!saved) return false;
-  ssize_t n = pread(call->memo_fd, saved, size, 0);
-  saved[n > 0 ? n : 0] = 0;
-  bool adopted = n > 0 && (st.st_size > STATE_MAX ? adopt_beginning(call, saved, (size_t)n)
-                                                  : adopt(call, saved, (size_t)n));
-  free(saved);
-  return adopted;
+  char *text = malloc(size + 1);
+  if (!text) return false;
+  ssize_t n = pread(call->memo_fd, text, size, 0);
+  text[n > 0 ? n : 0] = 0;
+  bool found = n > 0 && saved_parse(text, (size_t)n, st.st_size > STATE_MAX, settings.shell_is_bash, &saved);
+  if (found && !adopt_directory(&saved)) call_note_unkept(call, UNKEPT_DIRECTORY, NULL, 0);
+  if (found && !adopt_exports(call, &saved)) call_note_unkept(call, UNKEPT_VARIABLES, NULL, 0);
+  free(text);
+  return found;
 }
 
 /* Where the command could not write its state (exec, kill, time limit), the file still holds the prelude, without the end
