@@ -1,5 +1,3 @@
-/* eslint-disable no-control-regex -- this file is about control characters */
-
 /** Whether a text has anything that `visibleRanges` leaves out. */
 export const hasControls = (text: string): boolean => /[\x1b\x9b\r\b]/.test(text);
 

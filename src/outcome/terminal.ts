@@ -64,24 +64,40 @@ function textOfRanges(
   walker: PlaceWalker,
   skipped: number,
 ): Decoded {
-  const kept = { text: '', places: [0, 0], replaced: [] as number[] };
-  let [place, replacement] = [0, 0];
+  const texts: string[] = [];
+  const kept = { places: [0, 0], replaced: [] as number[] };
+  const places = new Pairs(decoded.places);
+  const replaced = new Pairs(decoded.replaced);
+  let length = 0;
   for (let range = 0; range < ranges.length; range += 2) {
     const [start = 0, end = 0] = [ranges[range], ranges[range + 1]];
-    const moved = kept.text.length - start;
-    kept.places.push(kept.text.length, walker.byteOf(start) - skipped);
-    for (; (decoded.places[place] ?? Infinity) < end; place += 2)
-      if ((decoded.places[place] ?? 0) > start)
-        kept.places.push((decoded.places[place] ?? 0) + moved, (decoded.places[place + 1] ?? 0) - skipped);
-    for (; (decoded.replaced[replacement] ?? Infinity) < end; replacement += 2)
-      if ((decoded.replaced[replacement] ?? 0) >= start)
-        kept.replaced.push(
-          (decoded.replaced[replacement] ?? 0) + moved,
-          decoded.replaced[replacement + 1] ?? 0,
-        );
-    kept.text += decoded.text.slice(start, end);
+    const moved = length - start;
+    kept.places.push(length, walker.byteOf(start) - skipped);
+    for (const [index, byte] of places.within(start + 1, end))
+      kept.places.push(index + moved, byte - skipped);
+    for (const [index, bytes] of replaced.within(start, end)) kept.replaced.push(index + moved, bytes);
+    texts.push(decoded.text.slice(start, end));
+    length += end - start;
   }
-  return kept;
+  return { text: texts.join(''), ...kept };
+}
+
+/** Pairs of an index and a number, read in ascending order. */
+class Pairs {
+  readonly #pairs: readonly number[];
+  #at = 0;
+
+  constructor(pairs: readonly number[]) {
+    this.#pairs = pairs;
+  }
+
+  /** Those with an index from `start` to before `end`; earlier ones are passed over. */
+  *within(start: number, end: number): Generator<readonly [index: number, value: number]> {
+    for (; (this.#pairs[this.#at] ?? Infinity) < end; this.#at += 2) {
+      const [index = 0, value = 0] = [this.#pairs[this.#at], this.#pairs[this.#at + 1]];
+      if (index >= start) yield [index, value];
+    }
+  }
 }
 
 /** The indices in the text that is made of the ranges. Both ascend. */

@@ -33,17 +33,17 @@ function statusDifference(first: ToolResult, again: ToolResult): string | null {
 }
 
 function streamDifference(first: Compared, again: Compared): string | null {
-  const kept = first.result?.truncated === false && again.result?.truncated === false;
-  for (const stream of ['stdout', 'stderr'] as const) {
-    const [before = '', after = ''] = [first.result?.[stream], again.result?.[stream]];
-    const [digest, digestAgain] = [first.streams?.[stream], again.streams?.[stream]];
-    const sameBytes = digest?.sha256 === digestAgain?.sha256;
-    const same = sameBytes
-      ? before === after || hasBytes(digest)
-      : kept && withoutClocks(before) === withoutClocks(after);
-    if (!same) return `${stream} differs`;
-  }
+  for (const stream of ['stdout', 'stderr'] as const)
+    if (!sameStream(stream, first, again)) return `${stream} differs`;
   return null;
+}
+
+function sameStream(stream: 'stdout' | 'stderr', first: Compared, again: Compared): boolean {
+  const [before = '', after = ''] = [first.result?.[stream], again.result?.[stream]];
+  const digest = first.streams?.[stream];
+  if (digest?.sha256 === again.streams?.[stream].sha256) return before === after || hasBytes(digest);
+  const kept = first.result?.truncated === false && again.result?.truncated === false;
+  return kept && withoutClocks(before) === withoutClocks(after);
 }
 
 /**

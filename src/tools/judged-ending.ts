@@ -2,10 +2,10 @@ import type { StreamDigests } from '../journal/event.ts';
 import { judge, type Judged } from '../outcome/attribute.ts';
 import type { Outcome } from '../outcome/causes.ts';
 import type { Evidence } from '../outcome/evidence.ts';
-import { noticeOf, type ToolResult } from '../outcome/result.ts';
+import { ALTERED_NOTICE, noticeOf, unkeptNotices, type ToolResult } from '../outcome/result.ts';
 import type { Transcript } from '../outcome/transcript.ts';
 import type { Policy, Task } from '../policy/schema.ts';
-import type { CallLimits, Ending, Unkept } from '../protocol/messages.ts';
+import type { CallLimits, Ending } from '../protocol/messages.ts';
 import type { CallReport, Sandbox } from '../sandbox/sandbox.ts';
 import type { Tool } from './tool.ts';
 
@@ -80,7 +80,12 @@ export function resultOf(policy: Policy, judged: JudgedEnding): ToolResult | nul
     processes: policy.limits.processes,
   });
   if (run === null || tool === null) return notice === null ? null : { ...nothing, notice, duration_ms: 0 };
-  const notices = [notice, ...sideEffects(run, outcome), ...unkeptNotices(run), ...alteredNotice(judged)];
+  const notices = [
+    notice,
+    ...sideEffects(run, outcome),
+    ...unkeptNotices(run.unkept ?? []),
+    judged.altered ? ALTERED_NOTICE : null,
+  ];
   return {
     ...tool.show(run),
     notice: notices.filter((text) => text !== null).join('; ') || null,
@@ -101,27 +106,6 @@ function sideEffects(run: Ending, outcome: Outcome): string[] {
   if (run.killReach === 'everything')
     return ['all processes were ended, interpreter and background included'];
   return [];
-}
-
-/** State of the shell that the next call does not get, as notices for the model. */
-function unkeptNotices({ unkept = [] }: Ending): string[] {
-  const variables = unkept.filter(({ kind }) => kind === 'variable').map(({ name }) => name);
-  const kinds = new Set(unkept.map(({ kind }) => kind));
-  const notices = Object.entries(UNKEPT_NOTICES).filter(([kind]) => kinds.has(kind as Unkept['kind']));
-  const tooLarge = `too large to be kept for later calls: exported ${variables.join(', ')}`;
-  return [...(variables.length > 0 ? [tooLarge] : []), ...notices.map(([, notice]) => notice)];
-}
-
-const UNKEPT_NOTICES = {
-  state:
-    'the shell ended before it could save its state: directory and exported variables are those from before this command',
-  variables: 'exported variables could not be kept: those from before this command stand',
-  directory: 'the directory that the shell was in is gone: the next call starts where this one did',
-  'start-directory': 'the working directory is gone or cannot be entered: this command ran in a parent of it',
-} as const satisfies Record<Exclude<Unkept['kind'], 'variable'>, string>;
-
-function alteredNotice({ altered }: JudgedEnding): string[] {
-  return altered ? ['the arguments had lone surrogates, which are no text: each was replaced by U+FFFD'] : [];
 }
 
 /** The tool's own budget, else the task's, else the sandbox policy's. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { attribute } from '../../../src/outcome/attribute.ts';
 import { causes, type CauseCode, type Outcome } from '../../../src/outcome/causes.ts';
 import type { Counters } from '../../../src/protocol/messages.ts';
-import { noticeOf, waitResult, type ToolResult } from '../../../src/outcome/result.ts';
+import { noticeOf, unkeptNotices, waitResult, type ToolResult } from '../../../src/outcome/result.ts';
 import { render, UNAVAILABLE_TEXT } from '../../../src/outcome/render.ts';
 import { compose } from '../../../src/outcome/transcript.ts';
 
@@ -64,6 +64,18 @@ describe('render', () => {
       const notice = noticeOf(outcomeOf(cause), { timeoutMs: 60_000, memoryBytes: 2 ** 29, processes: 256 });
       expect(notice ?? '').not.toMatch(/exclu|infra|reward|score|valid|attribut|verdict/i);
     }
+  });
+
+  it('says what of the shell could not be kept, each kind once and every variable', () => {
+    const kinds = ['variable', 'state', 'variables', 'directory', 'start-directory', 'state'] as const;
+    const notices = unkeptNotices([
+      ...kinds.map((kind) => ({ kind, name: 'A' })),
+      { kind: 'variable', name: 'B' },
+    ]);
+    expect(notices).toHaveLength(5);
+    expect(notices[0]).toBe('too large to be kept for later calls: exported A, B');
+    expect(notices.join()).not.toMatch(/exclu|infra|reward|score|valid|attribut|verdict/i);
+    expect(unkeptNotices([])).toEqual([]);
   });
 
   it('quotes the limit that was hit', () => {

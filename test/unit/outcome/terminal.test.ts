@@ -41,8 +41,8 @@ describe('what a terminal would show', () => {
 
   test('is what stripVTControlCharacters leaves, where there are only sequences', () => {
     const sequence = fc.oneof(
-      fc.stringMatching(/^\x1b\[(\d{1,3}(;\d{1,3}){0,3})?[A-HJKSTfmnsu]$/), // eslint-disable-line no-control-regex
-      fc.stringMatching(/^\x1b\]\d{1,2};[a-z]{0,9}(\x07|\x1b\\)$/), // eslint-disable-line no-control-regex
+      fc.stringMatching(/^\x1b\[(\d{1,3}(;\d{1,3}){0,3})?[A-HJKSTfmnsu]$/),
+      fc.stringMatching(/^\x1b\]\d{1,2};[a-z]{0,9}(\x07|\x1b\\)$/),
       // Not ESC 7: that function takes digits behind it for a part of it.
       fc.constantFrom('\x1b=', '\x1b(B', '\x1b[?25l', '\x1b[38;2;1;2;3m'),
     );

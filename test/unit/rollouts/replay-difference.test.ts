@@ -49,7 +49,7 @@ describe('a replayed call', () => {
       ended(''),
       { ...ended('text of a file'), ...(ended('').streams && { streams: ended('').streams }) },
     ];
-    expect(compare(file, other as RerunResult)).toBe('stdout differs');
+    expect(compare(file, other)).toBe('stdout differs');
   });
 
   it.each([

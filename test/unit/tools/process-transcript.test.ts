@@ -1,37 +1,15 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeOutput } from '../../../src/outcome/text.ts';
-import { compose, omittedBytes, textOf, type Transcript } from '../../../src/outcome/transcript.ts';
+import { compose } from '../../../src/outcome/transcript.ts';
 import { fitByBytes } from '../../../src/tokens/fit-bytes.ts';
 import { fitByTokens } from '../../../src/tokens/fit-tokens.ts';
 import { processTranscript } from '../../../src/tools/process-transcript.ts';
-import type { Ending, ReadPoint, StreamRecord } from '../../../src/protocol/messages.ts';
+import type { Ending } from '../../../src/protocol/messages.ts';
 import { ended, streamRecord } from '../support/fake-process.ts';
-
-type Write = readonly [stream: 'out' | 'err', text: string];
-
-/** As sandboxd reports what was read in this order. */
-function endingOf(writes: readonly Write[], keepBytes = 65_536): Ending {
-  const all = { out: '', err: '' };
-  const order: ReadPoint[] = [];
-  let last: Write[0] | null = null;
-  for (const [stream, text] of writes) {
-    if (last !== null && last !== stream)
-      order.push([Buffer.byteLength(all.out), Buffer.byteLength(all.err)]);
-    last = stream;
-    all[stream] += text;
-  }
-  const record = (text: string): StreamRecord => streamRecord(Buffer.from(text), keepBytes);
-  return { ...ended(1), stdout: record(all.out), stderr: record(all.err), order };
-}
+import { endingOf, MARKER, told, type Write } from '../support/written-ending.ts';
 
 const seen = (...writes: Write[]): string => compose(processTranscript(endingOf(writes)));
 const lines = (count: number, text: (line: number) => string): string =>
   Array.from({ length: count }, (_, line) => `${text(line + 1)}\n`).join('');
-const MARKER = /^\[([\d,]+) bytes omitted\]\n/gm;
-const told = (text: string): number =>
-  [...text.matchAll(MARKER)].reduce((sum, [, count = '']) => sum + Number(count.replaceAll(',', '')), 0);
-
 describe('the order of both streams', () => {
   test.each<[string, Write[], string]>([
     [
@@ -199,85 +177,3 @@ describe('the token budget', () => {
     }
   });
 });
-
-/** Lines of both streams, without control characters, each with an end. */
-const lineWrites = fc.array(
-  fc.tuple(
-    fc.constantFrom('out' as const, 'err' as const),
-    fc
-      .tuple(fc.stringMatching(/^[a-zäß漢🙂 ]{1,30}$/u), fc.integer({ min: 1, max: 40 }))
-      .map(([text, times]) => `${text}\n`.repeat(times)),
-  ),
-  { minLength: 1, maxLength: 25 },
-);
-/** Anything, cut anywhere. */
-const anyWrites = fc.array(
-  fc.tuple(
-    fc.constantFrom('out' as const, 'err' as const),
-    fc.oneof(
-      fc.string({ unit: 'grapheme', maxLength: 300 }),
-      fc.constantFrom(
-        '\x1b[31mred\x1b[0m',
-        '\r50%',
-        '\x1b]0;t\x07',
-        'a\b',
-        '\r\n',
-        '\n',
-        '\x1b',
-        'x'.repeat(5000),
-      ),
-    ),
-  ),
-  { maxLength: 40 },
-);
-const sizes = fc.record({
-  keep: fc.integer({ min: 0, max: 3000 }),
-  budget: fc.integer({ min: 50, max: 600 }),
-});
-
-describe.each([
-  ['by tokens', fitByTokens],
-  ['by bytes', fitByBytes],
-])('omitted bytes, cut %s', (_how, fit) => {
-  test('and the bytes of the text shown are the bytes written', () => {
-    fc.assert(
-      fc.property(lineWrites, sizes, (writes, { keep, budget }) => {
-        const ending = endingOf(writes, keep);
-        const { text, omittedBytes: omitted } = fit(processTranscript(ending), budget);
-        expect(told(text)).toBe(omitted);
-        const shown = text.replace(MARKER, '');
-        // A line that is cut in two gets a line end, so that the marker has a line of its own.
-        const added =
-          Buffer.byteLength(shown) + omitted - ending.stdout.totalBytes - ending.stderr.totalBytes;
-        expect(added).toBeGreaterThanOrEqual(0);
-        expect(added).toBeLessThanOrEqual(2 * (text.match(MARKER) ?? []).length);
-      }),
-      { numRuns: 500 },
-    );
-  });
-});
-
-test('whatever is written: the bytes that each stretch stands for, and those omitted, are the bytes written', () => {
-  fc.assert(
-    fc.property(anyWrites, sizes, (writes, { keep, budget }) => {
-      const ending = endingOf(writes, keep);
-      const transcript = processTranscript(ending);
-      for (const [place, record] of [ending.stdout, ending.stderr].entries())
-        expectWhole(transcript, place, record);
-      const { text, omittedBytes: omitted } = fitByTokens(transcript, budget);
-      if (!writes.some(([, one]) => one.includes('bytes omitted'))) expect(told(text)).toBe(omitted);
-      expect(omitted).toBeGreaterThanOrEqual(omittedBytes(transcript));
-    }),
-    { numRuns: 500 },
-  );
-});
-
-function expectWhole({ streams }: Transcript, place: number, record: StreamRecord): void {
-  const stream = streams[place];
-  if (stream === undefined) throw new Error('two streams');
-  const { head, tail, omittedBytes: omitted } = stream;
-  expect(head.bytes + omitted + (tail?.bytes ?? 0)).toBe(record.totalBytes);
-  expect(decodeOutput(record.head).length + decodeOutput(record.tail).length).toBeGreaterThanOrEqual(
-    textOf(stream).length,
-  );
-}
