@@ -94,7 +94,9 @@ describe('one command', () => {
     expect((await server.tool('shell', 'same', 'b', { command })).output).toBe(output);
     const story = await server.request('GET', '/v1/rollouts/same/story');
     expect(await story.text()).toContain(JSON.stringify(output));
-    expect(world.events('call_finished', 'same').map(({ output: text }) => text)).toEqual([output, output]);
+    expect(
+      world.events('call_finished', 'same').map((event) => (event as { output: string }).output),
+    ).toEqual([output, output]);
   });
 });
 

@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeOutput } from '../../../src/outcome/text.ts';
-import { omittedBytes, textOf, type Transcript } from '../../../src/outcome/transcript.ts';
+import { asTerminalShows } from '../../../src/outcome/terminal.ts';
+import { betweenCharacters, decodeOutput } from '../../../src/outcome/text.ts';
+import { omittedBytes, shortenedAll, textOf, type Transcript } from '../../../src/outcome/transcript.ts';
 import type { StreamRecord } from '../../../src/protocol/messages.ts';
 import { fitByBytes } from '../../../src/tokens/fit-bytes.ts';
 import { fitByTokens } from '../../../src/tokens/fit-tokens.ts';
 import { processTranscript } from '../../../src/tools/process-transcript.ts';
+import { ended } from '../support/fake-process.ts';
 import { endingOf, MARKER, told } from '../support/written-ending.ts';
 
 /** Lines of both streams, without control characters, each with an end. */
@@ -89,3 +91,35 @@ function expectWhole({ streams }: Transcript, place: number, record: StreamRecor
     textOf(stream).length,
   );
 }
+
+test('a cut counts the bytes of the text beside it, and of what is not shown there', () => {
+  const parts = fc.array(
+    fc.oneof(
+      fc.constantFrom('\x1b[31m', '\x1b[0m', '\x1b]0;title\x07', '\x1b(B').map((text) => Buffer.from(text)),
+      fc
+        .string({ unit: 'grapheme', maxLength: 8 })
+        .map((text) => Buffer.from(text.replace(/[\r\b\x1b\x9b]/g, ''))),
+      fc.constantFrom([0xff], [0xe2, 0x82], [0xed]).map((bytes) => Buffer.from(bytes)),
+    ),
+    { maxLength: 30 },
+  );
+  const text = (bytes: Uint8Array): string =>
+    asTerminalShows(bytes, { before: false, after: false }, []).stretch.text;
+  fc.assert(
+    fc.property(parts, fc.nat(), fc.nat(), (all, one, other) => {
+      const bytes = Buffer.concat(all.flatMap((part) => [part, Buffer.from('.')]));
+      const stdout = { ...ended(1).stdout, head: bytes, totalBytes: bytes.length };
+      const transcript = processTranscript({ ...ended(1), stdout });
+      const { length } = text(bytes);
+      const [from = 0, to = 0] = [one % (length + 1), other % (length + 1)].sort((a, b) => a - b);
+      const [headLength, tailStart] = [from, to].map((at) => betweenCharacters(text(bytes), at, -1));
+      const [cut] = shortenedAll(transcript, [
+        { headLength: headLength ?? 0, tailStart: tailStart ?? 0 },
+      ]).streams;
+      if (cut?.tail == null) return;
+      expect(text(bytes.subarray(0, cut.head.bytes))).toBe(cut.head.text);
+      expect(text(bytes.subarray(bytes.length - cut.tail.bytes))).toBe(cut.tail.text);
+    }),
+    { numRuns: 2000 },
+  );
+});
