@@ -8,6 +8,7 @@
 #include "bytes.h"
 #include "capture.h"
 #include "child.h"
+#include "order.h"
 #include "protocol.h"
 #include "tree.h"
 
@@ -27,9 +28,12 @@ struct call {
   struct child own;
   struct child *child; /* its own, or the interpreter's */
   struct capture out, err;
+  struct order order;
   int result_fd; /* of file work, or -1 */
   struct bytes payload;
   int memo_fd; /* shell state or interpreter payload, or -1 */
+  bool may_set_state; /* the shell command could change directory or exports */
+  struct bytes unkept;
   uint64_t output_bytes;
   int64_t started_at, exited_at, limit, deadline, drain_until;
   int64_t starved; /* milliseconds of the limit in which others kept it from the processors */
@@ -52,6 +56,9 @@ void call_init(struct call *call, uint32_t number);
 bool call_active(const struct call *call);
 /* The command itself has ended; for python: the interpreter has reported it, or has ended. */
 bool call_ended(const struct call *call);
+/* Notes what the next call does not get of this one: u8 kind, u32 length, text. Text beyond 256 bytes is cut; after 4 KiB
+ * of notes further ones are dropped. */
+void call_note_unkept(struct call *call, enum unkept_kind kind, const char *text, size_t n);
 /* Frees the slot. */
 void call_release(struct call *call);
 

@@ -30,6 +30,7 @@ void child_remove(struct child *child) {
 static void apply(struct child *child, struct child_message message) {
   switch (message.what) {
     case PID_IS: child->main = message.value; return;
+    case IS_ELSEWHERE: child->elsewhere = true; return;
     case HAS_STARTED: child->started = true; return;
     case HAS_ENDED:
       child->started = child->ended = true;

@@ -12,13 +12,14 @@
 struct child_message {
   int32_t what, value;
 };
-enum { PID_IS = 1, HAS_STARTED, FORK_FAILED, EXEC_FAILED, HAS_ENDED };
+enum { PID_IS = 1, HAS_STARTED, FORK_FAILED, EXEC_FAILED, HAS_ENDED, IS_ELSEWHERE };
 
 struct child {
   pid_t supervisor; /* 0: none, or reaped */
   int report;       /* the supervisor's pipe; -1: closed, all has been read */
   pid_t main;       /* the command; 0: not known (yet) */
   bool started, ended, failed;
+  bool elsewhere;   /* its directory could not be entered, so it began in a parent */
   bool direct;      /* no supervisor: `supervisor` is the worker itself */
   int status;       /* of wait(2), once ended */
   int error;        /* errno, once failed */

@@ -20,6 +20,7 @@
 
 static void finish(struct call *call) {
   if (call->exited_at == 0) call->exited_at = now_ms();
+  if (call->own.elsewhere) call_note_unkept(call, UNKEPT_START_DIRECTORY, NULL, 0);
   work_finish(call);
   struct bytes frame = report_exited(call);
   ending_keep(call->number, &frame);
@@ -86,12 +87,19 @@ static void finish_when_drained(struct call *call) {
   if (!open || now_ms() >= call->drain_until) finish(call);
 }
 
+/* Reads once. False at the end of the stream, and where nothing was there. */
+static bool read_stream(struct call *call, struct capture *capture) {
+  uint64_t out = call->out.total, err = call->err.total, before = capture->total;
+  capture_read(capture);
+  if (capture->total == before) return false;
+  order_note(&call->order, capture == &call->err, out, err);
+  return true;
+}
+
 /* What the command wrote before it ended is in the pipe already. */
-static void read_rest(struct capture *capture) {
-  for (int i = 0; i < 32 && capture->fd >= 0; i++) {
-    uint64_t before = capture->total;
-    if (!capture_read(capture) || capture->total == before) return;
-  }
+static void read_rest(struct call *call, struct capture *capture) {
+  for (int i = 0; i < 32 && capture->fd >= 0; i++)
+    if (!read_stream(call, capture)) return;
 }
 
 static void command_ended(struct call *call) {
@@ -102,8 +110,8 @@ static void command_ended(struct call *call) {
   }
   call->state = CALL_DRAINING;
   call->drain_until = call->exited_at + DRAIN_MS;
-  read_rest(&call->out);
-  read_rest(&call->err);
+  read_rest(call, &call->out);
+  read_rest(call, &call->err);
   finish_when_drained(call);
 }
 
@@ -155,7 +163,7 @@ void call_begin(struct call *call, const struct request *request) {
 }
 
 static void read_output(struct call *call, struct capture *capture) {
-  capture_read(capture);
+  read_stream(call, capture);
   if (call->state == CALL_DRAINING) finish_when_drained(call);
   else if (call_active(call) && call->reason == KILL_NONE && capture->total > call->output_bytes)
     end_with(call, KILL_OUTPUT);

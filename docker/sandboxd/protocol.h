@@ -76,11 +76,21 @@ enum report_tag {
   REPORT_TAG_LAST_CALL = 25,
   REPORT_TAG_REFUSED_FRAMES = 26,
   REPORT_TAG_STARVED_MS = 27,
+  REPORT_TAG_ORDER = 28,
+  REPORT_TAG_UNKEPT = 29,
 };
 
 enum kill_reason { KILL_NONE = 0, KILL_TIMEOUT = 1, KILL_OUTPUT = 2, KILL_CANCELLED = 3, KILL_STARVED = 4 };
 enum kill_reach { REACH_NONE = 0, REACH_TREE = 1, REACH_EVERYTHING = 2 };
 enum interpreter_fate { FATE_KEPT = 0, FATE_LOST = 1, FATE_REPLACED = 2 };
+/* What a call does not pass on to the next, or did not get: README.md, "State that is not kept is named". */
+enum unkept_kind {
+  UNKEPT_STATE = 1,
+  UNKEPT_VARIABLE = 2,
+  UNKEPT_VARIABLES = 3,
+  UNKEPT_DIRECTORY = 4,
+  UNKEPT_START_DIRECTORY = 5,
+};
 enum start_stage { STAGE_FORK = 0, STAGE_EXEC = 1 };
 
 /* Places in the counters field: a signed 8-byte number each, -1 where unknown or without limit. */

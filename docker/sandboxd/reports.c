@@ -81,6 +81,8 @@ struct bytes report_exited(struct call *call) {
   counters_now(&frame, REPORT_TAG_AFTER);
   capture_field(&call->out, &frame, REPORT_TAG_STDOUT);
   capture_field(&call->err, &frame, REPORT_TAG_STDERR);
+  order_field(&call->order, &frame, REPORT_TAG_ORDER);
+  frame_bytes(&frame, REPORT_TAG_UNKEPT, call->unkept.p, call->unkept.n);
   frame_bytes(&frame, REPORT_TAG_PAYLOAD, call->payload.p, call->payload.n);
   return frame;
 }

@@ -10,14 +10,14 @@
 #include "command.h"
 #include "environment.h"
 #include "exports.h"
+#include "saved.h"
 #include "settings.h"
 #include "syntax.h"
 
 #define FILE_UNDER "/proc/self/fd/198"
 _Static_assert(INHERITED_FD == 198, "FILE_UNDER names the inherited descriptor");
-#define STATE_MAX (128 * 1024)
-/* MAX_ARG_STRLEN of the kernel. */
-#define ARGUMENT_MAX (128 * 1024 - 64)
+/* Of the file; of a longer one only the directory is taken. */
+#define STATE_MAX (2 * 1024 * 1024)
 
 static struct {
   char *directory;
@@ -94,7 +94,7 @@ static void long_command(struct bytes *b, const char *command) {
 }
 
 static int start_bash(struct call *call, struct launch *launch, const char *command, uint64_t keep) {
-  bool plain = is_plain(command) || shows_input(command), longer = strlen(command) > ARGUMENT_MAX;
+  bool plain = (is_plain(command) && !state.functions) || shows_input(command), longer = strlen(command) > ARGUMENT_MAX;
   bool prelude = !plain || state.functions || longer;
   char **environment = launch->environment ? (char **)launch->environment : NULL;
   static char *const env_file[] = {"BASH_ENV=" FILE_UNDER};
@@ -142,19 +142,11 @@ int shell_start(struct call *call, const struct request *request) {
                           .directory = shell_directory(),
                           .streams = {settings.null_fd, -1, -1}};
   char *command = span_string(request->text);
+  call->may_set_state = state.functions || may_set_state(command);
   int error = settings.shell_is_bash ? start_bash(call, &launch, command, request->keep_bytes)
                                      : start_sh(call, &launch, command, request->keep_bytes);
   free(command);
   return error;
-}
-
-/* Cuts the last part off, up to the NUL before it, and returns it. */
-static char *last_part(char *text, size_t *n) {
-  size_t at = *n;
-  while (at > 0 && text[at - 1] != 0) at--;
-  if (at == 0) return NULL;
-  *n = at - 1;
-  return text + at;
 }
 
 /* SHLVL of the image, so that each shell counts from there, as the first one did. */
@@ -167,34 +159,59 @@ static char **with_level(char **environment) {
   return out;
 }
 
-static void adopt(char *saved, size_t n) {
-  char *end = last_part(saved, &n);
-  if (!end || strcmp(end, "end") != 0) return;
-  char *functions = settings.shell_is_bash ? last_part(saved, &n) : NULL;
-  char *exports = last_part(saved, &n);
-  char *directory = last_part(saved, &n);
-  size_t length = directory ? strlen(directory) : 0;
-  if (!exports || !directory || length < 2 || directory[0] != '/') return;
-  char **environment = exports_parse(exports);
-  if (!environment) return;
-  directory[length - 1] = 0;
+static void note_dropped(struct call *call, const struct bytes *dropped) {
+  for (size_t at = 0; at < dropped->n; at += strlen((const char *)dropped->p + at) + 1) {
+    const char *name = (const char *)dropped->p + at;
+    call_note_unkept(call, UNKEPT_VARIABLE, name, strlen(name));
+  }
+}
+
+/* False where they are no exports, or too many to be kept. */
+static bool adopt_exports(struct call *call, const struct saved *saved) {
+  char **environment = saved->exports ? exports_parse(saved->exports) : NULL;
+  struct bytes dropped = {0};
+  bool fits = environment && saved_fit(environment, &dropped);
+  if (fits) {
+    note_dropped(call, &dropped);
+    free(state.functions);
+    strings_free(state.environment);
+    state.functions = saved->functions && *saved->functions ? strdup(saved->functions) : NULL;
+    state.environment = with_level(environment);
+  } else {
+    strings_free(environment);
+  }
+  bytes_free(&dropped);
+  return fits;
+}
+
+/* False where the shell's directory has been removed. */
+static bool adopt_directory(const struct saved *saved) {
+  size_t n = strlen(saved->directory);
+  if (n < 2 || saved->directory[0] != '/') return false;
   free(state.directory);
-  free(state.functions);
-  strings_free(state.environment);
-  state.directory = strdup(directory);
-  state.functions = functions && *functions ? strdup(functions) : NULL;
-  state.environment = with_level(environment);
+  state.directory = strndup(saved->directory, n - 1);
+  return true;
+}
+
+/* False where the command has left no state. */
+static bool adopt_file(struct call *call) {
+  struct stat st;
+  struct saved saved;
+  if (call->memo_fd < 0 || fstat(call->memo_fd, &st) < 0 || st.st_size < 8) return false;
+  size_t size = st.st_size > STATE_MAX ? STATE_MAX : (size_t)st.st_size;
+  char *text = malloc(size + 1);
+  if (!text) return false;
+  ssize_t n = pread(call->memo_fd, text, size, 0);
+  text[n > 0 ? n : 0] = 0;
+  bool found = n > 0 && saved_parse(text, (size_t)n, st.st_size > STATE_MAX, settings.shell_is_bash, &saved);
+  if (found && !adopt_directory(&saved)) call_note_unkept(call, UNKEPT_DIRECTORY, NULL, 0);
+  if (found && !adopt_exports(call, &saved)) call_note_unkept(call, UNKEPT_VARIABLES, NULL, 0);
+  free(text);
+  return found;
 }
 
 /* Where the command could not write its state (exec, kill, time limit), the file still holds the prelude, without the end
  * mark, and the state before the command stays. */
 void shell_finish(struct call *call) {
-  struct stat st;
-  if (call->memo_fd < 0 || fstat(call->memo_fd, &st) < 0 || st.st_size < 8 || st.st_size > STATE_MAX) return;
-  char *saved = malloc((size_t)st.st_size + 1);
-  if (!saved) return;
-  ssize_t n = pread(call->memo_fd, saved, (size_t)st.st_size, 0);
-  saved[n > 0 ? n : 0] = 0;
-  if (n > 0) adopt(saved, (size_t)n);
-  free(saved);
+  if (!adopt_file(call) && call->may_set_state) call_note_unkept(call, UNKEPT_STATE, NULL, 0);
 }

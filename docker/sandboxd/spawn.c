@@ -48,16 +48,18 @@ static void unblock_signals(void) {
   sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void enter_directory(const char *directory) {
+/* False where a parent was entered instead. */
+static bool enter_directory(const char *directory) {
   char path[4096];
-  if (chdir(directory) == 0) return;
+  if (chdir(directory) == 0) return true;
   strncpy(path, directory, sizeof path - 1);
   path[sizeof path - 1] = 0;
   for (char *slash = strrchr(path, '/'); slash && slash != path; slash = strrchr(path, '/')) {
     *slash = 0;
-    if (chdir(path) == 0) return;
+    if (chdir(path) == 0) return false;
   }
   if (chdir("/") < 0) _exit(126);
+  return false;
 }
 
 static void inherit(int from, int to) {
@@ -72,7 +74,7 @@ static _Noreturn void command(const struct launch *launch, int report_fd, volati
   if (launch->inherited >= 0) inherit(launch->inherited, INHERITED_FD);
   *error = drop_rights();
   if (*error) _exit(126);
-  enter_directory(launch->directory);
+  if (!enter_directory(launch->directory)) report(report_fd, IS_ELSEWHERE, 0);
   report(report_fd, PID_IS, getpid());
   int failure = ENOENT;
   if (!launch->candidates[0]) {

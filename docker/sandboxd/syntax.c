@@ -40,6 +40,29 @@ bool is_plain(const char *command) {
   return quote == 0;
 }
 
+/* True where the word, up to `n` bytes, is an assignment or a command that can change directory or exports. */
+static bool sets_state(const char *word, size_t n) {
+  static const char names[] = " . cd chdir declare eval export popd pushd read readarray mapfile readonly set source "
+                              "typeset unset ";
+  char key[16];
+  size_t name = strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+  if (name > 0 && name < n && (word[name] == '=' || word[name] == '+' || word[name] == '[')) return true;
+  if (n == 0 || n > sizeof key - 3) return false;
+  snprintf(key, sizeof key, " %.*s ", (int)n, word);
+  return strstr(names, key) != NULL;
+}
+
+bool may_set_state(const char *command) {
+  static const char between[] = " \t\n;&|(){}`\"'\\";
+  while (*command) {
+    command += strspn(command, between);
+    size_t n = strcspn(command, between);
+    if (sets_state(command, n)) return true;
+    command += n;
+  }
+  return false;
+}
+
 bool shows_input(const char *command) {
   if (strstr(command, "verbose")) return true;
   for (const char *set = strstr(command, "set -"); set; set = strstr(set + 1, "set -")) {

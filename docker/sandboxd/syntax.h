@@ -10,5 +10,8 @@
 bool is_plain(const char *command);
 /* `set -v` would print the text of the trap, so such a command runs without it, and the state stays as it was. */
 bool shows_input(const char *command);
+/* Whether the command has a word that can change directory or exports: only then is it said where they could not be
+ * kept. */
+bool may_set_state(const char *command);
 
 #endif

@@ -37,9 +37,19 @@ export function fitJson(text: string, bytes: number): string {
   const head = text.slice(0, betweenCharacters(text, unitsWithin(text, half, 0, 1), -1));
   const last = text.length - 1;
   const tail = text.slice(betweenCharacters(text, text.length - unitsWithin(text, half, last, -1), 1));
-  const missing = Buffer.byteLength(text) - Buffer.byteLength(head) - Buffer.byteLength(tail);
+  const missing = bytesOf(text.slice(head.length, text.length - tail.length));
   return `${head}\n${omissionMarker(missing)}\n${tail}`;
 }
+
+/** Bytes of output that a text stands for: its own, and those that marker lines in it count. */
+function bytesOf(text: string): number {
+  return [...text.matchAll(MARKER_LINE)].reduce(
+    (sum, [line, count = '']) => sum - Buffer.byteLength(line) + Number(count.replaceAll(',', '')),
+    Buffer.byteLength(text),
+  );
+}
+
+const MARKER_LINE = /\n\[(\d{1,3}(?:,\d{3}){0,4}) bytes omitted\](?=\n)/g;
 
 /** How many UTF-16 units from `start` on, in `direction`, have a JSON form of at most `bytes` bytes. */
 function unitsWithin(text: string, bytes: number, start: number, direction: 1 | -1): number {

@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import type { Unkept } from '../protocol/messages.ts';
 import type { CauseCode, Outcome } from './causes.ts';
 
 /** The result of a tool, in the form that every adapter shows. */
@@ -54,3 +55,23 @@ export function noticeOf(outcome: Outcome, limits: NoticeLimits): string | null 
   };
   return notices[outcome.cause] ?? null;
 }
+
+const UNKEPT_NOTICES = {
+  state:
+    'the shell ended before it could save its state: directory and exported variables are those from before this command',
+  variables: 'exported variables could not be kept: those from before this command stand',
+  directory: 'the directory that the shell was in is gone: the next call starts where this one did',
+  'start-directory': 'the working directory is gone or cannot be entered: this command ran in a parent of it',
+} as const satisfies Record<Exclude<Unkept['kind'], 'variable'>, string>;
+
+/** State of the shell that the next call does not get, as notices for the model. */
+export function unkeptNotices(unkept: readonly Unkept[]): string[] {
+  const variables = unkept.filter(({ kind }) => kind === 'variable').map(({ name }) => name);
+  const kinds = new Set<string>(unkept.map(({ kind }) => kind));
+  const notices = Object.entries(UNKEPT_NOTICES).filter(([kind]) => kinds.has(kind));
+  const tooLarge = `too large to be kept for later calls: exported ${variables.join(', ')}`;
+  return [...(variables.length > 0 ? [tooLarge] : []), ...notices.map(([, notice]) => notice)];
+}
+
+export const ALTERED_NOTICE =
+  'the arguments had lone surrogates, which are no text: each was replaced by U+FFFD';

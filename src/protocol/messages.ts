@@ -126,6 +126,21 @@ export type InterpreterFate =
   /** It was lost between calls (killed, stopped), so this call ran in a fresh one: earlier state is gone. */
   | 'replaced';
 
+/** Bytes of each stream. */
+export type ReadPoint = readonly [stdout: number, stderr: number];
+
+export interface Unkept {
+  /**
+   * `state`: the shell ended before it had saved directory and exports, so those from before the command stand.
+   * `variable`: one export is too large; `name` is its name. `variables`: no exports could be taken over, those from
+   * before stand. `directory`: the shell's directory was removed, the one from before stands. `start-directory`: the
+   * directory to start in could not be entered, and the command ran in a parent of it.
+   */
+  readonly kind: 'state' | 'variable' | 'variables' | 'directory' | 'start-directory';
+  /** At most 256 bytes, chosen by the model; empty where there is none. */
+  readonly name: string;
+}
+
 export interface Ending {
   readonly type: 'exited';
   readonly call: CallNumber;
@@ -154,6 +169,15 @@ export interface Ending {
   readonly starvedMs: number;
   readonly stdout: StreamRecord;
   readonly stderr: StreamRecord;
+  /**
+   * Where sandboxd went from reading one stream to reading the other: how many bytes of each it had read by then, neither
+   * ever less than before. What was written closer together than sandboxd wakes up may have been read in another order.
+   * The first 1,024 and the last 1,024 changes. Between two points both streams may have grown: then their order is
+   * unknown. Absent: sandboxd is of a version that does not report it.
+   */
+  readonly order?: readonly ReadPoint[];
+  /** What the next call does not get of this one. Absent: sandboxd is of a version that does not report it. */
+  readonly unkept?: readonly Unkept[];
   /** File bytes, listing, matches, or the interpreter's rich results as JSON. Untrusted: written with the model's rights. */
   readonly payload: Uint8Array;
   readonly before: Counters;

@@ -4,13 +4,14 @@ import {
   chosen,
   Malformed,
   numberAt,
+  optional,
   readOrNull,
   safeNumber,
   string,
   stringOrNull,
 } from './fields.ts';
 import type { Frame } from './framing.ts';
-import type { Counters, Ending, Report, StartFailure, StreamRecord } from './messages.ts';
+import type { Counters, Ending, ReadPoint, Report, StartFailure, StreamRecord, Unkept } from './messages.ts';
 import {
   COUNTER_PLACES,
   INTERPRETER_FATES,
@@ -19,6 +20,7 @@ import {
   REPORT_TAGS,
   REPORT_TYPES,
   START_STAGES,
+  UNKEPT_KINDS,
 } from './tags.ts';
 
 /** Null for a frame that is no report: an unknown type, or a field that is missing, twice there or of a wrong size. */
@@ -91,6 +93,8 @@ function readEnding(frame: Frame): Ending {
     starvedMs: numberAt(frame, REPORT_TAGS.starvedMs),
     stdout: streamAt(frame, REPORT_TAGS.stdout),
     stderr: streamAt(frame, REPORT_TAGS.stderr),
+    ...orderAt(frame),
+    ...unkeptAt(frame),
     payload: bytes(frame, REPORT_TAGS.payload),
     before: countersAt(frame, REPORT_TAGS.before),
     after: countersAt(frame, REPORT_TAGS.after),
@@ -113,6 +117,39 @@ function streamAt(frame: Frame, tag: number): StreamRecord {
   if (headEnd > value.length || totalBytes < value.length - 44) throw new Malformed();
   const head = value.subarray(44, headEnd);
   return { head, tail: value.subarray(headEnd), totalBytes, sha256: value.subarray(8, 40) };
+}
+
+function orderAt(frame: Frame): Pick<Ending, 'order'> {
+  const value = optional(frame, REPORT_TAGS.order);
+  if (value === null) return {};
+  if (value.length % 16 !== 0) throw new Malformed();
+  const order: ReadPoint[] = [];
+  let [stdout, stderr] = [0, 0];
+  for (let at = 0; at < value.length; at += 16) {
+    const point = [safeNumber(value.readBigInt64BE(at)), safeNumber(value.readBigInt64BE(at + 8))] as const;
+    if (point[0] < stdout || point[1] < stderr) throw new Malformed();
+    [stdout, stderr] = point;
+    order.push(point);
+  }
+  return { order };
+}
+
+/** Kinds of a later version are left out. */
+function unkeptAt(frame: Frame): Pick<Ending, 'unkept'> {
+  const value = optional(frame, REPORT_TAGS.unkept);
+  if (value === null) return {};
+  const unkept: Unkept[] = [];
+  for (let at = 0; at < value.length;) {
+    if (value.length - at < 5) throw new Malformed();
+    const end = at + 5 + value.readUInt32BE(at + 1);
+    if (end > value.length) throw new Malformed();
+    const kind = (Object.keys(UNKEPT_KINDS) as Unkept['kind'][]).find(
+      (one) => UNKEPT_KINDS[one] === value[at],
+    );
+    if (kind !== undefined) unkept.push({ kind, name: value.toString('utf8', at + 5, end) });
+    at = end;
+  }
+  return { unkept };
 }
 
 function runningAt(frame: Frame): number[] {

@@ -10,6 +10,7 @@ import type {
   KillReason,
   Report,
   StartFailure,
+  Unkept,
   Work,
 } from './messages.ts';
 
@@ -83,6 +84,8 @@ export const REPORT_TAGS = {
   lastCall: 25,
   refusedFrames: 26,
   starvedMs: 27,
+  order: 28,
+  unkept: 29,
 } as const;
 
 export const KILL_REASONS = {
@@ -101,6 +104,14 @@ export const INTERPRETER_FATES = { kept: 0, lost: 1, replaced: 2 } as const sati
 >;
 
 export const START_STAGES = { fork: 0, exec: 1 } as const satisfies Record<StartFailure['stage'], number>;
+
+export const UNKEPT_KINDS = {
+  state: 1,
+  variable: 2,
+  variables: 3,
+  directory: 4,
+  'start-directory': 5,
+} as const satisfies Record<Unkept['kind'], number>;
 
 /** Places in the field of counters. */
 export const COUNTER_PLACES = {

@@ -14,7 +14,7 @@ type Compared = Pick<RerunResult, 'result' | 'streams'>;
 /**
  * Where a replayed call differs from what the model was shown, in words for operators, or null.
  *
- * The whole streams are compared by digest. Where that differs, the text may differ in what a clock prints and in
+ * The whole streams are compared by digest, each for itself: their order among each other is not. Where that differs, the text may differ in what a clock prints and in
  * nothing else, and only if all of it was kept. What was never printed cannot be compared.
  */
 export function difference(first: EventOf<'call_finished'>, again: RerunResult): string | null {
@@ -33,14 +33,25 @@ function statusDifference(first: ToolResult, again: ToolResult): string | null {
 }
 
 function streamDifference(first: Compared, again: Compared): string | null {
-  const kept = first.result?.truncated === false && again.result?.truncated === false;
-  for (const stream of ['stdout', 'stderr'] as const) {
-    const [before = '', after = ''] = [first.result?.[stream], again.result?.[stream]];
-    const sameBytes = first.streams?.[stream].sha256 === again.streams?.[stream].sha256;
-    const same = sameBytes ? before === after : kept && withoutClocks(before) === withoutClocks(after);
-    if (!same) return `${stream} differs`;
-  }
+  for (const stream of ['stdout', 'stderr'] as const)
+    if (!sameStream(stream, first, again)) return `${stream} differs`;
   return null;
+}
+
+function sameStream(stream: 'stdout' | 'stderr', first: Compared, again: Compared): boolean {
+  const [before = '', after = ''] = [first.result?.[stream], again.result?.[stream]];
+  const digest = first.streams?.[stream];
+  if (digest?.sha256 === again.streams?.[stream].sha256) return before === after || hasBytes(digest);
+  const kept = first.result?.truncated === false && again.result?.truncated === false;
+  return kept && withoutClocks(before) === withoutClocks(after);
+}
+
+/**
+ * Then the digest says all, and the text may come from a version that cut it elsewhere. Tools that print nothing, such as
+ * `read_file`, have the digest of an empty stream, and only their text tells.
+ */
+function hasBytes(digest: StreamDigests['stdout'] | undefined): boolean {
+  return digest !== undefined && digest.bytes > 0;
 }
 
 /** The one normalisation: what clocks print. Process ids, addresses and random names stay, and count as different. */

@@ -1,7 +1,22 @@
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../kernel/clock.ts';
-import { fitByBytes, type Fitted, type FitRequest } from './fit-bytes.ts';
 import { headWithin, tailWithin } from '../outcome/text.ts';
+import {
+  compose,
+  omittedBytes,
+  shortenedAll,
+  textOf,
+  type Ends,
+  type StreamText,
+  type Transcript,
+} from '../outcome/transcript.ts';
+import { fitByBytes } from './fit-bytes.ts';
+import type { Fitted } from './fit.ts';
+
+export interface FitRequest {
+  readonly transcript: Transcript;
+  readonly budgetTokens: number;
+}
 
 export interface TokenBudgetOptions {
   readonly clock: Clock;
@@ -49,16 +64,19 @@ export class TokenBudget implements AsyncDisposable {
     this.#program = program;
   }
 
-  /** The text, or its head and tail around `[12,340 bytes omitted]`; at most `budgetTokens` tokens. Never rejects. */
-  async fitToBudget(text: string, budgetTokens: number): Promise<Fitted> {
-    const totalBytes = Buffer.byteLength(text);
-    if (totalBytes <= budgetTokens) return { text, omittedBytes: 0 };
-    return this.#ask(toRequest(text.toWellFormed(), totalBytes, budgetTokens));
+  /**
+   * The text for the model, of at most `budgetTokens` tokens: whole, or beginning and end of each stream around
+   * `[12,340 bytes omitted]`. Never rejects.
+   */
+  async fitToBudget(transcript: Transcript, budgetTokens: number): Promise<Fitted> {
+    const text = compose(transcript);
+    if (Buffer.byteLength(text) <= budgetTokens) return { text, omittedBytes: omittedBytes(transcript) };
+    return this.#ask({ transcript: endsOnly(transcript, budgetTokens), budgetTokens });
   }
 
   /** Ends the thread. Requests that still wait are cut by bytes. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const waiting of this.#waiting) waiting.settle(fitByBytes(waiting.request));
+    for (const waiting of this.#waiting) waiting.settle(byBytes(waiting.request));
     await this.#worker?.terminate();
   }
 
@@ -73,7 +91,7 @@ export class TokenBudget implements AsyncDisposable {
         },
       };
       const cancel = this.#clock.alarm(this.#deadlineMs, () => {
-        waiting.settle(fitByBytes(request));
+        waiting.settle(byBytes(request));
       });
       this.#waiting.add(waiting);
       this.#next();
@@ -93,7 +111,7 @@ export class TokenBudget implements AsyncDisposable {
   #finish(fitted: Fitted | null): void {
     const current = this.#current;
     this.#current = null;
-    if (current !== null) current.settle(fitted ?? fitByBytes(current.request));
+    if (current !== null) current.settle(fitted ?? byBytes(current.request));
     this.#next();
   }
 
@@ -112,8 +130,21 @@ export class TokenBudget implements AsyncDisposable {
   }
 }
 
-function toRequest(text: string, totalBytes: number, budgetTokens: number): FitRequest {
-  const endBytes = budgetTokens * END_BYTES_PER_TOKEN;
-  if (totalBytes <= 2 * endBytes) return { head: text, tail: null, totalBytes, budgetTokens };
-  return { head: headWithin(text, endBytes), tail: tailWithin(text, endBytes), totalBytes, budgetTokens };
+const byBytes = ({ transcript, budgetTokens }: FitRequest): Fitted => fitByBytes(transcript, budgetTokens);
+
+/** Long streams without what no budget has room for, so that it is neither sent nor counted. */
+function endsOnly(transcript: Transcript, budgetTokens: number): Transcript {
+  const most = budgetTokens * END_BYTES_PER_TOKEN;
+  return shortenedAll(
+    transcript,
+    transcript.streams.map((stream) => longEnds(stream, most)),
+  );
+}
+
+function longEnds(stream: StreamText, most: number): Ends | null {
+  const { head, tail } = stream;
+  const text = textOf(stream);
+  if (tail === null && text.length <= 2 * most) return null;
+  const last = tailWithin(tail?.text ?? head.text, most);
+  return { headLength: headWithin(head.text, most).length, tailStart: text.length - last.length };
 }

@@ -1,8 +1,8 @@
 import { parentPort } from 'node:worker_threads';
-import type { FitRequest } from './fit-bytes.ts';
 import { fitByTokens } from './fit-tokens.ts';
+import type { FitRequest } from './token-budget.ts';
 
 /** Runs in a worker thread: one request at a time, one answer per request. */
-parentPort?.on('message', (request: FitRequest) => {
-  parentPort?.postMessage(fitByTokens(request));
+parentPort?.on('message', ({ transcript, budgetTokens }: FitRequest) => {
+  parentPort?.postMessage(fitByTokens(transcript, budgetTokens));
 });

@@ -14,7 +14,14 @@ import { argumentsDigest, readArguments, type GivenArguments } from './arguments
 import { ConflictingRepeat, type CallAnswer, type CallRequest, type Requester } from './call-answer.ts';
 import { judgeRepeat, type ReuseSign } from './call-ids.ts';
 import { noteDelivery } from './delivery.ts';
-import { answerTokens, digestsOf, judgeEnding, resultOf, type JudgedEnding } from './judged-ending.ts';
+import {
+  answerTokens,
+  digestsOf,
+  judgeEnding,
+  resultOf,
+  streamsOf,
+  type JudgedEnding,
+} from './judged-ending.ts';
 import { HeldRequests, PATIENCE_MS } from './held-requests.ts';
 import { callLockDeadline, lockTimeout } from './lock-wait.ts';
 import { prepareCall, runPrepared, type PreparedCall } from './prepared-call.ts';
@@ -188,8 +195,8 @@ export class ToolCalls implements Disposable {
     const durationMs = clock.monotonic() - began;
     const { evidence, outcome, run } = judged;
     const result = resultOf(rollout.task.policy, judged);
-    const { status, output: whole } = render(outcome, result);
-    const { text: output } = await tokens.fitToBudget(whole, answerTokens(rollout.task, judged));
+    const { status, transcript } = render(outcome, result, streamsOf(judged));
+    const { text: output } = await tokens.fitToBudget(transcript, answerTokens(rollout.task, judged));
     const ending = await call.finish(journal, {
       ...{ outcome, evidence, status, output, result, durationMs },
       ...(run !== null && { streams: digestsOf(run) }),

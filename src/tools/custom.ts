@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { CustomTool } from '../policy/schema.ts';
 import { processResult } from './process-result.ts';
+import { processTranscript } from './process-transcript.ts';
 import type { Tool } from './tool.ts';
 
 type Parameter = CustomTool['parameters'][string];
@@ -27,6 +28,7 @@ export function customTool(definition: CustomTool): Tool {
     }),
     timeoutMs: (_input, policy) => definition.timeout ?? policy.times.call_default,
     show: processResult,
+    transcript: processTranscript,
   };
 }
 

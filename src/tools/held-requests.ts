@@ -2,6 +2,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
 import { attribute } from '../outcome/attribute.ts';
 import { render } from '../outcome/render.ts';
+import { compose } from '../outcome/transcript.ts';
 import type { Call } from '../rollouts/call.ts';
 import type { Rollout } from '../rollouts/rollout.ts';
 import type { StartPlaces } from '../rollouts/start-places.ts';
@@ -61,12 +62,12 @@ export class HeldRequests implements Disposable {
 /** The answer to a request whose call is still under way. Nothing is journaled: the call has no ending yet. */
 function unfinished({ rollout, clientId: callId }: Call, retryAfterMs: number): CallAnswer {
   const outcome = attribute({ kind: 'queue_expired' });
-  const { status, output } = render(outcome, null);
+  const { status, transcript } = render(outcome, null);
   return {
     rollout,
     callId,
     status,
-    output,
+    output: compose(transcript),
     result: null,
     outcome,
     fromJournal: false,

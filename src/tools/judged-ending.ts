@@ -2,7 +2,8 @@ import type { StreamDigests } from '../journal/event.ts';
 import { judge, type Judged } from '../outcome/attribute.ts';
 import type { Outcome } from '../outcome/causes.ts';
 import type { Evidence } from '../outcome/evidence.ts';
-import { noticeOf, type ToolResult } from '../outcome/result.ts';
+import { ALTERED_NOTICE, noticeOf, unkeptNotices, type ToolResult } from '../outcome/result.ts';
+import type { Transcript } from '../outcome/transcript.ts';
 import type { Policy, Task } from '../policy/schema.ts';
 import type { CallLimits, Ending } from '../protocol/messages.ts';
 import type { CallReport, Sandbox } from '../sandbox/sandbox.ts';
@@ -14,19 +15,21 @@ export interface JudgedEnding extends Judged {
   readonly limits: CallLimits | null;
   /** sandboxd's record of the command; null where none ran. */
   readonly run: Ending | null;
+  /** The arguments had lone surrogates, for which the work has U+FFFD. */
+  readonly altered: boolean;
   /** The text for the model if its call was refused; else null. */
   readonly refusal: string | null;
 }
 
-const nothingKnown = { tool: null, limits: null, run: null, refusal: null };
+const nothingKnown = { tool: null, limits: null, run: null, altered: false, refusal: null };
 
 /** The only place where a call's ending is judged. */
 export function judgeEnding(
   evidence: Evidence,
-  known: Partial<Pick<JudgedEnding, 'tool' | 'limits' | 'run' | 'refusal'>> = {},
+  known: Partial<Pick<JudgedEnding, keyof typeof nothingKnown>> = {},
 ): JudgedEnding {
-  const { tool, limits, run, refusal } = { ...nothingKnown, ...known };
-  return { ...judge(evidence), tool, limits, run, refusal };
+  const { tool, limits, run, altered, refusal } = { ...nothingKnown, ...known };
+  return { ...judge(evidence), tool, limits, run, altered, refusal };
 }
 
 /** A call refused because of the model, before anything could run. */
@@ -77,12 +80,22 @@ export function resultOf(policy: Policy, judged: JudgedEnding): ToolResult | nul
     processes: policy.limits.processes,
   });
   if (run === null || tool === null) return notice === null ? null : { ...nothing, notice, duration_ms: 0 };
-  const notices = [notice, ...sideEffects(run, outcome)].filter((text) => text !== null);
+  const notices = [
+    notice,
+    ...sideEffects(run, outcome),
+    ...unkeptNotices(run.unkept ?? []),
+    judged.altered ? ALTERED_NOTICE : null,
+  ];
   return {
     ...tool.show(run),
-    notice: notices.length === 0 ? null : notices.join('; '),
+    notice: notices.filter((text) => text !== null).join('; ') || null,
     duration_ms: Math.round(run.exitedAtMs - run.startedAtMs),
   };
+}
+
+/** What the model is shown of the streams, where the tool shows it in another way than `show` does. */
+export function streamsOf({ run, tool }: JudgedEnding): Transcript | null {
+  return run === null ? null : (tool?.transcript?.(run) ?? null);
 }
 
 /** Effects of a run on the rest of the sandbox, as notices for the model. */

@@ -54,7 +54,8 @@ export async function runPrepared(
 ): Promise<JudgedEnding> {
   const report = await sandbox.run(number, tool.work(input, task.policy), limits);
   const run = report.type === 'exited' ? report : null;
-  return judgeEnding(evidenceOf(tool, sandbox, report), { tool, limits, run });
+  const altered = Object.values(input).some((value) => typeof value === 'string' && !value.isWellFormed());
+  return judgeEnding(evidenceOf(tool, sandbox, report), { tool, limits, run, altered });
 }
 
 /** Runs a past call again, for a replay. */

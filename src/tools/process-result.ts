@@ -1,9 +1,10 @@
-import { decodeOutput, formatBytes } from '../outcome/text.ts';
 import { waitResult } from '../outcome/result.ts';
+import { decodeOutput, omissionMarker } from '../outcome/text.ts';
+import { wholeCharacters } from '../outcome/utf8.ts';
 import type { Ending, StreamRecord } from '../protocol/messages.ts';
 import type { Shown } from './tool.ts';
 
-/** The result of a call that ran a process: its streams as text, and its wait(2) status. */
+/** The result of a call that ran a process: its streams as text, each for itself, and its wait(2) status. */
 export function processResult(ending: Ending): Shown {
   return {
     ...waitResult(ending.waitStatus),
@@ -13,13 +14,14 @@ export function processResult(ending: Ending): Shown {
   };
 }
 
-function isCut(stream: StreamRecord): boolean {
+export function isCut(stream: StreamRecord): boolean {
   return stream.head.length + stream.tail.length < stream.totalBytes;
 }
 
-/** The stream as text. If bytes were dropped, head and tail around a line that gives their number. */
-export function streamText(stream: StreamRecord): string {
+/** The stream as text, to the letter. If bytes were dropped, head and tail around a line that gives their number. */
+function streamText(stream: StreamRecord): string {
   if (!isCut(stream)) return decodeOutput(Buffer.concat([stream.head, stream.tail]));
-  const missing = stream.totalBytes - stream.head.length - stream.tail.length;
-  return `${decodeOutput(stream.head)}\n[${formatBytes(missing)} bytes omitted]\n${decodeOutput(stream.tail)}`;
+  const { head, tail } = wholeCharacters(stream);
+  const missing = stream.totalBytes - head.length - tail.length;
+  return `${decodeOutput(head)}\n${omissionMarker(missing)}\n${decodeOutput(tail)}`;
 }

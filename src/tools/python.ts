@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Ending } from '../protocol/messages.ts';
 import { processResult } from './process-result.ts';
+import { OUTPUT_SHOWN, processTranscript } from './process-transcript.ts';
 import type { Shown, Tool } from './tool.ts';
 
 const parameters = z.strictObject({
@@ -10,12 +11,13 @@ const parameters = z.strictObject({
 
 export const python: Tool = {
   name: 'python',
-  description: 'Runs Python code in an interpreter that keeps its state between calls.',
+  description: `Runs Python code in an interpreter that keeps its state between calls. ${OUTPUT_SHOWN}`,
   parameters,
   need: 'python',
   work: (input) => ({ kind: 'python', code: parameters.parse(input).code }),
   timeoutMs: (input, policy) => parameters.parse(input).timeout_ms ?? policy.times.call_default,
   show: interpreterResult,
+  transcript: processTranscript,
 };
 
 /** The same tool under the name that some models know. */

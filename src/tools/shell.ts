@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { processResult } from './process-result.ts';
+import { OUTPUT_SHOWN, processTranscript } from './process-transcript.ts';
 import type { Tool } from './tool.ts';
 
 const parameters = z.strictObject({
@@ -9,11 +10,15 @@ const parameters = z.strictObject({
 
 export const shell: Tool = {
   name: 'shell',
-  description:
-    'Runs a command line in the sandbox. Working directory, exported variables and background processes persist between calls.',
+  description: [
+    'Runs a command line in the sandbox. Working directory, exports and background processes persist between calls;',
+    'unexported variables, functions, aliases and shell options do not.',
+    OUTPUT_SHOWN,
+  ].join(' '),
   parameters,
   need: 'shell',
   work: (input) => ({ kind: 'shell', command: parameters.parse(input).command }),
   timeoutMs: (input, policy) => parameters.parse(input).timeout_ms ?? policy.times.call_default,
   show: processResult,
+  transcript: processTranscript,
 };

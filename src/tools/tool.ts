@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Need } from '../outcome/evidence.ts';
 import type { ToolResult } from '../outcome/result.ts';
+import type { Transcript } from '../outcome/transcript.ts';
 import type { Policy } from '../policy/schema.ts';
 import type { CallLimits, Ending, Work } from '../protocol/messages.ts';
 
@@ -26,6 +27,8 @@ export interface Tool {
   /** The time limit that the model asked for, if the tool allows that. The sandbox policy's bounds are applied afterwards. */
   timeoutMs(input: Readonly<Record<string, unknown>>, policy: Policy): number;
   show(ending: Ending): Shown;
+  /** What the model sees of the streams; absent: those of `show`, stdout before stderr. */
+  transcript?(ending: Ending): Transcript;
 }
 
 /** The limits of one call, within those of the sandbox policy. */

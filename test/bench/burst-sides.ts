@@ -46,7 +46,7 @@ async function firstAnswer(url: string, rollout: string): Promise<void> {
   const reply = (await send(url, '/v1/tools/shell', { ...call, arguments: '{"command":"true"}' })) as {
     output?: string;
   };
-  if (reply.output !== '') throw new Error(`"true" was answered with ${JSON.stringify(reply)}`);
+  if (reply.output !== '(no output)') throw new Error(`"true" was answered with ${JSON.stringify(reply)}`);
 }
 
 function send(url: string, path: string, body: unknown): Promise<unknown> {

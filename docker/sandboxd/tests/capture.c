@@ -6,6 +6,7 @@
 
 #include "capture.h"
 #include "frames.h"
+#include "order.h"
 #include "sha256.h"
 #include "tests.h"
 
@@ -52,7 +53,35 @@ static void capture_keeps_both_ends(void) {
   }
 }
 
+static uint64_t get_u64(const uint8_t *p) { return (uint64_t)get_u32(p) << 32 | get_u32(p + 4); }
+
+/* `runs` changes of one byte each, read back from the field. */
+static void order_of(size_t runs) {
+  struct order order = {0};
+  struct bytes field = {0};
+  for (size_t i = 0; i < runs; i++) order_note(&order, i % 2, (i + 1) / 2, i / 2);
+  order_field(&order, &field, 1);
+  size_t changes = runs > 0 ? runs - 1 : 0, kept = changes < 2 * ORDER_KEPT ? changes : 2 * ORDER_KEPT;
+  assert(field.n == 5 + 16 * kept);
+  for (size_t i = 0; i < kept; i++) {
+    size_t change = 1 + (i < ORDER_KEPT ? i : changes - kept + i);
+    assert(get_u64(field.p + 5 + 16 * i) == (change + 1) / 2 && get_u64(field.p + 13 + 16 * i) == change / 2);
+  }
+  bytes_free(&field);
+  order_free(&order);
+}
+
+static void order_keeps_the_first_and_the_last_changes(void) {
+  static const size_t runs[] = {0, 1, 2, 3, 1000, 1024, 1025, 1026, 2000, 2048, 2049, 2050, 3071, 3073, 100000};
+  for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) order_of(runs[i]);
+  struct order order = {0};
+  for (int i = 0; i < 9; i++) order_note(&order, true, 0, (uint64_t)i);
+  assert(order.first.n == 0);
+  order_free(&order);
+}
+
 void test_capture(void) {
+  order_keeps_the_first_and_the_last_changes();
   digests_are_right();
   capture_keeps_both_ends();
 }

@@ -7,6 +7,7 @@
 #include "exports.h"
 #include "frames.h"
 #include "request.h"
+#include "saved.h"
 #include "syntax.h"
 
 static void fields_of(const struct frame *frame) {
@@ -39,6 +40,24 @@ static void decode_sealed(const uint8_t *p, size_t n) {
   bytes_free(&sealed);
 }
 
+static void saved_state(const uint8_t *p, size_t n) {
+  struct saved saved;
+  for (int cut = 0; cut < 2; cut++) {
+    char *text = malloc(n + 1);
+    memcpy(text, p, n);
+    text[n] = 0;
+    if (saved_parse(text, n, cut, p[0] & 1, &saved)) {
+      if (strlen(saved.directory) > n) abort();
+      char **environment = saved.exports ? exports_parse(saved.exports) : NULL;
+      struct bytes dropped = {0};
+      if (environment) saved_fit(environment, &dropped);
+      strings_free(environment);
+      bytes_free(&dropped);
+    }
+    free(text);
+  }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
@@ -51,6 +70,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
   strings_free(exports_parse(text));
   is_plain(text);
   shows_input(text);
+  may_set_state(text);
   free(text);
+  saved_state(p, n);
   return 0;
 }

@@ -26,6 +26,13 @@ describe('one text', () => {
     expect(cut).toMatch(/^headx+\n\[9,\d{3} bytes omitted\]\nx+tail$/);
   });
 
+  test('counts what an earlier cut has left out', () => {
+    const earlier = `${'a'.repeat(500)}\n[12,345,678 bytes omitted]\n${'z'.repeat(500)}`;
+    const cut = fitJson(earlier, 300);
+    const [marker = '', count = ''] = /\n\[([\d,]+) bytes omitted\]\n/.exec(cut) ?? [];
+    expect(cut.length - marker.length + Number(count.replaceAll(',', ''))).toBe(1001 + 12_345_678);
+  });
+
   test('never longer than asked for and never half a character, whatever the text', () => {
     const units = fc.constantFrom('\u0000', '\n', '"', '\\', 'a', 'é', '€', '😀', '\ud800', '\u2028');
     fc.assert(

@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { attribute } from '../../../src/outcome/attribute.ts';
 import { causes, type CauseCode, type Outcome } from '../../../src/outcome/causes.ts';
 import type { Counters } from '../../../src/protocol/messages.ts';
-import { noticeOf, waitResult, type ToolResult } from '../../../src/outcome/result.ts';
+import { noticeOf, unkeptNotices, waitResult, type ToolResult } from '../../../src/outcome/result.ts';
 import { render, UNAVAILABLE_TEXT } from '../../../src/outcome/render.ts';
+import { compose } from '../../../src/outcome/transcript.ts';
 
 const ZEROS: Counters = {
   oomKills: 0,
@@ -39,12 +40,12 @@ const outcomeOf = (cause: CauseCode): Outcome => ({
 
 describe('render', () => {
   it('adds nothing to an ordinary output', () => {
-    expect(render(completed, result({ stdout: 'hi\n' })).output).toBe('hi\n');
+    expect(compose(render(completed, result({ stdout: 'hi\n' })).transcript)).toBe('hi\n');
   });
 
   it('separates what is said about the output from the output', () => {
-    const { output } = render(completed, result({ stdout: 'no newline', stderr: 'bad', exit_code: 2 }));
-    expect(output).toBe('no newline\nbad\n[exit code 2]');
+    const bad = result({ stdout: 'no newline', stderr: 'bad', exit_code: 2 });
+    expect(compose(render(completed, bad).transcript)).toBe('no newline\nbad\n[exit code 2]');
   });
 
   it.each(Object.keys(causes) as CauseCode[])(
@@ -52,8 +53,9 @@ describe('render', () => {
     (cause) => {
       const reply = render(outcomeOf(cause), result({ stdout: 'secret of the cause' }));
       expect(reply.status).toBe(causes[cause].status);
-      if (reply.status !== 200) expect(reply.output).not.toContain('secret');
-      if (reply.status === 503) expect(reply.output).toBe(UNAVAILABLE_TEXT);
+      const output = compose(reply.transcript);
+      if (reply.status !== 200) expect(output).not.toContain('secret');
+      if (reply.status === 503) expect(output).toBe(UNAVAILABLE_TEXT);
     },
   );
 
@@ -62,6 +64,18 @@ describe('render', () => {
       const notice = noticeOf(outcomeOf(cause), { timeoutMs: 60_000, memoryBytes: 2 ** 29, processes: 256 });
       expect(notice ?? '').not.toMatch(/exclu|infra|reward|score|valid|attribut|verdict/i);
     }
+  });
+
+  it('says what of the shell could not be kept, each kind once and every variable', () => {
+    const kinds = ['variable', 'state', 'variables', 'directory', 'start-directory', 'state'] as const;
+    const notices = unkeptNotices([
+      ...kinds.map((kind) => ({ kind, name: 'A' })),
+      { kind: 'variable', name: 'B' },
+    ]);
+    expect(notices).toHaveLength(5);
+    expect(notices[0]).toBe('too large to be kept for later calls: exported A, B');
+    expect(notices.join()).not.toMatch(/exclu|infra|reward|score|valid|attribut|verdict/i);
+    expect(unkeptNotices([])).toEqual([]);
   });
 
   it('quotes the limit that was hit', () => {

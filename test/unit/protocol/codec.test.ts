@@ -6,8 +6,10 @@ import type {
   Command,
   Counters,
   Ending,
+  ReadPoint,
   Report,
   StreamRecord,
+  Unkept,
   Work,
 } from '../../../src/protocol/messages.ts';
 import { decodeReport } from '../../../src/protocol/report-codec.ts';
@@ -86,7 +88,26 @@ const stream: fc.Arbitrary<StreamRecord> = fc
     sha256: Buffer.from(sha256),
   }));
 
-const endings: fc.Arbitrary<Ending> = fc.record({
+const order: fc.Arbitrary<ReadPoint[]> = fc
+  .array(fc.tuple(fc.nat(0xffff_ffff), fc.nat(0xffff_ffff)), { maxLength: 50 })
+  .map((steps) => {
+    let [stdout, stderr] = [0, 0];
+    return steps.map(([more, other]): ReadPoint => [(stdout += more), (stderr += other)]);
+  });
+const unkept: fc.Arbitrary<Unkept> = fc.record({
+  kind: fc.constantFrom(
+    ...([
+      'state',
+      'variable',
+      'variables',
+      'directory',
+      'start-directory',
+    ] as const satisfies Unkept['kind'][]),
+  ),
+  name: string,
+});
+
+const ending = {
   type: fc.constant('exited' as const),
   call,
   waitStatus: fc.integer({ min: 0, max: 0xffff }),
@@ -103,7 +124,11 @@ const endings: fc.Arbitrary<Ending> = fc.record({
   payload: data,
   before: counters,
   after: counters,
-});
+};
+const endings: fc.Arbitrary<Ending> = fc.oneof(
+  fc.record(ending),
+  fc.record({ ...ending, order, unkept: fc.array(unkept, { maxLength: 5 }) }),
+);
 
 const reports: fc.Arbitrary<Report> = fc.oneof(
   endings,

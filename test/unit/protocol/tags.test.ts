@@ -39,6 +39,7 @@ const TABLES: Readonly<Record<string, readonly [prefix: string, Table]>> = {
   kill_reach: ['REACH', tags.KILL_REACHES],
   interpreter_fate: ['FATE', tags.INTERPRETER_FATES],
   start_stage: ['STAGE', tags.START_STAGES],
+  unkept_kind: ['UNKEPT', tags.UNKEPT_KINDS],
   counter: ['COUNTER', tags.COUNTER_PLACES],
 };
 

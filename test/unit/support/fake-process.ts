@@ -5,6 +5,7 @@ import type {
   CallNumber,
   Ending,
   KillReason,
+  ReadPoint,
   StreamRecord,
 } from '../../../src/protocol/messages.ts';
 import type { FakeContainer } from './fake-container.ts';
@@ -25,6 +26,8 @@ export class FakeProcess {
   readonly #limits: CallLimits;
   readonly #streams: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };
   readonly #written = { stdout: 0, stderr: 0 };
+  readonly #order: ReadPoint[] = [];
+  #last: 'stdout' | 'stderr' | null = null;
   readonly #killed = Promise.withResolvers<number>();
   #over = false;
   #killReason: KillReason = 'none';
@@ -38,6 +41,9 @@ export class FakeProcess {
   /** @throws Killed where the stream has become longer than a command may write. */
   print(text: string, stream: 'stdout' | 'stderr' = 'stdout'): void {
     const chunk = Buffer.from(text);
+    if (this.#last !== null && this.#last !== stream)
+      this.#order.push([this.#written.stdout, this.#written.stderr]);
+    this.#last = stream;
     this.#streams[stream].push(chunk);
     this.#written[stream] += chunk.length;
     if (this.#written[stream] <= this.#limits.outputBytes) return;
@@ -100,7 +106,11 @@ export class FakeProcess {
     await container.until(() => !container.frozen);
     container.counters.memoryUsageBytes -= this.#held.bytes;
     container.counters.pidsCurrent -= this.#held.processes;
-    const streams = { stdout: this.#record('stdout'), stderr: this.#record('stderr') };
+    const streams = {
+      stdout: this.#record('stdout'),
+      stderr: this.#record('stderr'),
+      order: this.#order,
+    };
     const after = container.reading();
     const times = { startedAtMs, exitedAtMs: clock.monotonic() };
     return { ...ended(call, waitStatus), killReason: this.#killReason, ...times, ...streams, before, after };
@@ -121,7 +131,7 @@ export class FakeProcess {
 }
 
 /** As sandboxd keeps a stream: whole, or its first and last half. */
-function streamRecord(all: Buffer, keepBytes: number): StreamRecord {
+export function streamRecord(all: Buffer, keepBytes: number): StreamRecord {
   const sha256 = createHash('sha256').update(all).digest();
   const half = Math.floor(keepBytes / 2);
   const whole = all.length <= keepBytes;

@@ -19,8 +19,10 @@ import type {
   Command,
   Counters,
   Ending,
+  ReadPoint,
   Report,
   StreamRecord,
+  Unkept,
   Work,
 } from '../../../src/protocol/messages.ts';
 import {
@@ -33,6 +35,7 @@ import {
   REPORT_TAGS,
   REPORT_TYPES,
   START_STAGES,
+  UNKEPT_KINDS,
   WORK_KINDS,
 } from '../../../src/protocol/tags.ts';
 
@@ -169,6 +172,8 @@ function endingFields(ending: Ending): Field[] {
     countersField(REPORT_TAGS.after, ending.after),
     streamField(REPORT_TAGS.stdout, ending.stdout),
     streamField(REPORT_TAGS.stderr, ending.stderr),
+    ...(ending.order === undefined ? [] : [orderField(ending.order)]),
+    ...(ending.unkept === undefined ? [] : [unkeptField(ending.unkept)]),
     { tag: REPORT_TAGS.payload, value: ending.payload },
   ];
 }
@@ -187,6 +192,21 @@ function streamField(tag: number, stream: StreamRecord): Field {
     tag,
     value: Buffer.concat([total, stream.sha256, u32(stream.head.length), stream.head, stream.tail]),
   };
+}
+
+function orderField(order: readonly ReadPoint[]): Field {
+  const value = Buffer.alloc(16 * order.length);
+  for (const [place, number] of order.flat().entries()) value.writeBigInt64BE(BigInt(number), 8 * place);
+  return { tag: REPORT_TAGS.order, value };
+}
+
+function unkeptField(unkept: readonly Unkept[]): Field {
+  const entries = unkept.flatMap(({ kind, name }) => [
+    Buffer.from([UNKEPT_KINDS[kind]]),
+    u32(Buffer.byteLength(name)),
+    Buffer.from(name),
+  ]);
+  return { tag: REPORT_TAGS.unkept, value: Buffer.concat(entries) };
 }
 
 function u32(value: number): Buffer {
