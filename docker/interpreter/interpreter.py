@@ -17,7 +17,6 @@ sandboxd compiles this file under the name "<interpreter>", by which tracebacks 
 only, Python 3.8 or later; modules in C where there are two, as they start faster and cells cannot change them.
 """
 
-import _ast
 import _socket
 import _thread
 import builtins
@@ -25,10 +24,11 @@ import linecache
 import posix
 import sys
 import traceback
+from _ast import AST, Expr, Expression, PyCF_ALLOW_TOP_LEVEL_AWAIT, PyCF_ONLY_AST
 from binascii import b2a_base64
 from _contextvars import ContextVar
 from _io import BytesIO, FileIO, TextIOWrapper
-from _signal import SIG_UNBLOCK, SIGINT, pthread_sigmask, signal
+from _signal import SIG_BLOCK, SIG_SETMASK, SIGINT, pthread_sigmask, signal
 from fcntl import F_DUPFD_CLOEXEC, fcntl
 from posix import O_CLOEXEC, O_RDWR, close, dup2, fstat, getpid, write
 
@@ -42,6 +42,8 @@ FRAMES = 2000
 # Recipes that close all descriptors up to 255 or 1023 leave these open. The first one below the limit is used.
 HIGH = (4000, 1000, 240, 60, 3)
 CO_COROUTINE = 0x80
+# Signals that programs set handlers for: HUP, USR1, USR2, ALRM, TERM, CHLD, URG, VTALRM, PROF, WINCH, IO.
+HANDLED = (1, 10, 12, 14, 15, 17, 23, 26, 27, 28, 29)
 MSG_PEEK, MSG_CMSG_CLOEXEC = 2, 0x40000000
 NOTEBOOK = (
     'This is plain Python: lines that begin with "!" or "%" work only in notebooks. '
@@ -102,16 +104,20 @@ class Channel:
         lost()
 
     def wait(self):
-        """Returns when a cell has arrived. Signal handlers of the model run here; what they raise has no effect."""
+        """Returns when a cell has arrived, with signals blocked. Signal handlers of the model run here; what they raise has no
+        effect."""
         try:
+            interpreter.unblock()
             tasks.run_until_readable(self.number)
         except BaseException:
             self.check()
         while True:
             try:
-                if self.socket.recv(1, MSG_PEEK):
-                    return
-                exit_process(0)
+                interpreter.unblock()
+                if not self.socket.recv(1, MSG_PEEK):
+                    exit_process(0)
+                interpreter.block()
+                return
             except BaseException:
                 self.check()
 
@@ -212,8 +218,16 @@ class Screen:
         self.number = number
         self.cell.set(number)
         others = thread_count() > 0
-        kind = Screened if others or tasks.loop is not None else Open
         self.stale = self.threads() if others else frozenset()
+        self.put(Screened if others or tasks.loop is not None else Open)
+
+    def end(self):
+        """Also before the pipes are taken off, so that no thread is in the middle of printing when the next ones are put on."""
+        if thread_count() > 0:
+            self.stale = self.threads()
+            self.put(Screened)
+
+    def put(self, kind):
         for raw in streams.raws:
             if type(raw) is not kind:
                 raw.__class__ = kind
@@ -317,7 +331,7 @@ def parse(source, name):
 
 
 def syntax(source, name):
-    return compile(source, name, "exec", _ast.PyCF_ONLY_AST, True)
+    return compile(source, name, "exec", PyCF_ONLY_AST, True)
 
 
 def without_fence(source):
@@ -351,7 +365,7 @@ def indented(source, name):
                 setattr(node, place, getattr(node, place) - 1)
         for field in node._fields:
             value = getattr(node, field, None)
-            nodes.extend(item for item in (value if isinstance(value, list) else [value]) if isinstance(item, _ast.AST))
+            nodes.extend(item for item in (value if isinstance(value, list) else [value]) if isinstance(item, AST))
     return tree
 
 
@@ -368,7 +382,7 @@ def to_code(tree, name, mode):
     except SyntaxError as error:
         first = error
     try:
-        code = compile(tree, name, mode, _ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, True)
+        code = compile(tree, name, mode, PyCF_ALLOW_TOP_LEVEL_AWAIT, True)
     except SyntaxError:
         raise first
     if code.co_flags & CO_COROUTINE:
@@ -381,8 +395,8 @@ def compiled(cell):
     source, tree = parse(cell.source, cell.name)
     last = tree.body[-1] if tree.body else None
     parts = []
-    if isinstance(last, _ast.Expr) and not is_silent(source, last):
-        parts.append((_ast.Interactive([tree.body.pop()]), "single"))
+    if isinstance(last, Expr) and not is_silent(source, last):
+        parts.append((Expression(tree.body.pop().value), "eval"))
     if tree.body:
         parts.insert(0, (tree, "exec"))
     return [to_code(tree, cell.name, mode) for tree, mode in parts]
@@ -410,20 +424,22 @@ class Tasks:
         self.interrupted = False
         self.task = self.loop.create_task(self.ending_of(coroutine))
         try:
-            error = self.loop.run_until_complete(self.task)
+            value, error = self.loop.run_until_complete(self.task)
         finally:
             self.task.cancel()
             self.task = None
         if error is not None:
             raise error
+        return value
 
     async def ending_of(self, coroutine):
+        """What the coroutine returns and raises. Nothing is raised here, because the loop would take it for its own."""
         try:
-            await coroutine
+            return await coroutine, None
         except self.asyncio.CancelledError as error:
-            return KeyboardInterrupt().with_traceback(error.__traceback__) if self.interrupted else error
+            return None, KeyboardInterrupt().with_traceback(error.__traceback__) if self.interrupted else error
         except BaseException as error:
-            return error
+            return None, error
 
     def interrupt(self):
         """True where the cell waits in the event loop, and was cancelled there."""
@@ -454,6 +470,7 @@ class Interpreter:
         self.cell = None
         self.inside = False
         self.figures = 0
+        self.mask = None
         self.recursion = getrecursionlimit()
         self.path = list(sys.path)
         builtins.display = display
@@ -465,6 +482,22 @@ class Interpreter:
         """SIGINT becomes KeyboardInterrupt inside a cell, and is ignored between cells."""
         if self.inside and not tasks.interrupt():
             raise KeyboardInterrupt
+
+    def block(self):
+        """No handler of the model may run outside its code: an exception there could cost the interpreter."""
+        while True:
+            try:
+                if self.mask is None:
+                    self.mask = pthread_sigmask(SIG_BLOCK, ())
+                pthread_sigmask(SIG_BLOCK, HANDLED)
+                return
+            except BaseException:
+                continue  # A handler that was due already: what it raises comes too late for the cell.
+
+    def unblock(self):
+        mask, self.mask = self.mask, None
+        if mask is not None:
+            pthread_sigmask(SIG_SETMASK, mask)
 
     def tidy(self):
         """Undoes what an earlier cell did to the process. Builtins are restored where they were deleted, or replaced by
@@ -481,9 +514,9 @@ class Interpreter:
                 setattr(builtins, name, value)
         if type(getattr(sys, "path", None)) is not list:
             sys.path = list(self.path)
-        sys.displayhook = show
         signal(SIGINT, self.interrupt)
-        pthread_sigmask(SIG_UNBLOCK, (SIGINT,))
+        if self.mask:
+            self.mask.discard(SIGINT)
         streams.restore()
 
     def line(self, name, number):
@@ -518,14 +551,16 @@ class Interpreter:
         return text is not None
 
     def execute(self, codes, cell):
-        """Returns the text of the exception, or None."""
+        """Runs the statements, then the expression if there is one, and shows its value. Returns the text of the exception,
+        or None."""
         try:
+            value = None
             try:
+                self.unblock()
                 for code in codes:
+                    value = eval(code, self.space)
                     if code.co_flags & CO_COROUTINE:
-                        tasks.run(eval(code, self.space))
-                    else:
-                        exec(code, self.space)
+                        value = tasks.run(value)
             finally:
                 # No function of this file may be called while functions of the cell trace it. One that raises is removed
                 # by that.
@@ -537,6 +572,8 @@ class Interpreter:
                     settrace(None)
                 if getrecursionlimit() < self.recursion:
                     setrecursionlimit(self.recursion)
+                self.block()
+            show(value)
             take_figures(cell)
         except SystemExit as ending:
             code = "" if ending.code is None else repr(ending.code)
@@ -636,7 +673,7 @@ def bounded(text, what):
 
 
 def show(value):
-    """sys.displayhook: called for the value of the last expression."""
+    """Shows the value of the last expression."""
     if value is not None:
         builtins._ = value
         present(value)
@@ -769,14 +806,15 @@ def write_results(cell):
 
 def begin():
     cell = interpreter.cell = Cell(channel.receive())
-    streams.begin(cell.out, cell.err)
     screen.begin(cell.number)
+    streams.begin(cell.out, cell.err)
     channel.send(b"B" + cell.proof)
     return cell
 
 
 def finish(cell, raised):
     write_results(cell)
+    screen.end()
     streams.end()
     cell.close()
     channel.send(b"D" + cell.proof + bytes([raised]))
@@ -785,8 +823,10 @@ def finish(cell, raised):
 
 def serve():
     while True:
-        channel.wait()
+        waiting = True
         try:
+            channel.wait()
+            waiting = False
             cell = begin()
             raised = interpreter.run(cell)
             if getpid() != owner:
@@ -794,7 +834,8 @@ def serve():
                 exit_process(1 if raised else 0)
             finish(cell, raised)
         except BaseException:
-            lost()
+            if not waiting:
+                lost()
 
 
 sys.argv = [""]
@@ -807,4 +848,5 @@ interpreter = Interpreter()
 interpreter.tidy()
 streams.end()
 channel = Channel()
+ready.append(True)
 serve()

@@ -23,11 +23,16 @@ enum { CODE, PAYLOAD, OUT, ERR, PASSED };
 /* The driver runs in globals of its own with a copy of the builtins, which no cell changes, and under a name by which
  * tracebacks leave it out. */
 static char LOADER[] =
-    "import builtins, sys\n"
+    "import builtins, posix, sys\n"
+    "leave, ready = posix._exit, []\n"
     "file = open(sys.argv[1], 'rb')\n"
     "code = compile(file.read(), '<interpreter>', 'exec')\n"
     "file.close()\n"
-    "exec(code, {'__name__': 'interpreter', '__builtins__': dict(vars(builtins))})\n";
+    "try:\n"
+    "    exec(code, {'__name__': 'interpreter', '__builtins__': dict(vars(builtins)), 'ready': ready})\n"
+    "except BaseException:\n"
+    "    if not ready: raise\n"
+    "    leave(70)\n";
 
 static struct {
   struct child child;

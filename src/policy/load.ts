@@ -117,11 +117,13 @@ function resolveTask(
   if (policy === undefined)
     file.add(['tasks', name, 'policy'], unknownName('sandbox policy', definition.policy, policies));
   if (!image || !policy) return null;
-  const { tools, setup, when, calls, answer_tokens } = definition;
+  const { tools, setup, when, calls, answer_tokens, python_start } = definition;
   const files = definition.files.map((entry, index) =>
     setupFile(entry, file, ['tasks', name, 'files', index]),
   );
-  const task: Task = deepFreeze({ name, image, policy, tools, setup, files, when, calls, answer_tokens });
+  const task: Task = deepFreeze({
+    ...{ name, image, policy, tools, setup, files, when, calls, answer_tokens, python_start },
+  });
   checkTask(task, file);
   return task;
 }
