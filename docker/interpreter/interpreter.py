@@ -148,7 +148,8 @@ class Cell:
             raise OSError("the code cannot be read")
         self.proof = text[-PROOF_BYTES:]
         self.identities = {descriptor: identity(descriptor) for descriptor in (self.payload, self.err)}
-        self.source = text[:-PROOF_BYTES].decode("utf-8", "replace")
+        source = text[:-PROOF_BYTES].decode("utf-8", "replace")
+        self.source = source[1:] if source.startswith("\ufeff") else source
         Cell.count += 1
         self.number = Cell.count
         self.name = f"<cell {self.number}>"
@@ -413,7 +414,8 @@ class Tasks:
         self.loop = self.task = self.asyncio = None
         self.interrupted = False
 
-    def run(self, coroutine):
+    def run(self, codes, space):
+        """Runs code objects of which at least one awaits; all in the loop, where the others may make tasks."""
         if self.asyncio is None:
             import asyncio
 
@@ -422,7 +424,7 @@ class Tasks:
             self.loop = self.asyncio.new_event_loop()
         self.asyncio.set_event_loop(self.loop)
         self.interrupted = False
-        self.task = self.loop.create_task(self.ending_of(coroutine))
+        self.task = self.loop.create_task(self.ending_of(codes, space))
         try:
             value, error = self.loop.run_until_complete(self.task)
         finally:
@@ -432,10 +434,15 @@ class Tasks:
             raise error
         return value
 
-    async def ending_of(self, coroutine):
-        """What the coroutine returns and raises. Nothing is raised here, because the loop would take it for its own."""
+    async def ending_of(self, codes, space):
+        """The last value, and the exception. Nothing is raised here, because the loop would take it for its own."""
+        value = None
         try:
-            return await coroutine, None
+            for code in codes:
+                value = eval(code, space)
+                if code.co_flags & CO_COROUTINE:
+                    value = await value
+            return value, None
         except self.asyncio.CancelledError as error:
             return None, KeyboardInterrupt().with_traceback(error.__traceback__) if self.interrupted else error
         except BaseException as error:
@@ -557,10 +564,11 @@ class Interpreter:
             value = None
             try:
                 self.unblock()
-                for code in codes:
-                    value = eval(code, self.space)
-                    if code.co_flags & CO_COROUTINE:
-                        value = tasks.run(value)
+                if any(code.co_flags & CO_COROUTINE for code in codes):
+                    value = tasks.run(codes, self.space)
+                else:
+                    for code in codes:
+                        value = eval(code, self.space)
             finally:
                 # No function of this file may be called while functions of the cell trace it. One that raises is removed
                 # by that.

@@ -22,7 +22,9 @@ const boxes = new WeakMap<Task, ReadonlyMap<string, Tool>>();
 export function toolbox(task: Task): ReadonlyMap<string, Tool> {
   const known = boxes.get(task);
   if (known !== undefined) return known;
-  const tools = task.tools.map((entry) => (typeof entry === 'string' ? builtIn[entry](task) : customTool(entry)));
+  const tools = task.tools.map((entry) =>
+    typeof entry === 'string' ? builtIn[entry](task) : customTool(entry),
+  );
   const box = new Map(tools.map((tool) => [tool.name, tool]));
   boxes.set(task, box);
   return box;

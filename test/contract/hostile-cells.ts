@@ -9,7 +9,11 @@ export interface HostileCell {
 }
 
 const harmless = (group: string, codes: readonly string[]): HostileCell[] =>
-  codes.map((code) => ({ name: `${group}: ${code.replaceAll('\n', '; ').slice(0, 100)}`, code, may: 'nothing' }));
+  codes.map((code) => ({
+    name: `${group}: ${code.replaceAll('\n', '; ').slice(0, 100)}`,
+    code,
+    may: 'nothing',
+  }));
 
 const costly = (group: string, codes: readonly string[]): HostileCell[] =>
   harmless(group, codes).map((cell) => ({ ...cell, may: 'interpreter' }));
