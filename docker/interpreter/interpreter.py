@@ -1,8 +1,8 @@
 """The resident code interpreter: runs cells one after the other in one namespace that is kept between cells.
 
 Started by sandboxd (PID 1 of the sandbox) as the model's user. Descriptor 198 is one end of a SOCK_SEQPACKET pair. A
-message from sandboxd brings four descriptors: the code, a file for rich results, and the pipes for standard output and
-error. The last 16 bytes of the code file are a random proof. Two messages go back: b"B" and the proof, when the code has
+message from sandboxd brings three descriptors: a file with the code, and the pipes for standard output and error. The
+last 16 bytes of the file are a random proof; rich results are written behind it. Two messages go back: b"B" and the proof, when the code has
 been read to its end and is about to run, and b"D", the proof and one more byte (1: it ended in an exception) when it has
 ended. So an answer belongs to this cell, and to the whole of it.
 
@@ -28,7 +28,7 @@ from _ast import AST, Expr, Expression, PyCF_ALLOW_TOP_LEVEL_AWAIT, PyCF_ONLY_AS
 from binascii import b2a_base64
 from _contextvars import ContextVar
 from _io import BytesIO, FileIO, TextIOWrapper
-from _signal import SIG_BLOCK, SIG_SETMASK, SIGINT, pthread_sigmask, signal
+from _signal import SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SIGINT, getsignal, pthread_sigmask, signal
 from fcntl import F_DUPFD_CLOEXEC, fcntl
 from posix import O_CLOEXEC, O_RDWR, close, dup2, fstat, getpid, write
 
@@ -41,10 +41,11 @@ SHOWN = 512 * 1024
 FRAMES = 2000
 # Recipes that close all descriptors up to 255 or 1023 leave these open. The first one below the limit is used.
 HIGH = (4000, 1000, 240, 60, 3)
+PLAIN = frozenset((int, str, float, list, dict, tuple, bool, set, bytes, complex, frozenset))
 CO_COROUTINE = 0x80
 # Signals that programs set handlers for: HUP, USR1, USR2, ALRM, TERM, CHLD, URG, VTALRM, PROF, WINCH, IO.
 HANDLED = (1, 10, 12, 14, 15, 17, 23, 26, 27, 28, 29)
-MSG_PEEK, MSG_CMSG_CLOEXEC = 2, 0x40000000
+MSG_CMSG_CLOEXEC = 0x40000000
 NOTEBOOK = (
     'This is plain Python: lines that begin with "!" or "%" work only in notebooks. '
     "To run a command, use subprocess.run.\n"
@@ -94,6 +95,8 @@ class Channel:
         self.socket = Socket(fileno=self.number)
         self.socket.setblocking(True)
         self.identity = identity(self.number)
+        self.space = ancillary_space(12)
+        self.received = []
 
     def check(self):
         try:
@@ -105,49 +108,47 @@ class Channel:
 
     def wait(self):
         """Returns when a cell has arrived, with signals blocked. Signal handlers of the model run here; what they raise has no
-        effect."""
+        effect, and the message is not lost by it: there is no Python code between receiving and keeping it."""
         try:
             interpreter.unblock()
             tasks.run_until_readable(self.number)
         except BaseException:
+            interpreter.block()
             self.check()
-        while True:
+        while not self.received:
             try:
-                interpreter.unblock()
-                if not self.socket.recv(1, MSG_PEEK):
-                    exit_process(0)
-                interpreter.block()
-                return
+                try:
+                    interpreter.unblock()
+                    self.received.extend(map(self.socket.recvmsg, (16,), (self.space,), (MSG_CMSG_CLOEXEC,)))
+                    interpreter.block()
+                except BaseException:
+                    interpreter.block()
+                    self.check()
             except BaseException:
-                self.check()
+                interpreter.block()
 
-    def receive(self):
-        """The descriptors of the next cell."""
-        _, ancillary, _, _ = self.socket.recvmsg(16, ancillary_space(16), MSG_CMSG_CLOEXEC)
+    def take(self):
+        """The descriptors of the cell."""
+        message, ancillary, _, _ = self.received.pop()
+        if not message:
+            exit_process(0)
         _, _, numbers = ancillary[0]
-        if len(numbers) < 16:
+        if len(numbers) < 12:
             raise OSError("not all descriptors could be received")
-        return [lift(int.from_bytes(numbers[i : i + 4], sys.byteorder)) for i in (0, 4, 8, 12)]
-
-    def send(self, message):
-        self.check()
-        self.socket.send(message)
+        return [int.from_bytes(numbers[i : i + 4], sys.byteorder) for i in (0, 4, 8)]
 
 
 class Cell:
-    """One piece of code, with the descriptors that came with it. They stay open to its end, so that a cell that uses up
-    all descriptors leaves room for those of the next one."""
+    """One piece of code, with the descriptors that came with it."""
 
     count = 0
 
-    def __init__(self, descriptors):
-        self.descriptors = descriptors
-        code, self.payload, self.out, self.err = descriptors
+    def __init__(self, code, out, err):
         text = read_all(code)
+        self.file, self.out, self.err = lift(code), out, lift(err)
         if len(text) < PROOF_BYTES:
             raise OSError("the code cannot be read")
         self.proof = text[-PROOF_BYTES:]
-        self.identities = {descriptor: identity(descriptor) for descriptor in (self.payload, self.err)}
         source = text[:-PROOF_BYTES].decode("utf-8", "replace")
         self.source = source[1:] if source.startswith("\ufeff") else source
         Cell.count += 1
@@ -157,34 +158,30 @@ class Cell:
         self.left = PAYLOAD_BYTES - 4096
 
     def close(self):
-        for descriptor in self.descriptors:
+        for descriptor in (self.file, self.err):
             try:
                 close(descriptor)
             except OSError:
                 pass
 
-    def holds(self, descriptor):
-        """False where the cell has closed the descriptor, or put something else under its number."""
-        try:
-            return identity(descriptor) == self.identities[descriptor]
-        except OSError:
-            return False
-
     def print_error(self, text):
         """Prints past sys.stderr, which the cell may have closed or replaced."""
-        try:
-            write_all(self.err if self.holds(self.err) else 2, text.encode("utf-8", "backslashreplace"))
-        except OSError:
-            pass  # Descriptor 2 is closed as well: there is nowhere left to print to.
+        data = text.encode("utf-8", "backslashreplace")
+        for descriptor in (self.err, 2):
+            try:
+                write_all(descriptor, data)
+                return
+            except OSError:
+                continue  # The cell has closed it. The answer says that there was an exception all the same.
 
 
 def read_all(descriptor):
     chunks = []
     while True:
-        chunk = read(descriptor, fstat(descriptor).st_size + 1)
-        if not chunk:
-            return b"".join(chunks)
+        chunk = read(descriptor, 1 << 16)
         chunks.append(chunk)
+        if len(chunk) < 1 << 16:
+            return b"".join(chunks)
 
 
 def write_all(descriptor, data):
@@ -260,8 +257,7 @@ class Streams:
     earlier cells go on working, as log handlers keep them."""
 
     def __init__(self):
-        self.null = lift(open_descriptor("/dev/null", O_RDWR | O_CLOEXEC))
-        self.null_identity = identity(self.null)
+        self.open_null()
         self.own = [None, None, None]
         self.raws = []
 
@@ -288,28 +284,30 @@ class Streams:
             setattr(sys, name, self.own[number])
             setattr(sys, f"__{name}__", self.own[number])
 
-    def begin(self, out, err):
-        dup2(out, 1)
-        dup2(err, 2)
+    def begin(self, cell):
+        dup2(cell.out, 1)
+        dup2(cell.err, 2)
+        close(cell.out)
 
     def flush(self):
-        for stream in (sys.__dict__.get("stdout"), sys.__dict__.get("stderr"), self.own[1], self.own[2]):
+        own, current = self.own[1:], [vars(sys).get("stdout"), vars(sys).get("stderr")]
+        for stream in own if current == own else own + current:
             try:
                 stream.flush()
             except BaseException:
-                pass
+                pass  # An object of the model that cannot be flushed.
+
+    def open_null(self):
+        self.null = lift(open_descriptor("/dev/null", O_RDWR | O_CLOEXEC))
 
     def end(self):
         """Takes the pipes off, so that sandboxd reads their end. What is printed before the next cell is dropped."""
-        try:
-            usable = identity(self.null) == self.null_identity
-        except OSError:
-            usable = False
-        if not usable:
-            self.null = lift(open_descriptor("/dev/null", O_RDWR | O_CLOEXEC))
-            self.null_identity = identity(self.null)
         for number in (0, 1, 2):
-            dup2(self.null, number)
+            try:
+                dup2(self.null, number)
+            except OSError:
+                self.open_null()
+                dup2(self.null, number)
 
 
 # ---- compiling ----
@@ -372,6 +370,8 @@ def indented(source, name):
 
 def is_silent(source, last):
     """Whether a semicolon follows the last expression: then its value is not shown."""
+    if ";" not in source:
+        return False
     lines = source.replace("\r\n", "\n").replace("\r", "\n").split("\n")[last.end_lineno - 1 :]
     lines[0] = lines[0].encode("utf-8", "replace")[last.end_col_offset :].decode("utf-8", "replace")
     return any(line.split("#")[0].strip(" \t\f\\)").startswith(";") for line in lines)
@@ -466,6 +466,10 @@ class Tasks:
             self.loop.remove_reader(descriptor)
 
 
+def has_handlers():
+    return any(map(callable, map(getsignal, HANDLED)))
+
+
 class Interpreter:
     """Runs cells in a module named __main__, so that pickle finds what they define."""
 
@@ -477,7 +481,8 @@ class Interpreter:
         self.cell = None
         self.inside = False
         self.figures = 0
-        self.mask = None
+        self.masks = []
+        self.handler = self.interrupt
         self.recursion = getrecursionlimit()
         self.path = list(sys.path)
         builtins.display = display
@@ -492,38 +497,38 @@ class Interpreter:
 
     def block(self):
         """No handler of the model may run outside its code: an exception there could cost the interpreter."""
-        while True:
+        if has_handlers():
             try:
-                if self.mask is None:
-                    self.mask = pthread_sigmask(SIG_BLOCK, ())
-                pthread_sigmask(SIG_BLOCK, HANDLED)
-                return
+                self.masks.extend(map(pthread_sigmask, (SIG_BLOCK,), (HANDLED,)))
             except BaseException:
-                continue  # A handler that was due already: what it raises comes too late for the cell.
+                pass  # Of a handler that was due already: it comes too late for the cell. The signals are blocked now.
 
     def unblock(self):
-        mask, self.mask = self.mask, None
-        if mask is not None:
+        if self.masks:
+            mask = self.masks[0]
+            self.masks.clear()
             pthread_sigmask(SIG_SETMASK, mask)
 
     def tidy(self):
         """Undoes what an earlier cell did to the process. Builtins are restored where they were deleted, or replaced by
         something that cannot be called."""
         sys.modules = self.modules
-        for name, module in self.started.items():
-            self.modules.setdefault(name, module)
+        if not self.started.keys() <= self.modules.keys():
+            self.modules.update({**self.started, **self.modules})
         self.modules["__main__"] = self.module
         self.space["__builtins__"] = builtins
         self.space.setdefault("__name__", "__main__")
         self.space.pop("__warningregistry__", None)
-        for name, value in self.builtins.items():
-            if not callable(vars(builtins).get(name)):
-                setattr(builtins, name, value)
+        present = vars(builtins)
+        if not all(map(callable, map(present.get, self.builtins))):
+            present.update({name: value for name, value in self.builtins.items() if not callable(present.get(name))})
         if type(getattr(sys, "path", None)) is not list:
             sys.path = list(self.path)
-        signal(SIGINT, self.interrupt)
-        if self.mask:
-            self.mask.discard(SIGINT)
+        if getsignal(SIGINT) is not self.handler:
+            signal(SIGINT, self.handler)
+        pthread_sigmask(SIG_UNBLOCK, (SIGINT,))
+        for mask in self.masks:
+            mask.discard(SIGINT)
         streams.restore()
 
     def line(self, name, number):
@@ -564,8 +569,10 @@ class Interpreter:
             value = None
             try:
                 self.unblock()
-                if any(code.co_flags & CO_COROUTINE for code in codes):
-                    value = tasks.run(codes, self.space)
+                for code in codes:
+                    if code.co_flags & CO_COROUTINE:
+                        value = tasks.run(codes, self.space)
+                        break
                 else:
                     for code in codes:
                         value = eval(code, self.space)
@@ -575,12 +582,14 @@ class Interpreter:
                 try:
                     setprofile(None)
                     settrace(None)
+                    if any(map(callable, map(getsignal, HANDLED))):
+                        self.masks.extend(map(pthread_sigmask, (SIG_BLOCK,), (HANDLED,)))
                 except BaseException:
                     setprofile(None)
                     settrace(None)
+                    self.masks.extend(map(pthread_sigmask, (SIG_BLOCK,), (HANDLED,)))
                 if getrecursionlimit() < self.recursion:
                     setrecursionlimit(self.recursion)
-                self.block()
             show(value)
             take_figures(cell)
         except SystemExit as ending:
@@ -626,8 +635,8 @@ def without_driver(shown):
 def error_text(error):
     """The traceback as Python prints it, with the model's own frames only."""
     try:
-        for name, entry in interpreter.sources.items():
-            linecache.cache.setdefault(name, entry)
+        if not interpreter.sources.keys() <= linecache.cache.keys():
+            linecache.cache.update(interpreter.sources)
         shown = without_driver(traceback.TracebackException.from_exception(error))
         alone = not shown.stack and not shown.__cause__ and not shown.__context__
         lines = shown.format_exception_only() if alone else shown.format()
@@ -714,6 +723,8 @@ def rich(value, name, kind):
 
 def take(cell, value):
     """Adds the value to the results of the cell. True where it was shown as a picture; then its repr is not printed."""
+    if type(value) in PLAIN:
+        return False
     png = rich(value, "_repr_png_", bytes)
     svg = None if png else rich(value, "_repr_svg_", str)
     html = rich(value, "_repr_html_", str)
@@ -796,7 +807,8 @@ def escaped(code):
 
 
 def write_results(cell):
-    if not cell.items or not cell.holds(cell.payload):
+    """Writes the results behind the code: the descriptor stands at the end of what was read."""
+    if not cell.items:
         return
     for with_data in (True, False):
         items = (f'{{{head}, "data": {data if with_data else "null"}}}' for head, data in cell.items)
@@ -804,7 +816,7 @@ def write_results(cell):
         if len(text) <= PAYLOAD_BYTES:
             break
     try:
-        write_all(cell.payload, text)
+        write_all(cell.file, text)
     except OSError:
         pass  # No memory, or the model's limit on file sizes: the pictures are files all the same.
 
@@ -813,10 +825,10 @@ def write_results(cell):
 
 
 def begin():
-    cell = interpreter.cell = Cell(channel.receive())
+    cell = interpreter.cell = Cell(*channel.take())
     screen.begin(cell.number)
-    streams.begin(cell.out, cell.err)
-    channel.send(b"B" + cell.proof)
+    streams.begin(cell)
+    channel.socket.send(b"B" + cell.proof)
     return cell
 
 
@@ -825,16 +837,15 @@ def finish(cell, raised):
     screen.end()
     streams.end()
     cell.close()
-    channel.send(b"D" + cell.proof + bytes([raised]))
+    channel.check()
+    channel.socket.send(b"D" + cell.proof + bytes([raised]))
     interpreter.tidy()
 
 
 def serve():
     while True:
-        waiting = True
         try:
             channel.wait()
-            waiting = False
             cell = begin()
             raised = interpreter.run(cell)
             if getpid() != owner:
@@ -842,8 +853,7 @@ def serve():
                 exit_process(1 if raised else 0)
             finish(cell, raised)
         except BaseException:
-            if not waiting:
-                lost()
+            lost()
 
 
 sys.argv = [""]

@@ -18,7 +18,7 @@
 /* What the driver must send back: it stands at the end of the code file, so the driver has read the code to its end. */
 #define PROOF_BYTES 16
 #define PAYLOAD_MAX (512 * 1024)
-enum { CODE, PAYLOAD, OUT, ERR, PASSED };
+enum { CODE, OUT, ERR, PASSED };
 
 /* The driver runs in globals of its own with a copy of the builtins, which no cell changes, and under a name by which
  * tracebacks leave it out. */
@@ -43,13 +43,15 @@ static struct {
   struct call *call;
   uint8_t proof[PROOF_BYTES];
   int passed[PASSED];
+  size_t results_at; /* where the results stand in the code file */
   char *directory; /* where an interpreter of this call starts, and with what environment; copies, as a shell call that
                       runs at the same time changes the originals */
   char **environment;
-} resident = {.control = -1, .child = {.report = -1}, .passed = {-1, -1, -1, -1}};
+} resident = {.control = -1, .child = {.report = -1}, .passed = {-1, -1, -1}};
 
+/* But for the code file, which the call holds. */
 static void close_passed(void) {
-  for (int i = 0; i < PASSED; i++) {
+  for (int i = OUT; i < PASSED; i++) {
     if (resident.passed[i] >= 0) close(resident.passed[i]);
     resident.passed[i] = -1;
   }
@@ -134,8 +136,8 @@ int interpreter_start(struct call *call, const struct request *request, const ch
   resident.passed[OUT] = capture_open(&call->out, request->keep_bytes);
   resident.passed[ERR] = capture_open(&call->err, request->keep_bytes);
   resident.passed[CODE] = code_file(request->text);
-  call->memo_fd = memory_file(NULL, 0);
-  resident.passed[PAYLOAD] = call->memo_fd < 0 ? -1 : dup(call->memo_fd);
+  call->memo_fd = resident.passed[CODE];
+  resident.results_at = request->text.n + PROOF_BYTES;
   resident.call = call;
   call->child = &resident.child;
   call->stage = STAGE_FORK;
@@ -208,10 +210,11 @@ bool interpreter_interrupt(struct call *call) {
 static void read_payload(struct call *call) {
   struct stat st;
   if (!call->done || call->memo_fd < 0 || fstat(call->memo_fd, &st) < 0) return;
-  if (st.st_size <= 0 || st.st_size > PAYLOAD_MAX) return;
-  uint8_t *p = malloc((size_t)st.st_size);
+  if (st.st_size <= (off_t)resident.results_at || (size_t)st.st_size - resident.results_at > PAYLOAD_MAX) return;
+  size_t size = (size_t)st.st_size - resident.results_at;
+  uint8_t *p = malloc(size);
   if (!p) return;
-  ssize_t n = pread(call->memo_fd, p, (size_t)st.st_size, 0);
+  ssize_t n = pread(call->memo_fd, p, size, (off_t)resident.results_at);
   if (n > 0) bytes_append(&call->payload, p, (size_t)n);
   free(p);
 }

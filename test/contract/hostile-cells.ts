@@ -33,10 +33,10 @@ const descriptors = harmless('descriptors', [
   'import os\nos.closerange(3, 256)',
   'import os\nos.closerange(0, 1024)',
   'import os\nos.set_blocking(1, False)\nos.set_inheritable(0, False)',
-  'import os\nhoard = []\ntry:\n  while True: hoard.append(os.dup(2))\nexcept OSError: pass',
 ]);
 
 const channel = costly('the channel', [
+  'import os\nhoard = []\ntry:\n  while True: hoard.append(os.dup(2))\nexcept OSError: pass',
   'import os\nos.closerange(0, 65536)',
   'import os\nos.closerange(3, 65536)',
   'import os\nfor d in map(int, os.listdir("/proc/self/fd")):\n  if d > 2:\n    try: os.close(d)\n    except OSError: pass',
