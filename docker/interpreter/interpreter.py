@@ -107,25 +107,28 @@ class Channel:
         lost()
 
     def wait(self):
-        """Returns when a cell has arrived, with signals blocked. Signal handlers of the model run here; what they raise has no
-        effect, and the message is not lost by it: there is no Python code between receiving and keeping it."""
-        try:
-            interpreter.unblock()
-            tasks.run_until_readable(self.number)
-        except BaseException:
-            interpreter.block()
-            self.check()
+        """Returns when a cell has arrived, with signals blocked. Handlers of the model run here; what they raise has no
+        effect."""
+        if tasks.loop is not None:
+            self.unblocked(tasks.run_until_readable)
         while not self.received:
+            self.unblocked(self.receive)
+
+    def receive(self):
+        """There is no Python code, where a handler could run, between receiving the message and keeping it."""
+        self.received.extend(map(self.socket.recvmsg, (16,), (self.space,), (MSG_CMSG_CLOEXEC,)))
+
+    def unblocked(self, step):
+        try:
             try:
-                try:
-                    interpreter.unblock()
-                    self.received.extend(map(self.socket.recvmsg, (16,), (self.space,), (MSG_CMSG_CLOEXEC,)))
-                    interpreter.block()
-                except BaseException:
-                    interpreter.block()
-                    self.check()
+                interpreter.unblock()
+                step()
+                interpreter.block()
             except BaseException:
                 interpreter.block()
+                self.check()
+        except BaseException:
+            interpreter.block()
 
     def take(self):
         """The descriptors of the cell."""
@@ -456,14 +459,15 @@ class Tasks:
         self.loop.call_soon_threadsafe(self.task.cancel)
         return True
 
-    def run_until_readable(self, descriptor):
-        if self.loop is None or self.loop.is_closed():
+    def run_until_readable(self):
+        """Goes on with the tasks that cells have left, until the next cell arrives."""
+        if self.loop.is_closed():
             return
-        self.loop.add_reader(descriptor, self.loop.stop)
+        self.loop.add_reader(channel.number, self.loop.stop)
         try:
             self.loop.run_forever()
         finally:
-            self.loop.remove_reader(descriptor)
+            self.loop.remove_reader(channel.number)
 
 
 def has_handlers():
@@ -585,9 +589,9 @@ class Interpreter:
                     if any(map(callable, map(getsignal, HANDLED))):
                         self.masks.extend(map(pthread_sigmask, (SIG_BLOCK,), (HANDLED,)))
                 except BaseException:
+                    self.masks.extend(map(pthread_sigmask, (SIG_BLOCK,), (HANDLED,)))
                     setprofile(None)
                     settrace(None)
-                    self.masks.extend(map(pthread_sigmask, (SIG_BLOCK,), (HANDLED,)))
                 if getrecursionlimit() < self.recursion:
                     setrecursionlimit(self.recursion)
             show(value)
