@@ -639,7 +639,7 @@ def without_driver(shown):
 def error_text(error):
     """The traceback as Python prints it, with the model's own frames only."""
     try:
-        if not interpreter.sources.keys() <= linecache.cache.keys():
+        if "<cell 1>" not in linecache.cache or interpreter.cell.name not in linecache.cache:
             linecache.cache.update(interpreter.sources)
         shown = without_driver(traceback.TracebackException.from_exception(error))
         alone = not shown.stack and not shown.__cause__ and not shown.__context__

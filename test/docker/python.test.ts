@@ -28,7 +28,13 @@ async function play(steps: readonly Step[], item?: object): Promise<string> {
   const rollout = `p-${String((rollouts += 1))}`;
   for (const [index, [tool, text, sees]] of steps.entries()) {
     const args = tool === 'shell' ? { command: text } : { code: text };
-    const reply = await server.tool(tool, rollout, `c${String(index)}`, args, item === undefined ? {} : { item });
+    const reply = await server.tool(
+      tool,
+      rollout,
+      `c${String(index)}`,
+      args,
+      item === undefined ? {} : { item },
+    );
     expect(reply.status).toBe(200);
     expect(reply.output, text).toMatch(sees);
     expect(reply.output).not.toMatch(/interpreter\.py|<interpreter>/);
@@ -125,7 +131,9 @@ describe('a replay', () => {
       ['python', 'import os\nprint(os.getcwd(), os.environ["V"])', /^\/tmp\/b 2\n/],
     ]);
     await docker('kill', String(world.claims(rollout)[0]));
-    const reply = await server.tool('python', rollout, 'after', { code: 'print(os.getcwd(), os.environ["V"])' });
+    const reply = await server.tool('python', rollout, 'after', {
+      code: 'print(os.getcwd(), os.environ["V"])',
+    });
     expect(reply.output).toBe('/tmp/b 2\n');
     expect(await server.verdict(rollout)).toMatchObject({ verdict: 'valid', recovered: 'replay' });
   });
