@@ -31,6 +31,16 @@ char **environment_with(char **base, char *const *added, size_t count) {
   return out;
 }
 
+char **strings_copy(char *const *environment) {
+  size_t n = 0;
+  while (environment[n]) n++;
+  char **out = calloc(n + 1, sizeof *out);
+  if (!out) _exit(70);
+  for (size_t i = 0; i < n; i++)
+    if (!(out[i] = strdup(environment[i]))) _exit(70);
+  return out;
+}
+
 void strings_free(char **environment) {
   for (char **e = environment; e && *e; e++) free(*e);
   free(environment);

@@ -50,6 +50,7 @@ enum command_tag {
   COMMAND_TAG_LIMIT = 15,
   COMMAND_TAG_PATTERN = 16,
   COMMAND_TAG_GLOB = 17,
+  COMMAND_TAG_AS_SHELL = 20,
 };
 
 enum report_tag {

@@ -19,6 +19,7 @@ static uint64_t *number_of(struct request *r, uint8_t tag) {
     case COMMAND_TAG_MODE: return &r->mode;
     case COMMAND_TAG_DEPTH: return &r->depth;
     case COMMAND_TAG_LIMIT: return &r->limit;
+    case COMMAND_TAG_AS_SHELL: return &r->as_shell;
     default: return NULL;
   }
 }
@@ -42,6 +43,8 @@ static bool put_text(struct request *r, uint8_t tag, struct span value) {
   }
 }
 
+static bool has_nul(struct span value) { return value.n > 0 && memchr(value.p, 0, value.n); }
+
 static bool put(struct request *r, uint8_t tag, struct span value) {
   uint64_t *number = number_of(r, tag);
   if (number) return field_number(value, number);
@@ -49,8 +52,8 @@ static bool put(struct request *r, uint8_t tag, struct span value) {
     r->data = value;
     return true;
   }
-  /* All others become C strings. */
-  if (value.n > 0 && memchr(value.p, 0, value.n)) return false;
+  /* All others become C strings, except code: Python says itself what is wrong with a NUL. */
+  if (tag != COMMAND_TAG_TEXT && has_nul(value)) return false;
   return put_text(r, tag, value);
 }
 
@@ -61,6 +64,7 @@ bool request_parse(struct span fields, struct request *out) {
   while (field_next(&fields, &tag, &value))
     if (!put(out, tag, value)) return false;
   if (fields.n > 0 || out->kind < WORK_SHELL || out->kind > WORK_PROBE) return false;
+  if (out->kind != WORK_PYTHON && has_nul(out->text)) return false;
   if (out->timeout_ms > TIMEOUT_MAX_MS) out->timeout_ms = TIMEOUT_MAX_MS;
   if (out->keep_bytes > KEEP_MAX) out->keep_bytes = KEEP_MAX;
   return out->kind != WORK_EXEC || out->argc > 0;

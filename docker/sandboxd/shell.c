@@ -59,6 +59,8 @@ static const char TRAP_FUNCTION[] =
 
 const char *shell_directory(void) { return state.directory ? state.directory : settings.directory; }
 
+char **shell_environment(void) { return state.environment ? state.environment : settings.environment; }
+
 static void text(struct bytes *b, const char *s) { bytes_append(b, s, strlen(s)); }
 
 static void quoted(struct bytes *b, const char *s) {
@@ -138,7 +140,7 @@ int shell_start(struct call *call, const struct request *request) {
   if (!settings.shell) return ENOENT;
   const char *const candidates[] = {settings.shell, NULL};
   struct launch launch = {.candidates = candidates,
-                          .environment = state.environment ? state.environment : settings.environment,
+                          .environment = shell_environment(),
                           .directory = shell_directory(),
                           .streams = {settings.null_fd, -1, -1}};
   char *command = span_string(request->text);

@@ -13,7 +13,8 @@
 int shell_start(struct call *call, const struct request *request);
 /* Takes over the state that the command has left. */
 void shell_finish(struct call *call);
-/* Where the next command starts. */
+/* Where the next command starts, and with which environment. */
 const char *shell_directory(void);
+char **shell_environment(void);
 
 #endif

@@ -117,11 +117,11 @@ function resolveTask(
   if (policy === undefined)
     file.add(['tasks', name, 'policy'], unknownName('sandbox policy', definition.policy, policies));
   if (!image || !policy) return null;
-  const { tools, setup, when, calls, call_ids, answer_tokens } = definition;
+  const { tools, setup, when, calls, call_ids, answer_tokens, python_start } = definition;
   const files = definition.files.map((entry, index) =>
     setupFile(entry, file, ['tasks', name, 'files', index]),
   );
-  const rest = { setup, files, when, calls, call_ids, answer_tokens };
+  const rest = { setup, files, when, calls, call_ids, answer_tokens, python_start };
   const task: Task = deepFreeze({ name, image, policy, tools, ...rest });
   checkTask(task, file);
   return task;

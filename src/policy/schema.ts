@@ -205,6 +205,8 @@ export const taskSchema = z.strictObject({
   call_ids: z.enum(['unique', 'per_turn']).default('unique'),
   /** Longest answer of a tool, in tokens (o200k). Absent: the sandbox policy's. */
   answer_tokens: z.int().min(50).optional(),
+  /** Where Python starts: in the shell's present directory with its exported variables, or in the image's. */
+  python_start: z.enum(['shell', 'image']).default('shell'),
   /** The task is chosen if all match. A task without rules is chosen only by name or as the default. */
   when: z.array(ruleSchema).default([]),
 });
@@ -253,6 +255,8 @@ export interface Task {
   readonly calls?: number | undefined;
   readonly call_ids?: TaskDefinition['call_ids'] | undefined;
   readonly answer_tokens?: number | undefined;
+  /** Absent: `shell`. */
+  readonly python_start?: 'shell' | 'image';
   readonly when: readonly Rule[];
 }
 

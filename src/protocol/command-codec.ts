@@ -32,7 +32,10 @@ function workFields(work: Work): Field[] {
     case 'shell':
       return [text(COMMAND_TAGS.text, work.command)];
     case 'python':
-      return [text(COMMAND_TAGS.text, work.code)];
+      return [
+        text(COMMAND_TAGS.text, work.code),
+        ...(work.asShell === true ? [number(COMMAND_TAGS.asShell, 1)] : []),
+      ];
     case 'exec':
       return [
         ...work.argv.map((argument) => text(COMMAND_TAGS.argument, argument)),

@@ -36,8 +36,11 @@ export const longestMs = ({ timeoutMs }: CallLimits): number =>
 export type Work =
   /** A command line for the image's shell (`bash` where there is one, else `sh`); directory and exports persist. */
   | { readonly kind: 'shell'; readonly command: string }
-  /** Code for the resident interpreter, started on first use. */
-  | { readonly kind: 'python'; readonly code: string }
+  /**
+   * Code for the resident interpreter, started on first use: `asShell` in the shell's directory with its exports, else
+   * in the image's. One that runs already keeps its own. sandboxd of 0.1.0 ignores `asShell`.
+   */
+  | { readonly kind: 'python'; readonly code: string; readonly asShell?: boolean }
   /** A program without a shell: set-up commands and custom tools. Its standard input is `stdin`, then end of file. */
   | {
       readonly kind: 'exec';

@@ -58,6 +58,7 @@ export const COMMAND_TAGS = {
   limit: 15,
   pattern: 16,
   glob: 17,
+  asShell: 20,
 } as const;
 
 export const REPORT_TAGS = {

@@ -56,7 +56,8 @@ describe('cells', () => {
 
   it.each([
     ['def f(:', 'SyntaxError'],
-    ['  x = 1', 'IndentationError'],
+    ['  x = 1\n y = 2', 'IndentationError'],
+    ['x = 1\n  y = 2', 'IndentationError'],
     ['raise KeyError("k")', "KeyError: 'k'"],
     ['class R:\n  def __repr__(self): raise ValueError("in repr")\nR()', 'ValueError: in repr'],
     ['class E(Exception):\n  def __str__(self): raise ValueError()\nraise E()', 'E'],

@@ -49,6 +49,14 @@ static void malformed_requests_are_refused(void) {
   frame = start_frame(WORK_SHELL);
   frame_bytes(&frame, COMMAND_TAG_TEXT, "a\0b", 3);
   assert(!parses(&frame, &request));
+  frame = start_frame(WORK_EXEC);
+  frame_bytes(&frame, COMMAND_TAG_ARGUMENT, "a\0b", 3);
+  assert(!parses(&frame, &request));
+  frame = start_frame(WORK_PYTHON); /* Python says itself what is wrong with a NUL */
+  frame_bytes(&frame, COMMAND_TAG_TEXT, "a\0b", 3);
+  frame_number(&frame, COMMAND_TAG_AS_SHELL, 1);
+  assert(request_parse(fields_of(&frame), &request) && request.text.n == 3 && request.as_shell == 1);
+  bytes_free(&frame);
   frame = start_frame(WORK_SHELL);
   frame_bytes(&frame, COMMAND_TAG_LIMIT, "123456789", 9);
   assert(!parses(&frame, &request));

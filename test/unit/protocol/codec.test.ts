@@ -31,6 +31,7 @@ const data = fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)
 const work: fc.Arbitrary<Work> = fc.oneof(
   fc.record({ kind: fc.constant('shell' as const), command: string }),
   fc.record({ kind: fc.constant('python' as const), code: string }),
+  fc.record({ kind: fc.constant('python' as const), code: string, asShell: fc.constant(true) }),
   fc.record({
     kind: fc.constant('exec' as const),
     argv: fc.array(string, { maxLength: 5 }),

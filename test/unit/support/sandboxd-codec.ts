@@ -73,7 +73,11 @@ function readWork(frame: Frame): Work {
     case WORK_KINDS.shell:
       return { kind: 'shell', command: string(frame, COMMAND_TAGS.text) };
     case WORK_KINDS.python:
-      return { kind: 'python', code: string(frame, COMMAND_TAGS.text) };
+      return {
+        kind: 'python',
+        code: string(frame, COMMAND_TAGS.text),
+        ...(all(frame, COMMAND_TAGS.asShell).length > 0 && { asShell: true }),
+      };
     case WORK_KINDS.exec:
       return {
         kind: 'exec',
