@@ -29,6 +29,7 @@ struct call {
   struct capture out, err;
   int result_fd; /* of file work, or -1 */
   struct bytes payload;
+  size_t facts_n; /* of file work: so many bytes at the payload's beginning are facts */
   int memo_fd; /* shell state or interpreter payload, or -1 */
   uint64_t output_bytes;
   int64_t started_at, exited_at, limit, deadline, drain_until;

@@ -81,7 +81,8 @@ struct bytes report_exited(struct call *call) {
   counters_now(&frame, REPORT_TAG_AFTER);
   capture_field(&call->out, &frame, REPORT_TAG_STDOUT);
   capture_field(&call->err, &frame, REPORT_TAG_STDERR);
-  frame_bytes(&frame, REPORT_TAG_PAYLOAD, call->payload.p, call->payload.n);
+  if (call->facts_n > 0) frame_bytes(&frame, REPORT_TAG_FACTS, call->payload.p, call->facts_n);
+  frame_bytes(&frame, REPORT_TAG_PAYLOAD, call->payload.p + call->facts_n, call->payload.n - call->facts_n);
   return frame;
 }
 

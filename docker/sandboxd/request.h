@@ -15,6 +15,7 @@ struct request {
   uint64_t offset, length, mode, depth, limit;
   struct span text, path, directory, data, pattern, glob;
   bool has_directory, has_glob;
+  bool home_path; /* the path begins with ~ */
   struct span argv[ARGUMENTS_MAX], env[ARGUMENTS_MAX];
   size_t argc, envc;
 };

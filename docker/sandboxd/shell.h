@@ -15,5 +15,7 @@ int shell_start(struct call *call, const struct request *request);
 void shell_finish(struct call *call);
 /* Where the next command starts. */
 const char *shell_directory(void);
+/* What its `~` is. */
+const char *shell_home(void);
 
 #endif

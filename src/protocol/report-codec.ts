@@ -4,15 +4,17 @@ import {
   chosen,
   Malformed,
   numberAt,
+  optional,
   readOrNull,
   safeNumber,
   string,
   stringOrNull,
 } from './fields.ts';
 import type { Frame } from './framing.ts';
-import type { Counters, Ending, Report, StartFailure, StreamRecord } from './messages.ts';
+import type { Counters, Ending, FileFacts, Report, StartFailure, StreamRecord } from './messages.ts';
 import {
   COUNTER_PLACES,
+  FACTS,
   INTERPRETER_FATES,
   KILL_REACHES,
   KILL_REASONS,
@@ -77,6 +79,7 @@ function readStartFailure(frame: Frame): StartFailure {
 }
 
 function readEnding(frame: Frame): Ending {
+  const facts = factsAt(frame);
   return {
     type: 'exited',
     call: frame.call,
@@ -92,6 +95,7 @@ function readEnding(frame: Frame): Ending {
     stdout: streamAt(frame, REPORT_TAGS.stdout),
     stderr: streamAt(frame, REPORT_TAGS.stderr),
     payload: bytes(frame, REPORT_TAGS.payload),
+    ...(facts !== null && { facts }),
     before: countersAt(frame, REPORT_TAGS.before),
     after: countersAt(frame, REPORT_TAGS.after),
   };
@@ -103,6 +107,20 @@ function countersAt(frame: Frame, tag: number): Counters {
   if (value.length !== 8 * places.length) throw new Malformed();
   const pairs = places.map(([name, place]) => [name, safeNumber(value.readBigInt64BE(8 * place))] as const);
   return Object.fromEntries(pairs) as Record<keyof Counters, number>;
+}
+
+/** Written with the model's rights: what is no fact, or has an impossible value, is left out. */
+function factsAt(frame: Frame): FileFacts | null {
+  const value = optional(frame, REPORT_TAGS.facts);
+  if (value === null) return null;
+  const facts = Object.entries(FACTS).flatMap(([name, number]) => {
+    for (let at = 0; at + 9 <= value.length; at += 9) {
+      const told = value.readBigUInt64BE(at + 1);
+      if (value[at] === number && told <= BigInt(Number.MAX_SAFE_INTEGER)) return [[name, Number(told)]];
+    }
+    return [];
+  });
+  return Object.fromEntries(facts) as FileFacts;
 }
 
 function streamAt(frame: Frame, tag: number): StreamRecord {

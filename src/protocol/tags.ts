@@ -5,6 +5,7 @@
 import type {
   Command,
   Counters,
+  FileFact,
   InterpreterFate,
   KillReach,
   KillReason,
@@ -57,6 +58,7 @@ export const COMMAND_TAGS = {
   limit: 15,
   pattern: 16,
   glob: 17,
+  homePath: 18,
 } as const;
 
 export const REPORT_TAGS = {
@@ -83,6 +85,7 @@ export const REPORT_TAGS = {
   lastCall: 25,
   refusedFrames: 26,
   starvedMs: 27,
+  facts: 28,
 } as const;
 
 export const KILL_REASONS = {
@@ -101,6 +104,33 @@ export const INTERPRETER_FATES = { kept: 0, lost: 1, replaced: 2 } as const sati
 >;
 
 export const START_STAGES = { fork: 0, exec: 1 } as const satisfies Record<StartFailure['stage'], number>;
+
+/** Numbers of the facts in the field `facts`. */
+export const FACTS = {
+  sizeBytes: 1,
+  atEnd: 2,
+  firstLine: 3,
+  lines: 4,
+  changed: 5,
+  type: 6,
+  created: 7,
+  writtenBytes: 8,
+  beforeBytes: 9,
+  total: 10,
+  uncounted: 11,
+  unreadFolders: 12,
+  unreadFiles: 13,
+  deepFolders: 14,
+  systemFolders: 15,
+  links: 16,
+  searchedFiles: 17,
+  utf16Files: 18,
+  longLines: 19,
+  outOfTime: 20,
+  ownProcess: 21,
+  restored: 22,
+  directoryGone: 23,
+} as const satisfies Record<FileFact, number>;
 
 /** Places in the field of counters. */
 export const COUNTER_PLACES = {

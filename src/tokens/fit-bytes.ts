@@ -8,6 +8,8 @@ export interface FitRequest {
   /** UTF-8 bytes of the whole text. */
   readonly totalBytes: number;
   readonly budgetTokens: number;
+  /** True: only the beginning, without a marker. */
+  readonly fromStart?: boolean;
 }
 
 export interface Fitted {
@@ -20,9 +22,9 @@ export interface Fitted {
  * Head and tail around a marker line, counted in bytes: a token has at least one byte, so N bytes never exceed N tokens.
  * Separate from `fit-tokens.ts`, so that only the worker loads the tokenizer's tables.
  */
-export function fitByBytes({ head, tail, totalBytes, budgetTokens }: FitRequest): Fitted {
+export function fitByBytes({ head, tail, totalBytes, budgetTokens, fromStart }: FitRequest): Fitted {
   const room = budgetTokens - omissionMarker(totalBytes).length - 2;
-  if (room < 2) {
+  if (fromStart === true || room < 2) {
     const text = headWithin(head, budgetTokens);
     return { text, omittedBytes: totalBytes - Buffer.byteLength(text) };
   }

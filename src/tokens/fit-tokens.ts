@@ -9,6 +9,10 @@ const ATTEMPTS = 4;
 export function fitByTokens(request: FitRequest): Fitted {
   const { head, tail, totalBytes, budgetTokens } = request;
   if (tail === null && tokensUpTo(head, budgetTokens) <= budgetTokens) return { text: head, omittedBytes: 0 };
+  if (request.fromStart === true) {
+    const text = headOf(head, budgetTokens);
+    return { text, omittedBytes: totalBytes - Buffer.byteLength(text) };
+  }
   let room = budgetTokens - tokensUpTo(`\n${omissionMarker(totalBytes)}\n`, budgetTokens);
   for (let attempt = 0; attempt < ATTEMPTS && room > 1; attempt += 1) {
     const first = headOf(head, Math.ceil(room / 2));

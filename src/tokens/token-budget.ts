@@ -56,6 +56,14 @@ export class TokenBudget implements AsyncDisposable {
     return this.#ask(toRequest(text.toWellFormed(), totalBytes, budgetTokens));
   }
 
+  /** The longest beginning of the text of about `budgetTokens` tokens. It ends between characters. Never rejects. */
+  async headToBudget(text: string, budgetTokens: number): Promise<string> {
+    const totalBytes = Buffer.byteLength(text);
+    if (totalBytes <= budgetTokens) return text;
+    const request = { ...toRequest(text.toWellFormed(), totalBytes, budgetTokens), fromStart: true };
+    return (await this.#ask(request)).text;
+  }
+
   /** Ends the thread. Requests that still wait are cut by bytes. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const waiting of this.#waiting) waiting.settle(fitByBytes(waiting.request));

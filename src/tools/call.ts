@@ -3,7 +3,6 @@ import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Deadline } from '../kernel/deadline.ts';
 import { callId as parseCallId } from '../kernel/ids.ts';
-import { render } from '../outcome/render.ts';
 import type { Call, CallEnding } from '../rollouts/call.ts';
 import type { Rollouts } from '../rollouts/registry.ts';
 import type { Rollout } from '../rollouts/rollout.ts';
@@ -12,7 +11,8 @@ import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { TokenBudget } from '../tokens/token-budget.ts';
 import { argumentsDigest } from './arguments.ts';
 import { ConflictingRepeat, type CallAnswer, type CallRequest } from './call-answer.ts';
-import { answerTokens, digestsOf, judgeEnding, resultOf, type JudgedEnding } from './judged-ending.ts';
+import { digestsOf, judgeEnding, resultOf, type JudgedEnding } from './judged-ending.ts';
+import { fittedReply } from './fitted-reply.ts';
 import { HeldRequests, PATIENCE_MS } from './held-requests.ts';
 import { callLockDeadline, lockTimeout } from './lock-wait.ts';
 import { prepareCall, runPrepared, type PreparedCall } from './prepared-call.ts';
@@ -156,8 +156,7 @@ export class ToolCalls implements Disposable {
     const durationMs = clock.monotonic() - began;
     const { evidence, outcome, run } = judged;
     const result = resultOf(rollout.task.policy, judged);
-    const { status, output: whole } = render(outcome, result);
-    const { text: output } = await tokens.fitToBudget(whole, answerTokens(rollout.task, judged));
+    const { status, output } = await fittedReply(tokens, rollout.task, judged, result);
     const ending = await call.finish(journal, {
       ...{ outcome, evidence, status, output, result, durationMs },
       ...(run !== null && { streams: digestsOf(run) }),

@@ -46,7 +46,7 @@ export async function runPrepared(
 ): Promise<JudgedEnding> {
   const report = await sandbox.run(number, tool.work(input, task.policy), limits);
   const run = report.type === 'exited' ? report : null;
-  return judgeEnding(evidenceOf(tool, sandbox, report), { tool, limits, run });
+  return judgeEnding(evidenceOf(tool, sandbox, report), { tool, input, limits, run });
 }
 
 /** Runs a past call again, for a replay. */
