@@ -2,151 +2,126 @@
 
 #include <string.h>
 
+#include "braces.h"
 #include "bytes.h"
 
-/* A glob on its way to a regular expression. */
-struct translation {
-  const char *text;
-  size_t at;
-  struct bytes out;
-  int braces;
-  const char *problem;
+static void put(struct bytes *out, const char *text) { bytes_append(out, text, strlen(text)); }
+
+static void put_literal(struct bytes *out, char c) {
+  bool letter = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c & 0x80);
+  if (!letter) put(out, "\\");
+  bytes_append(out, &c, 1);
+}
+
+/* One star or more at *at. Two of them between slashes stand for any folders, none included. */
+static void put_stars(struct bytes *out, const char *text, size_t *at) {
+  size_t start = *at;
+  while (text[*at] == '*') ++*at;
+  bool part = (start == 0 || text[start - 1] == '/') && (text[*at] == 0 || text[*at] == '/');
+  if (*at - start != 2 || !part) {
+    put(out, "[^/]*");
+  } else if (text[*at] == '/') {
+    put(out, "(?s:.*/)?");
+    ++*at;
+  } else {
+    put(out, "(?s:.*)");
+  }
+}
+
+static bool put_bracket(struct bytes *out, const char *text, size_t *at) {
+  const char *p = text + *at, *end = bracket_end(p++);
+  if (!end) return false;
+  put(out, "[");
+  if (*p == '!' || *p == '^') put(out, "^/"), p++;
+  /* As the first member ] stands for itself; behind the slash it would not be first. */
+  if (*p == ']') put(out, "\\]"), p++;
+  bytes_append(out, p, (size_t)(end - p));
+  put(out, "]");
+  *at = (size_t)(end + 1 - text);
+  return true;
+}
+
+/* NULL, or the problem. */
+static const char *translate(struct bytes *out, const char *text) {
+  for (size_t at = 0; text[at];) {
+    if (text[at] == '*') {
+      put_stars(out, text, &at);
+      continue;
+    }
+    if (text[at] == '[') {
+      if (!put_bracket(out, text, &at)) return "missing ]";
+      continue;
+    }
+    bool escaped = text[at] == '\\';
+    at += escaped;
+    if (!text[at]) return "nothing behind the last \\";
+    if (text[at] == '?' && !escaped) put(out, "[^/]");
+    else put_literal(out, text[at]);
+    at++;
+  }
+  return NULL;
+}
+
+/* Regular expressions on their way: one alternative after the other. */
+struct lists {
+  const char *folder;
+  struct bytes names, paths;
 };
 
-static void put(struct translation *t, const char *text) { bytes_append(&t->out, text, strlen(text)); }
-
-static void put_literal(struct translation *t, char c) {
-  bool letter = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c & 0x80);
-  if (!letter) put(t, "\\");
-  bytes_append(&t->out, &c, 1);
+static const char *add(struct bytes *out, const char *text) {
+  put(out, out->n == 0 ? "\\A(?:" : "|");
+  return translate(out, text);
 }
 
-static bool begins_part(const struct translation *t, size_t at) {
-  return at == 0 || t->text[at - 1] == '/' || (t->braces > 0 && (t->text[at - 1] == '{' || t->text[at - 1] == ','));
-}
-
-static bool ends_part(const struct translation *t, size_t at) {
-  char c = t->text[at];
-  return c == 0 || c == '/' || (t->braces > 0 && (c == ',' || c == '}'));
-}
-
-/* One star or more here. */
-static void put_stars(struct translation *t) {
-  size_t start = t->at;
-  while (t->text[t->at] == '*') t->at++;
-  if (t->at - start != 2 || !begins_part(t, start) || !ends_part(t, t->at)) {
-    put(t, "[^/]*");
-  } else if (t->text[t->at] == '/') {
-    put(t, "(?s:.*/)?");
-    t->at++;
-  } else {
-    put(t, "(?s:.*)");
-  }
-}
-
-/* [...] here; its end, or NULL. */
-static const char *bracket_end(const char *text) {
-  const char *p = text + 1;
-  if (*p == '!' || *p == '^') p++;
-  if (*p == ']') p++;
-  for (; *p && *p != ']'; p++) {
-    if (p[0] == '[' && p[1] == ':') {
-      const char *end = strstr(p, ":]");
-      if (end) p = end + 1;
-    } else if (p[0] == '\\' && p[1]) {
-      p++;
-    }
-  }
-  return *p ? p : NULL;
-}
-
-static bool put_bracket(struct translation *t) {
-  const char *p = t->text + t->at, *end = bracket_end(p);
-  if (!end) {
-    t->problem = "missing ]";
-    return false;
-  }
-  put(t, "[");
-  p++;
-  if (*p == '!' || *p == '^') put(t, "^/"), p++;
-  /* As the first member ] stands for itself; behind the slash it would not be first. */
-  if (*p == ']') put(t, "\\]"), p++;
-  bytes_append(&t->out, p, (size_t)(end - p));
-  put(t, "]");
-  t->at = (size_t)(end + 1 - t->text);
-  return true;
-}
-
-static bool opens_range(const char *text) {
-  const char *end = strchr(text, '}'), *dots = strstr(text, "..");
-  return end && dots && dots < end && !memchr(text, ',', (size_t)(end - text)) && !memchr(text, '/', (size_t)(end - text));
-}
-
-static bool put_one(struct translation *t) {
-  char c = t->text[t->at];
-  switch (c) {
-    case '*': put_stars(t); return true;
-    case '[': return put_bracket(t);
-    case '?': put(t, "[^/]"); break;
-    case '{':
-      if (opens_range(t->text + t->at)) return t->problem = "{a..b} stands for no range here", false;
-      put(t, "(?:");
-      t->braces++;
-      break;
-    case '}':
-      if (t->braces == 0) put_literal(t, c);
-      else put(t, ")"), t->braces--;
-      break;
-    case ',':
-      if (t->braces == 0) put_literal(t, c);
-      else put(t, "|");
-      break;
-    case '\\':
-      if (!t->text[++t->at]) return t->problem = "nothing behind the last \\", false;
-      put_literal(t, t->text[t->at]);
-      break;
-    default: put_literal(t, c);
-  }
-  t->at++;
-  return true;
-}
-
-static bool translate(const char *text, struct matcher *matcher, struct pattern_problem *problem) {
-  struct translation t = {.text = text};
-  struct program program;
-  put(&t, "\\A(?:");
-  while (text[t.at] && put_one(&t)) continue;
-  if (!t.problem && t.braces > 0) t.problem = "missing }";
-  put(&t, ")\\z");
-  bytes_append(&t.out, "", 1);
-  bool done = !t.problem && pattern_compile((const char *)t.out.p, true, &program, problem);
-  bytes_free(&t.out);
-  if (t.problem) *problem = (struct pattern_problem){t.problem, false, 0};
-  problem->character = 0;
-  if (done) matcher_init(matcher, program);
-  return done;
-}
-
-/* A folder stands for all that is below it. */
-static void complete(struct bytes *out, const char *text) {
-  const char *slash = strchr(text, '/');
-  size_t n = strlen(text);
-  if (slash && slash == text + n - 1) bytes_append(out, "**/", 3);
-  bytes_append(out, text, n);
-  if (slash && text[n - 1] == '/') bytes_append(out, "**", 2);
-  bytes_append(out, "", 1);
-}
-
-bool glob_compile(const char *text, struct glob *glob, struct pattern_problem *problem) {
+/* A folder stands for all that is below it, at any depth where its name alone is given. */
+static const char *add_path(struct lists *lists, const char *text) {
   struct bytes whole = {0};
-  *glob = (struct glob){.negated = text[0] == '!'};
-  text += glob->negated;
-  while (text[0] == '.' && text[1] == '/') text += 2;
-  complete(&whole, text);
-  glob->by_path = strchr((char *)whole.p, '/') != NULL;
-  const char *shown = (char *)whole.p, *below = shown + (shown[0] == '/');
-  bool done = translate(below, &glob->below, problem) && translate(shown, &glob->shown, problem);
+  size_t n = strlen(text);
+  const char *slash = strchr(text + 1, '/');
+  if (text[0] == '/') text++, n--;
+  else if (slash == text + n - 1) put(&whole, "**/");
+  put(&whole, text);
+  if (n > 0 && text[n - 1] == '/') put(&whole, "**");
+  bytes_append(&whole, "", 1);
+  const char *problem = add(&lists->paths, (char *)whole.p);
   bytes_free(&whole);
+  return problem;
+}
+
+static const char *add_alternative(struct lists *lists, const char *text) {
+  size_t n = strlen(lists->folder);
+  while (text[0] == '.' && text[1] == '/') text += 2;
+  if (!strchr(text, '/')) return add(&lists->names, text);
+  const char *problem = add_path(lists, text);
+  if (problem || n == 0 || strncmp(text, lists->folder, n) != 0) return problem;
+  return add(&lists->paths, text[n] ? text + n : "**");
+}
+
+static bool compile(struct bytes *list, struct matcher *matcher, struct pattern_problem *problem) {
+  struct program program;
+  if (list->n == 0) return true;
+  put(list, ")\\z");
+  bytes_append(list, "", 1);
+  if (!pattern_compile((char *)list->p, true, &program, problem)) return false;
+  matcher_init(matcher, program);
+  return true;
+}
+
+bool glob_compile(const char *text, const char *folder, struct glob *glob, struct pattern_problem *problem) {
+  static struct alternatives alternatives;
+  struct lists lists = {.folder = folder};
+  *glob = (struct glob){.negated = text[0] == '!'};
+  const char *failure = expand_braces(text + glob->negated, &alternatives);
+  for (size_t i = 0; i < alternatives.n && !failure; i++) failure = add_alternative(&lists, alternatives.texts[i]);
+  alternatives_free(&alternatives);
+  glob->has_names = lists.names.n > 0;
+  glob->has_paths = lists.paths.n > 0;
+  bool done = !failure && compile(&lists.names, &glob->names, problem) && compile(&lists.paths, &glob->paths, problem);
+  if (failure) *problem = (struct pattern_problem){.text = failure};
+  /* It would count in the regular expression. */
+  problem->character = 0;
+  bytes_free(&lists.names);
+  bytes_free(&lists.paths);
   return done;
 }
 
@@ -155,7 +130,6 @@ static bool matches(struct matcher *matcher, const char *text) {
   return matcher_find(matcher, (const uint8_t *)text, strlen(text), &end);
 }
 
-bool glob_matches(struct glob *glob, const char *name, const char *below, const char *shown) {
-  if (!glob->by_path) return matches(&glob->below, name);
-  return matches(&glob->below, below) || matches(&glob->shown, shown);
+bool glob_matches(struct glob *glob, const char *name, const char *path) {
+  return (glob->has_names && matches(&glob->names, name)) || (glob->has_paths && matches(&glob->paths, path));
 }

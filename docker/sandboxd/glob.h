@@ -9,13 +9,15 @@
 
 struct glob {
   bool negated; /* begins with !: all files but these */
-  bool by_path; /* holds a slash: matched against the path, else against the name */
-  struct matcher below, shown;
+  /* Alternatives without a slash are matched against names, the others against paths. */
+  bool has_names, has_paths;
+  struct matcher names, paths;
 };
 
-/* False, with the problem, where the glob cannot be read. */
-bool glob_compile(const char *text, struct glob *glob, struct pattern_problem *problem);
-/* `below`: the path below the searched folder; `shown`: as the answer gives it. Matching either is enough. */
-bool glob_matches(struct glob *glob, const char *name, const char *below, const char *shown);
+/* A glob that begins with `folder`, the searched one as paths in the answer begin with it, goes on below it. False, with the
+ * problem, where the glob cannot be read. */
+bool glob_compile(const char *text, const char *folder, struct glob *glob, struct pattern_problem *problem);
+/* `path`: below the searched folder. */
+bool glob_matches(struct glob *glob, const char *name, const char *path);
 
 #endif

@@ -27,6 +27,7 @@ void list_tree(const struct job *job) {
   walk.job = job;
   walk.visit = list_one;
   walk.depth = job->depth < DEPTH_MAX ? job->depth : DEPTH_MAX;
+  walk_begin(&walk);
   walk_run(&walk);
   walk_finish(&walk);
 }

@@ -97,13 +97,15 @@ void matcher_init(struct matcher *m, struct program program) {
   find_first(m);
 }
 
+/* The longest that ends here: its last byte alone would be none. */
 static uint32_t character_before(const uint8_t *line, size_t at) {
   size_t length;
-  for (size_t back = 1; back <= 4 && back <= at; back++) {
+  if (at == 0) return NONE;
+  for (size_t back = at < 4 ? at : 4; back > 1; back--) {
     uint32_t c = character_at(line + at - back, back, &length);
     if (length == back) return c;
   }
-  return at == 0 ? NONE : REPLACEMENT;
+  return character_at(line + at - 1, 1, &length);
 }
 
 /* The character at `at`, and whether it is the last. */

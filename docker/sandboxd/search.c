@@ -62,8 +62,7 @@ static void search_file(struct walk *walk, int fd) {
 
 static bool search_one(struct walk *walk, int directory, const char *name, const struct stat *st) {
   int error;
-  const char *path = (const char *)walk->path.p;
-  bool matches = walk->job->glob && glob_matches(&glob, name, path + walk->base, path);
+  bool matches = walk->job->glob && glob_matches(&glob, name, (const char *)walk->path.p + walk->base);
   if (S_ISDIR(st->st_mode)) return !(matches && glob.negated);
   if (walk->job->glob && matches == glob.negated) return true;
   if (S_ISLNK(st->st_mode)) walk->links++;
@@ -87,8 +86,7 @@ static void search_named(struct walk *walk) {
   const char *path = walk->job->path;
   int error, fd = open_named(path, O_RDONLY, 0, &error);
   if (fd < 0) answer(walk->job, error, NULL);
-  walk_begin(walk);
-  bytes_append(&walk->path, path, strlen(path));
+  walk_show(walk, path);
   search_file(walk, fd);
 }
 
@@ -103,8 +101,9 @@ void search_tree(const struct job *job) {
   struct pattern_problem problem;
   if (!pattern_compile(job->pattern, false, &program, &problem)) refuse(job, "regular expression", &problem);
   matcher_init(&matcher, program);
-  if (job->glob && !glob_compile(job->glob, &glob, &problem)) refuse(job, "glob", &problem);
   walk.job = job;
+  walk_begin(&walk);
+  if (job->glob && !glob_compile(job->glob, (const char *)walk.path.p, &glob, &problem)) refuse(job, "glob", &problem);
   walk.visit = search_one;
   walk.depth = DEPTH_MAX;
   if (is_folder(job->path)) walk_run(&walk);

@@ -129,37 +129,37 @@ void walk_finish(struct walk *walk) {
   answer(walk->job, 0, &walk->found);
 }
 
-/* The path of what is below begins with the folder as it was named, but for a leading `./`. */
-static void begin_path(struct walk *walk) {
+void walk_show(struct walk *walk, const char *path) {
+  walk->path.n = 0;
+  bytes_append(&walk->path, path, strlen(path));
+  terminate(walk);
+}
+
+void walk_begin(struct walk *walk) {
   const char *path = walk->job->path;
+  bytes_append(&walk->found, "", 1);
+  walk->give_up_at = walk->job->give_up_at;
   while (path[0] == '.' && (path[1] == '/' || path[1] == 0)) {
     path++;
     while (*path == '/') path++;
   }
-  bytes_append(&walk->path, path, strlen(path));
-  if (walk->path.n > 0 && walk->path.p[walk->path.n - 1] != '/') bytes_append(&walk->path, "/", 1);
+  walk_show(walk, path);
+  if (*path && walk->path.p[walk->path.n - 1] != '/') bytes_append(&walk->path, "/", 1);
+  terminate(walk);
   walk->base = walk->path.n;
-}
-
-void walk_begin(struct walk *walk) {
-  bytes_append(&walk->found, "", 1);
-  walk->give_up_at = walk->job->give_up_at;
 }
 
 void walk_run(struct walk *walk) {
   const struct job *job = walk->job;
   struct stat st;
-  walk_begin(walk);
   if (stat(job->path, &st) < 0) answer(job, errno, NULL);
   if (!S_ISDIR(st.st_mode)) {
-    bytes_append(&walk->path, job->path, strlen(job->path));
-    terminate(walk);
+    walk_show(walk, job->path);
     walk->visit(walk, AT_FDCWD, job->path, &st);
     return;
   }
   int fd = open(job->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) answer(job, errno, NULL);
   walk->in_system = is_system(fd);
-  begin_path(walk);
   descend(walk, fd, 1);
 }

@@ -30,10 +30,12 @@ struct walk {
   bool (*visit)(struct walk *walk, int directory, const char *name, const struct stat *st);
 };
 
+/* Before anything else. `path` is then the folder as paths below it begin, "" where they begin with nothing. */
+void walk_begin(struct walk *walk);
 /* Visits, or answers with the errno that prevents it. Where the job's path is not a folder, it is the only thing visited. */
 void walk_run(struct walk *walk);
-/* Before something is put into `found` without a walk. */
-void walk_begin(struct walk *walk);
+/* Makes this the path that the answer shows. */
+void walk_show(struct walk *walk, const char *path);
 /* Answers with what was found. */
 _Noreturn void walk_finish(struct walk *walk);
 /* Counts one more. False where there is no room for its `wanted` bytes: then it is not put into `found`. */

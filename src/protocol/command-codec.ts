@@ -37,10 +37,7 @@ const NOWHERE = '/proc/~';
  */
 function pathFields(path: string): Field[] {
   if (!path.startsWith('~')) return [{ tag: COMMAND_TAGS.path, value: fileNameBytes(path) }];
-  return [
-    text(COMMAND_TAGS.path, NOWHERE),
-    { tag: COMMAND_TAGS.homePath, value: fileNameBytes(path) },
-  ];
+  return [text(COMMAND_TAGS.path, NOWHERE), { tag: COMMAND_TAGS.homePath, value: fileNameBytes(path) }];
 }
 
 function workFields(work: Work): Field[] {

@@ -121,7 +121,13 @@ export function decodeMatches(payload: Uint8Array, form: PayloadForm): Found<Fil
     if (path === null || line === null || skippedBytes === null || lineBytes === null || text === null)
       return null;
     return {
-      ...{ path: fileNameText(path), line, text: text.toString('utf8'), textBytes: text.length, skippedBytes },
+      ...{
+        path: fileNameText(path),
+        line,
+        text: text.toString('utf8'),
+        textBytes: text.length,
+        skippedBytes,
+      },
       lineBytes: Math.max(lineBytes, text.length),
     };
   });

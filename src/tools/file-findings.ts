@@ -94,11 +94,13 @@ function nothing({ facts }: Ending): string {
 
 function noMatchRemarks({ facts }: Ending, { pattern, glob }: Asked): (string | null)[] {
   const { searchedFiles, links = 0 } = facts ?? {};
-  const none = glob === null ? 'there is no file to search' : `no file matches the glob ${JSON.stringify(glob)}`;
+  const none =
+    glob === null ? 'there is no file to search' : `no file matches the glob ${JSON.stringify(glob)}`;
   return [
     searchedFiles === 0 ? none : null,
     searchedFiles === undefined || searchedFiles === 0 ? null : `files searched: ${String(searchedFiles)}`,
     links > 0 ? `symbolic links not followed: ${String(links)}` : null,
+    /\\[<>]/.test(pattern) ? '\\< and \\> stand for the edges of a word' : null,
     pattern.includes('\\|') ? '\\| stands for the character |; alternatives are separated by | alone' : null,
   ];
 }

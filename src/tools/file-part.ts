@@ -31,7 +31,13 @@ export function partOf(ending: Ending, asked: number, characters: number): FileP
 function measured(bytes: Buffer, text: string, atEnd: boolean | null): FilePart {
   const replaced = occurrences(text, replacement) - countIn(bytes, REPLACEMENT);
   const invalidBytes = bytes.length - (Buffer.byteLength(text) - REPLACEMENT.length * replaced);
-  return { text, bytes: bytes.length, invalidBytes, atEnd, lineBreaks: countIn(bytes, Buffer.of(LINE_BREAK)) };
+  return {
+    text,
+    bytes: bytes.length,
+    invalidBytes,
+    atEnd,
+    lineBreaks: countIn(bytes, Buffer.of(LINE_BREAK)),
+  };
 }
 
 const occurrences = (text: string, pattern: RegExp): number => text.match(pattern)?.length ?? 0;

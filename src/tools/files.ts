@@ -79,7 +79,9 @@ function writeRemarks({ facts }: Ending, content: string, bytes: number): string
   const halves = content.match(/[\ud800-\udfff]/gu)?.length ?? 0;
   const replaced = `an existing file of ${counted(facts?.beforeBytes ?? 0, 'byte')} was replaced`;
   return [
-    ...(facts === undefined ? [] : [`${counted(bytes, 'byte')}, ${facts.created === 1 ? 'new file' : replaced}`]),
+    ...(facts === undefined
+      ? []
+      : [`${counted(bytes, 'byte')}, ${facts.created === 1 ? 'new file' : replaced}`]),
     ...(halves === 0
       ? []
       : [`${counted(halves, 'lone surrogate')} in the content cannot be text: written as U+FFFD`]),

@@ -83,7 +83,9 @@ export function resultOf(policy: Policy, judged: JudgedEnding, characters?: numb
   });
   if (run === null || tool === null) return notice === null ? null : { ...nothing, notice, duration_ms: 0 };
   const shown = tool.show(run, judged.input ?? {}, characters);
-  const notices = [shown.notice ?? null, notice, ...sideEffects(run, outcome)].filter((text) => text !== null);
+  const notices = [shown.notice ?? null, notice, ...sideEffects(run, outcome)].filter(
+    (text) => text !== null,
+  );
   return {
     ...shown,
     notice: notices.length === 0 ? null : notices.join('; '),

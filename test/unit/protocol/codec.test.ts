@@ -6,10 +6,13 @@ import type {
   Command,
   Counters,
   Ending,
+  FileFact,
+  FileFacts,
   Report,
   StreamRecord,
   Work,
 } from '../../../src/protocol/messages.ts';
+import { FACTS } from '../../../src/protocol/tags.ts';
 import { decodeReport } from '../../../src/protocol/report-codec.ts';
 import { decodeCommand, encodeReport } from '../support/sandboxd-codec.ts';
 
@@ -24,6 +27,8 @@ function frameOf(bytes: Buffer): Frame {
 const natural = fc.maxSafeNat();
 const call = fc.integer({ min: 1, max: 0xffff_ffff });
 const string = fc.string({ unit: 'grapheme', maxLength: 40 });
+/** Some from the home directory, some with bytes that are not UTF-8. */
+const path = fc.tuple(fc.constantFrom('', '~', '~/', 'a\udcff'), string).map(([start, rest]) => start + rest);
 const data = fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes));
 
 const work: fc.Arbitrary<Work> = fc.oneof(
@@ -36,12 +41,12 @@ const work: fc.Arbitrary<Work> = fc.oneof(
     cwd: fc.option(string),
     stdin: data,
   }),
-  fc.record({ kind: fc.constant('read-file' as const), path: string, offset: natural, length: natural }),
-  fc.record({ kind: fc.constant('write-file' as const), path: string, offset: natural, data, mode: natural }),
-  fc.record({ kind: fc.constant('list-files' as const), path: string, depth: natural, limit: natural }),
+  fc.record({ kind: fc.constant('read-file' as const), path, offset: natural, length: natural }),
+  fc.record({ kind: fc.constant('write-file' as const), path, offset: natural, data, mode: natural }),
+  fc.record({ kind: fc.constant('list-files' as const), path, depth: natural, limit: natural }),
   fc.record({
     kind: fc.constant('search-files' as const),
-    path: string,
+    path,
     pattern: string,
     glob: fc.option(string),
     limit: natural,
@@ -86,7 +91,11 @@ const stream: fc.Arbitrary<StreamRecord> = fc
     sha256: Buffer.from(sha256),
   }));
 
-const endings: fc.Arbitrary<Ending> = fc.record({
+const facts = fc
+  .array(fc.tuple(fc.constantFrom(...(Object.keys(FACTS) as FileFact[])), natural), { maxLength: 5 })
+  .map((pairs): FileFacts => Object.fromEntries(pairs));
+
+const plainEndings: fc.Arbitrary<Ending> = fc.record({
   type: fc.constant('exited' as const),
   call,
   waitStatus: fc.integer({ min: 0, max: 0xffff }),
@@ -104,6 +113,11 @@ const endings: fc.Arbitrary<Ending> = fc.record({
   before: counters,
   after: counters,
 });
+
+const endings: fc.Arbitrary<Ending> = fc.oneof(
+  plainEndings,
+  fc.tuple(plainEndings, facts).map(([ending, told]) => ({ ...ending, facts: told })),
+);
 
 const reports: fc.Arbitrary<Report> = fc.oneof(
   endings,
@@ -180,7 +194,7 @@ describe('frames that are no messages', () => {
 
   it('are reports with any one field missing, twice, or a byte longer', () => {
     fc.assert(
-      fc.property(endings, fc.nat(12), (ending, index) => {
+      fc.property(plainEndings, fc.nat(12), (ending, index) => {
         const frame = frameOf(encodeReport(ending, instance));
         const field = frame.fields[index];
         if (field === undefined) throw new Error('an ending has 13 fields');

@@ -40,6 +40,7 @@ const TABLES: Readonly<Record<string, readonly [prefix: string, Table]>> = {
   interpreter_fate: ['FATE', tags.INTERPRETER_FATES],
   start_stage: ['STAGE', tags.START_STAGES],
   counter: ['COUNTER', tags.COUNTER_PLACES],
+  fact: ['FACT', tags.FACTS],
 };
 
 describe('the numbers of the protocol', () => {

@@ -8,17 +8,21 @@ import {
   Malformed,
   number,
   numberAt,
+  optional,
   readOrNull,
   string,
   stringOrNull,
   text,
 } from '../../../src/protocol/fields.ts';
+import { fileNameText } from '../../../src/protocol/file-name.ts';
 import { encodeFrame, type Field, type Frame } from '../../../src/protocol/framing.ts';
 import type {
   CallLimits,
   Command,
   Counters,
   Ending,
+  FileFact,
+  FileFacts,
   Report,
   StreamRecord,
   Work,
@@ -27,6 +31,7 @@ import {
   COMMAND_TAGS,
   COMMAND_TYPES,
   COUNTER_PLACES,
+  FACTS,
   INTERPRETER_FATES,
   KILL_REACHES,
   KILL_REASONS,
@@ -87,7 +92,7 @@ function readWork(frame: Frame): Work {
 }
 
 function readFileWork(frame: Frame): Work {
-  const path = string(frame, COMMAND_TAGS.path);
+  const path = fileNameText(optional(frame, COMMAND_TAGS.homePath) ?? bytes(frame, COMMAND_TAGS.path));
   const at = (name: keyof typeof COMMAND_TAGS): number => numberAt(frame, COMMAND_TAGS[name]);
   switch (at('kind')) {
     case WORK_KINDS['read-file']:
@@ -170,6 +175,7 @@ function endingFields(ending: Ending): Field[] {
     streamField(REPORT_TAGS.stdout, ending.stdout),
     streamField(REPORT_TAGS.stderr, ending.stderr),
     { tag: REPORT_TAGS.payload, value: ending.payload },
+    ...(ending.facts === undefined ? [] : [factsField(ending.facts)]),
   ];
 }
 
@@ -178,6 +184,15 @@ function countersField(tag: number, counters: Counters): Field {
   for (const [name, place] of Object.entries(COUNTER_PLACES) as [keyof Counters, number][])
     value.writeBigInt64BE(BigInt(counters[name]), 8 * place);
   return { tag, value };
+}
+
+function factsField(facts: FileFacts): Field {
+  const parts = (Object.entries(facts) as [FileFact, number][]).map(([name, value]) => {
+    const part = Buffer.alloc(9, FACTS[name]);
+    part.writeBigUInt64BE(BigInt(value), 1);
+    return part;
+  });
+  return { tag: REPORT_TAGS.facts, value: Buffer.concat(parts) };
 }
 
 function streamField(tag: number, stream: StreamRecord): Field {
