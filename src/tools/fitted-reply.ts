@@ -14,7 +14,7 @@ const ATTEMPTS = 4;
  * from the start makes a shorter one, which says where it stops.
  */
 export async function fittedReply(
-  tokens: TokenBudget,
+  tokens: Pick<TokenBudget, 'fitToBudget' | 'headToBudget'>,
   task: Task,
   judged: JudgedEnding,
   result: ToolResult | null,
