@@ -67,7 +67,10 @@ static const char *expand_one(struct alternatives *out, size_t at, const char *o
     const char *to = from;
     for (int depth = 0; to < close && (depth > 0 || *to != ','); to = next_sign(to + 1))
       depth += (*to == '{') - (*to == '}');
-    if (!first && out->n == ALTERNATIVES_MAX) return "more than 1000 alternatives";
+    if (!first && out->n == ALTERNATIVES_MAX) {
+      free(text);
+      return "more than 1000 alternatives";
+    }
     char *one = joined(text, (size_t)(open - text), from, (size_t)(to - from), close + 1);
     out->texts[first ? at : out->n++] = one;
     from = to + 1;

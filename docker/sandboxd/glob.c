@@ -102,7 +102,9 @@ static bool compile(struct bytes *list, struct matcher *matcher, struct pattern_
   if (list->n == 0) return true;
   put(list, ")\\z");
   bytes_append(list, "", 1);
-  if (!pattern_compile((char *)list->p, true, &program, problem)) return false;
+  bool done = pattern_compile((char *)list->p, true, &program, problem);
+  if (!done) program_free(&program);
+  if (!done) return false;
   matcher_init(matcher, program);
   return true;
 }
@@ -132,4 +134,9 @@ static bool matches(struct matcher *matcher, const char *text) {
 
 bool glob_matches(struct glob *glob, const char *name, const char *path) {
   return (glob->has_names && matches(&glob->names, name)) || (glob->has_paths && matches(&glob->paths, path));
+}
+
+void glob_free(struct glob *glob) {
+  matcher_free(&glob->names);
+  matcher_free(&glob->paths);
 }

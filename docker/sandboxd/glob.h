@@ -15,9 +15,10 @@ struct glob {
 };
 
 /* A glob that begins with `folder`, the searched one as paths in the answer begin with it, goes on below it. False, with the
- * problem, where the glob cannot be read. */
+ * problem, where the glob cannot be read. To be freed in both cases. */
 bool glob_compile(const char *text, const char *folder, struct glob *glob, struct pattern_problem *problem);
 /* `path`: below the searched folder. */
 bool glob_matches(struct glob *glob, const char *name, const char *path);
+void glob_free(struct glob *glob);
 
 #endif

@@ -52,6 +52,9 @@ char type_letter(mode_t mode) {
   return S_ISCHR(mode) ? 'c' : 'b';
 }
 
+/* The last file that was refused is the worker's own. */
+static bool own;
+
 int open_regular(int directory, const char *path, int flags, mode_t mode, int *error) {
   struct stat st;
   int fd = openat(directory, path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, mode);
@@ -62,6 +65,7 @@ int open_regular(int directory, const char *path, int flags, mode_t mode, int *e
   if (fstat(fd, &st) < 0) *error = errno;
   else if (S_ISDIR(st.st_mode)) *error = EISDIR;
   else if (!S_ISREG(st.st_mode)) *error = EINVAL;
+  else if (is_own(fd)) *error = EPERM, own = true;
   if (*error == 0) return fd;
   close(fd);
   return -1;
@@ -77,15 +81,11 @@ int open_named(const char *path, int flags, mode_t mode, int *error) {
   /* Before it is opened for writing: to open a device may already do something. */
   struct stat st;
   bool there = stat(path, &st) == 0;
+  own = false;
   if (there && !S_ISREG(st.st_mode)) *error = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
   int fd = there && !S_ISREG(st.st_mode) ? -1 : open_regular(AT_FDCWD, path, flags, mode, error);
-  if (fd < 0) {
-    report_type(path);
-    return -1;
-  }
-  if (!is_own(fd)) return fd;
-  close(fd);
-  job_fact(FACT_OWN_PROCESS, 1);
-  *error = EPERM;
+  if (fd >= 0) return fd;
+  report_type(path);
+  job_count(FACT_OWN_PROCESS, own);
   return -1;
 }

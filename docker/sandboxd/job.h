@@ -33,10 +33,9 @@ _Noreturn void answer_problem(const struct job *job, const char *text);
 char type_letter(mode_t mode);
 
 /* Opens regular files only, and never waits for the other end of a FIFO. -1 with EISDIR in `error` for folders, EINVAL
- * for all other types. */
+ * for all other types, EPERM for what describes the worker itself (own.h). */
 int open_regular(int directory, const char *path, int flags, mode_t mode, int *error);
-/* The same for a path that the model has named: says of what type the file is where it is not opened, and refuses, with
- * EPERM, what describes the worker itself. */
+/* The same for a path that the model has named: the answer then tells of what type the file is that was not opened. */
 int open_named(const char *path, int flags, mode_t mode, int *error);
 
 #endif

@@ -145,3 +145,13 @@ bool matcher_find(struct matcher *m, const uint8_t *line, size_t n, size_t *end)
     at += length;
   }
 }
+
+void matcher_free(struct matcher *m) {
+  program_free(&m->program);
+  free(m->now.dense);
+  free(m->now.sparse);
+  free(m->next.dense);
+  free(m->next.sparse);
+  free(m->stack);
+  *m = (struct matcher){0};
+}

@@ -25,5 +25,6 @@ struct matcher {
 void matcher_init(struct matcher *matcher, struct program program);
 /* Whether some part of the line matches. `end`: where the first such part to be complete ends. */
 bool matcher_find(struct matcher *matcher, const uint8_t *line, size_t n, size_t *end);
+void matcher_free(struct matcher *matcher);
 
 #endif

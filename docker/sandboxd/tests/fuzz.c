@@ -1,11 +1,12 @@
 /* libFuzzer target: hostile bytes on standard input, in pieces of a length given by the first byte; hostile fields of a
- * start frame; hostile shell state. */
+ * start frame; hostile shell state; a hostile pattern and glob, up to the first line break, over the rest. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "environment.h"
 #include "exports.h"
 #include "frames.h"
+#include "glob.h"
 #include "request.h"
 #include "syntax.h"
 
@@ -39,6 +40,29 @@ static void decode_sealed(const uint8_t *p, size_t n) {
   bytes_free(&sealed);
 }
 
+/* Long patterns over long lines are slow, and no more telling. */
+#define SEARCHED_MAX 300
+
+static void search(const char *text, size_t n) {
+  struct pattern_problem problem;
+  struct program program;
+  struct matcher matcher;
+  struct glob glob;
+  size_t end, length = strcspn(text, "\n");
+  if (n > SEARCHED_MAX) return;
+  char *pattern = strndup(text, length);
+  if (pattern_compile(pattern, false, &program, &problem)) {
+    matcher_init(&matcher, program);
+    matcher_find(&matcher, (const uint8_t *)text + length, n - length, &end);
+    matcher_free(&matcher);
+  } else {
+    program_free(&program);
+  }
+  if (glob_compile(pattern, "", &glob, &problem)) glob_matches(&glob, text, text);
+  glob_free(&glob);
+  free(pattern);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
@@ -51,6 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
   strings_free(exports_parse(text));
   is_plain(text);
   shows_input(text);
+  search(text, n);
   free(text);
   return 0;
 }
