@@ -11,6 +11,9 @@ export interface Findings {
   readonly truncated: boolean;
 }
 
+/** Of a sandboxd of version 0.1.0. */
+const OLD_PATHS = 'paths are given from the folder that was listed or searched';
+const OLD_SEARCH = 'searched as a POSIX extended regular expression, the glob against file names';
 const JSON_NAMES = 'names in double quotes are JSON strings';
 export const LIST_ENTRIES = 2_000;
 export const SEARCH_MATCHES = 500;
@@ -36,6 +39,7 @@ export function listingOf(ending: Ending, depth: number, characters: number): Fi
   const remarks = [
     items.length === 0 && ending.facts !== undefined ? 'empty folder' : null,
     share,
+    ending.facts === undefined ? OLD_PATHS : null,
     ...leftOut(ending.facts ?? {}, depth),
     items.some(({ path }) => isUnclear(path)) ? JSON_NAMES : null,
   ];
@@ -75,9 +79,7 @@ export function matchesOf(ending: Ending, asked: Asked, characters: number): Fin
   const remarks = [
     ...(items.length === 0 ? noMatchRemarks(ending, asked) : [share]),
     ...leftOut(ending.facts ?? {}, asked.depth),
-    ending.facts === undefined
-      ? 'searched as a POSIX extended regular expression, the glob against file names'
-      : null,
+    ...(ending.facts === undefined ? [OLD_SEARCH, items.length > 0 ? OLD_PATHS : null] : []),
     items.some(({ path }) => isUnclear(path)) ? JSON_NAMES : null,
   ];
   return {
