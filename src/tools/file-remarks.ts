@@ -1,4 +1,4 @@
-import type { Ending, FileFacts } from '../protocol/messages.ts';
+import type { Ending, FileFact, FileFacts } from '../protocol/messages.ts';
 import type { FilePart } from './file-part.ts';
 
 /** `3 folders`. */
@@ -46,18 +46,19 @@ function linesOf(facts: FileFacts | undefined, { text, lineBreaks }: FilePart): 
 
 /** What a listing or a search left out, and why. */
 export function leftOut(facts: FileFacts, depth: number): string[] {
-  const { unreadFolders = 0, unreadFiles = 0, deepFolders = 0, systemFolders = 0 } = facts;
-  const { utf16Files = 0, longLines = 0, outOfTime = 0 } = facts;
-  const remarks = [
-    outOfTime > 0 && 'the time limit ended this early: it is not complete',
-    unreadFolders > 0 && `${counted(unreadFolders, 'folder')} could not be read`,
-    unreadFiles > 0 && `${counted(unreadFiles, 'file')} could not be read`,
-    deepFolders > 0 && `${counted(deepFolders, 'folder')} at depth ${String(depth)} not opened`,
-    systemFolders > 0 && `${counted(systemFolders, 'folder')} of the system, such as /proc, not opened`,
-    utf16Files > 0 && `${counted(utf16Files, 'file')} in UTF-16 not searched`,
-    longLines > 0 && `of ${counted(longLines, 'line')} only the first 1048576 bytes were searched`,
-  ];
-  return remarks.filter((remark) => remark !== false);
+  const remarks: Readonly<Partial<Record<FileFact, (count: number) => string>>> = {
+    outOfTime: () => 'the time limit ended this early: it is not complete',
+    unreadFolders: (count) => `${counted(count, 'folder')} could not be read`,
+    unreadFiles: (count) => `${counted(count, 'file')} could not be read`,
+    deepFolders: (count) => `${counted(count, 'folder')} at depth ${String(depth)} not opened`,
+    systemFolders: (count) => `${counted(count, 'folder')} of the system, such as /proc, not opened`,
+    utf16Files: (count) => `${counted(count, 'file')} in UTF-16 not searched`,
+    longLines: (count) => `of ${counted(count, 'line')} only the first 1048576 bytes were searched`,
+  };
+  return (Object.entries(remarks) as [FileFact, (count: number) => string][]).flatMap(([fact, say]) => {
+    const count = facts[fact] ?? 0;
+    return count > 0 ? [say(count)] : [];
+  });
 }
 
 /** How many of all are shown; null: all. `facts` are null for a sandboxd of version 0.1.0. */
