@@ -31,6 +31,7 @@ struct call {
   struct order order;
   int result_fd; /* of file work, or -1 */
   struct bytes payload;
+  size_t facts_n; /* of file work: so many bytes at the payload's beginning are facts */
   int memo_fd; /* shell state or interpreter payload, or -1 */
   bool may_set_state; /* the shell command could change directory or exports */
   struct bytes unkept;

@@ -50,6 +50,7 @@ enum command_tag {
   COMMAND_TAG_LIMIT = 15,
   COMMAND_TAG_PATTERN = 16,
   COMMAND_TAG_GLOB = 17,
+  COMMAND_TAG_HOME_PATH = 18,
   COMMAND_TAG_AS_SHELL = 20,
 };
 
@@ -79,6 +80,7 @@ enum report_tag {
   REPORT_TAG_STARVED_MS = 27,
   REPORT_TAG_ORDER = 28,
   REPORT_TAG_UNKEPT = 29,
+  REPORT_TAG_FACTS = 30,
 };
 
 enum kill_reason { KILL_NONE = 0, KILL_TIMEOUT = 1, KILL_OUTPUT = 2, KILL_CANCELLED = 3, KILL_STARVED = 4 };
@@ -93,6 +95,33 @@ enum unkept_kind {
   UNKEPT_START_DIRECTORY = 5,
 };
 enum start_stage { STAGE_FORK = 0, STAGE_EXEC = 1 };
+
+/* What file work reports beside its payload: u8 fact, u64 value, repeated. messages.ts explains each. */
+enum fact {
+  FACT_SIZE_BYTES = 1,
+  FACT_AT_END = 2,
+  FACT_FIRST_LINE = 3,
+  FACT_LINES = 4,
+  FACT_CHANGED = 5,
+  FACT_TYPE = 6,
+  FACT_CREATED = 7,
+  FACT_WRITTEN_BYTES = 8,
+  FACT_BEFORE_BYTES = 9,
+  FACT_TOTAL = 10,
+  FACT_UNCOUNTED = 11,
+  FACT_UNREAD_FOLDERS = 12,
+  FACT_UNREAD_FILES = 13,
+  FACT_DEEP_FOLDERS = 14,
+  FACT_SYSTEM_FOLDERS = 15,
+  FACT_LINKS = 16,
+  FACT_SEARCHED_FILES = 17,
+  FACT_UTF16_FILES = 18,
+  FACT_LONG_LINES = 19,
+  FACT_OUT_OF_TIME = 20,
+  FACT_OWN_PROCESS = 21,
+  FACT_RESTORED = 22,
+  FACT_DIRECTORY_GONE = 23,
+};
 
 /* Places in the counters field: a signed 8-byte number each, -1 where unknown or without limit. */
 enum counter {

@@ -83,7 +83,8 @@ struct bytes report_exited(struct call *call) {
   capture_field(&call->err, &frame, REPORT_TAG_STDERR);
   order_field(&call->order, &frame, REPORT_TAG_ORDER);
   frame_bytes(&frame, REPORT_TAG_UNKEPT, call->unkept.p, call->unkept.n);
-  frame_bytes(&frame, REPORT_TAG_PAYLOAD, call->payload.p, call->payload.n);
+  if (call->facts_n > 0) frame_bytes(&frame, REPORT_TAG_FACTS, call->payload.p, call->facts_n);
+  frame_bytes(&frame, REPORT_TAG_PAYLOAD, call->payload.p + call->facts_n, call->payload.n - call->facts_n);
   return frame;
 }
 

@@ -36,7 +36,10 @@ static bool put_text(struct request *r, uint8_t tag, struct span value) {
     case COMMAND_TAG_ARGUMENT: return add(r->argv, &r->argc, value);
     case COMMAND_TAG_VARIABLE: return add(r->env, &r->envc, value);
     case COMMAND_TAG_DIRECTORY: r->directory = value; return r->has_directory = true;
-    case COMMAND_TAG_PATH: r->path = value; return true;
+    case COMMAND_TAG_PATH:
+      if (!r->home_path) r->path = value;
+      return true;
+    case COMMAND_TAG_HOME_PATH: r->path = value; return r->home_path = true;
     case COMMAND_TAG_PATTERN: r->pattern = value; return true;
     case COMMAND_TAG_GLOB: r->glob = value; return r->has_glob = true;
     default: return true;

@@ -16,6 +16,7 @@ struct request {
   uint64_t offset, length, mode, depth, limit, as_shell;
   struct span text, path, directory, data, pattern, glob;
   bool has_directory, has_glob;
+  bool home_path; /* the path begins with ~ */
   struct span argv[ARGUMENTS_MAX], env[ARGUMENTS_MAX];
   size_t argc, envc;
 };

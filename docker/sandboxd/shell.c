@@ -60,6 +60,10 @@ static const char TRAP_FUNCTION[] =
 const char *shell_directory(void) { return state.directory ? state.directory : settings.directory; }
 
 char **shell_environment(void) { return state.environment ? state.environment : settings.environment; }
+const char *shell_home(void) {
+  const char *home = state.environment ? environment_get(state.environment, "HOME") : NULL;
+  return home && home[0] == '/' ? home : settings.home_directory;
+}
 
 static void text(struct bytes *b, const char *s) { bytes_append(b, s, strlen(s)); }
 

@@ -16,5 +16,7 @@ void shell_finish(struct call *call);
 /* Where the next command starts, and with which environment. */
 const char *shell_directory(void);
 char **shell_environment(void);
+/* What its `~` is. */
+const char *shell_home(void);
 
 #endif

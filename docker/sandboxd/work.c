@@ -14,7 +14,7 @@ int work_start(struct call *call, const struct request *request) {
       return interpreter_start(call, request, settings.directory, settings.environment);
     case WORK_EXEC: return exec_start(call, request);
     case WORK_PROBE: return probe_start(call);
-    default: return files_start(call, request, shell_directory());
+    default: return files_start(call, request, shell_directory(), shell_home());
   }
 }
 

@@ -1,5 +1,6 @@
 /** Commands to frames. */
 import { number, text } from './fields.ts';
+import { fileNameBytes } from './file-name.ts';
 import { encodeFrame, INSTANCE_BYTES, type Field } from './framing.ts';
 import type { CallLimits, Command, Work } from './messages.ts';
 import { COMMAND_TAGS, COMMAND_TYPES, WORK_KINDS } from './tags.ts';
@@ -27,6 +28,18 @@ function startFields(work: Work, limits: CallLimits): Field[] {
   ];
 }
 
+/** Names nothing, whoever asks. */
+const NOWHERE = '/proc/~';
+
+/**
+ * A path with a leading tilde has a tag of its own, because version 0.1.0 takes `~` for a name, and would make a folder of
+ * that name. It finds nothing under `path`.
+ */
+function pathFields(path: string): Field[] {
+  if (!path.startsWith('~')) return [{ tag: COMMAND_TAGS.path, value: fileNameBytes(path) }];
+  return [text(COMMAND_TAGS.path, NOWHERE), { tag: COMMAND_TAGS.homePath, value: fileNameBytes(path) }];
+}
+
 function workFields(work: Work): Field[] {
   switch (work.kind) {
     case 'shell':
@@ -45,26 +58,26 @@ function workFields(work: Work): Field[] {
       ];
     case 'read-file':
       return [
-        text(COMMAND_TAGS.path, work.path),
+        ...pathFields(work.path),
         number(COMMAND_TAGS.offset, work.offset),
         number(COMMAND_TAGS.length, work.length),
       ];
     case 'write-file':
       return [
-        text(COMMAND_TAGS.path, work.path),
+        ...pathFields(work.path),
         number(COMMAND_TAGS.offset, work.offset),
         number(COMMAND_TAGS.mode, work.mode),
         { tag: COMMAND_TAGS.data, value: work.data },
       ];
     case 'list-files':
       return [
-        text(COMMAND_TAGS.path, work.path),
+        ...pathFields(work.path),
         number(COMMAND_TAGS.depth, work.depth),
         number(COMMAND_TAGS.limit, work.limit),
       ];
     case 'search-files':
       return [
-        text(COMMAND_TAGS.path, work.path),
+        ...pathFields(work.path),
         text(COMMAND_TAGS.pattern, work.pattern),
         ...(work.glob === null ? [] : [text(COMMAND_TAGS.glob, work.glob)]),
         number(COMMAND_TAGS.limit, work.limit),

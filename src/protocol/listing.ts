@@ -1,29 +1,36 @@
 /**
- * The payloads of `list-files` and `search-files`. Names and lines come from the model's files: bytes that are not UTF-8
- * become replacement characters. Of a payload that is cut, the entries before the cut are returned.
+ * The payloads of `list-files` and `search-files`, in the form of this version (`facts` came with them) and of 0.1.0. Names
+ * and lines come from the model's files: in a line, bytes that are not UTF-8 become replacement characters. Of a payload
+ * that is cut, the entries before the cut are returned.
  */
+import { fileNameText } from './file-name.ts';
 
 export type EntryType = 'file' | 'folder' | 'link' | 'fifo' | 'socket' | 'character-device' | 'block-device';
 
+/** `names`: version 0.1.0, paths below the folder. `paths`: as the path that was asked for begins. */
+export type PayloadForm = 'names' | 'paths';
+
 export interface FileEntry {
   readonly type: EntryType;
-  /** Relative to the folder that was asked for; the path itself where that is not a folder. */
+  /** As `fileNameText` writes it. The path itself where that is not a folder. */
   readonly path: string;
-  /** False where the path has bytes that are not UTF-8: then it does not name the file. */
-  readonly exact: boolean;
   readonly sizeBytes: number;
   readonly modifiedAtMs: number;
   /** Permission bits. */
   readonly mode: number;
+  /** Of a link, where known: what it leads to. */
+  readonly target: string | null;
 }
 
 export interface FileMatch {
   readonly path: string;
-  readonly exact: boolean;
-  /** From 1. */
+  /** From 1; 0: the file is binary, and only that it matches is known. */
   readonly line: number;
-  /** At most the line's first 1,024 bytes. */
+  /** At most 1,024 bytes of the line, which has `lineBytes`, `skippedBytes` of them before the text. */
   readonly text: string;
+  readonly textBytes: number;
+  readonly skippedBytes: number;
+  readonly lineBytes: number;
 }
 
 export interface Found<T> {
@@ -42,39 +49,38 @@ const TYPES: Readonly<Record<string, EntryType>> = {
   b: 'block-device',
 };
 
-const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+/** The type with this letter, by its code; null: no type has it. */
+export function entryType(letter: number): EntryType | null {
+  return TYPES[String.fromCharCode(letter)] ?? null;
+}
 
 /** Reading past the end gives null. */
 class Reader {
   private at = 1;
-  private readonly bytes: Buffer;
+  private readonly payload: Buffer;
 
   constructor(payload: Uint8Array) {
-    this.bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+    this.payload = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
   }
 
   get atEnd(): boolean {
-    return this.at >= this.bytes.length;
+    return this.at >= this.payload.length;
   }
 
   number(size: 1 | 4 | 8): number | null {
-    if (this.at + size > this.bytes.length) return null;
+    if (this.at + size > this.payload.length) return null;
     const at = this.at;
     this.at += size;
-    if (size === 1) return this.bytes.readUInt8(at);
-    return size === 4 ? this.bytes.readUInt32BE(at) : Number(this.bytes.readBigInt64BE(at));
+    if (size === 1) return this.payload.readUInt8(at);
+    return size === 4 ? this.payload.readUInt32BE(at) : Number(this.payload.readBigInt64BE(at));
   }
 
-  string(): { value: string; exact: boolean } | null {
+  bytes(): Buffer | null {
     const length = this.number(4);
-    if (length === null || this.at + length > this.bytes.length) return null;
-    const part = this.bytes.subarray(this.at, this.at + length);
+    if (length === null || this.at + length > this.payload.length) return null;
+    const part = this.payload.subarray(this.at, this.at + length);
     this.at += length;
-    try {
-      return { value: strict.decode(part), exact: true };
-    } catch {
-      return { value: part.toString('utf8'), exact: false };
-    }
+    return part;
   }
 }
 
@@ -89,26 +95,40 @@ function decode<T>(payload: Uint8Array, one: (reader: Reader) => T | null): Foun
   return { items, truncated: payload[0] !== 0 };
 }
 
-export function decodeListing(payload: Uint8Array): Found<FileEntry> {
+export function decodeListing(payload: Uint8Array, form: PayloadForm): Found<FileEntry> {
   return decode(payload, (reader) => {
     const letter = reader.number(1);
     const sizeBytes = reader.number(8);
     const modifiedAtMs = reader.number(8);
     const mode = reader.number(4);
-    const path = reader.string();
-    const type = letter === null ? undefined : TYPES[String.fromCharCode(letter)];
-    if (type === undefined || sizeBytes === null || modifiedAtMs === null || mode === null || path === null)
-      return null;
-    return { type, path: path.value, exact: path.exact, sizeBytes, modifiedAtMs, mode };
+    const path = reader.bytes();
+    const target = form === 'paths' ? reader.bytes() : Buffer.alloc(0);
+    const type = letter === null ? null : entryType(letter);
+    if (type === null || sizeBytes === null || modifiedAtMs === null || mode === null) return null;
+    if (path === null || target === null) return null;
+    const leads = target.length === 0 ? null : fileNameText(target);
+    return { type, path: fileNameText(path), sizeBytes, modifiedAtMs, mode, target: leads };
   });
 }
 
-export function decodeMatches(payload: Uint8Array): Found<FileMatch> {
+export function decodeMatches(payload: Uint8Array, form: PayloadForm): Found<FileMatch> {
   return decode(payload, (reader) => {
-    const path = reader.string();
+    const path = reader.bytes();
     const line = reader.number(4);
-    const text = reader.string();
-    if (path === null || line === null || text === null) return null;
-    return { path: path.value, exact: path.exact, line, text: text.value };
+    const skippedBytes = form === 'paths' ? reader.number(4) : 0;
+    const lineBytes = form === 'paths' ? reader.number(4) : 0;
+    const text = reader.bytes();
+    if (path === null || line === null || skippedBytes === null || lineBytes === null || text === null)
+      return null;
+    return {
+      ...{
+        path: fileNameText(path),
+        line,
+        text: text.toString('utf8'),
+        textBytes: text.length,
+        skippedBytes,
+      },
+      lineBytes: Math.max(lineBytes, text.length),
+    };
   });
 }

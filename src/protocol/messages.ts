@@ -49,9 +49,12 @@ export type Work =
       readonly cwd: string | null;
       readonly stdin: Uint8Array;
     }
-  /** Reads up to `length` bytes of a regular file from `offset`, into the ending's `payload`. */
+  /**
+   * Reads up to `length` bytes of a regular file from `offset`, into the ending's `payload`. In every kind of file work
+   * a relative path starts in the shell's directory, and a leading `~` stands for a home directory.
+   */
   | { readonly kind: 'read-file'; readonly path: string; readonly offset: number; readonly length: number }
-  /** Writes `data` at `offset`; at offset 0 the file is made (with missing parents) or truncated first. */
+  /** Writes `data` at `offset`; at offset 0 the file is made (with missing parents) or its content replaced. */
   | {
       readonly kind: 'write-file';
       readonly path: string;
@@ -62,12 +65,12 @@ export type Work =
     }
   /** Lists a folder down to `depth` levels, at most `limit` entries, sorted by path bytes. */
   | { readonly kind: 'list-files'; readonly path: string; readonly depth: number; readonly limit: number }
-  /** Lines that match a POSIX extended regular expression in the regular text files below `path`. */
+  /** Lines that match a regular expression in the regular files below `path`; `docker/sandboxd/README.md` has its notation. */
   | {
       readonly kind: 'search-files';
       readonly path: string;
       readonly pattern: string;
-      /** File name pattern in the form of fnmatch(3), or null for all files. */
+      /** Which files; null: all. With a slash it is matched against paths, else against names. */
       readonly glob: string | null;
       readonly limit: number;
     }
@@ -143,6 +146,51 @@ export interface Unkept {
   /** At most 256 bytes, chosen by the model; empty where there is none. */
   readonly name: string;
 }
+/** What file work reports beside its payload. Numbers that are 0 may be absent. */
+export type FileFact =
+  /** read: size of the file, absent where the kernel does not tell it (/proc). write: size afterwards. */
+  | 'sizeBytes'
+  /** read, 1: the payload ends where the file ends. */
+  | 'atEnd'
+  /** read, of a part of a file of at most 16 MiB: number of the first line shown, and of the last line of the file. */
+  | 'firstLine'
+  | 'lines'
+  /** read, 1: size or modification time changed meanwhile. */
+  | 'changed'
+  /** Where the file was not opened: its type, as the code of the letter that a listing has. */
+  | 'type'
+  /** write: 1, the file was made; bytes written; size before. */
+  | 'created'
+  | 'writtenBytes'
+  | 'beforeBytes'
+  /** list, search: entries or lines that match, those for which the answer had no room included. */
+  | 'total'
+  /** list, search, 1: there may be more than `total`. */
+  | 'uncounted'
+  /** list, search: folders and files that could not be read. */
+  | 'unreadFolders'
+  | 'unreadFiles'
+  /** list, search: folders that were not opened because they are too deep. */
+  | 'deepFolders'
+  /** list, search: folders of procfs, sysfs and the like, which were not opened. */
+  | 'systemFolders'
+  /** search: symbolic links, which are not followed. */
+  | 'links'
+  | 'searchedFiles'
+  /** search: files in UTF-16, which were not searched. */
+  | 'utf16Files'
+  /** search: lines of more than 1 MiB, of which the beginning was searched. */
+  | 'longLines'
+  /** list, search, 1: ended early because of the time limit. */
+  | 'outOfTime'
+  /** 1: refused, the file shows or changes the reading process itself. */
+  | 'ownProcess'
+  /** write, 1: it failed before anything was changed. */
+  | 'restored'
+  /** 1: the shell's directory, where the path starts, cannot be entered. */
+  | 'directoryGone';
+
+export type FileFacts = Readonly<Partial<Record<FileFact, number>>>;
 
 export interface Ending {
   readonly type: 'exited';
@@ -159,7 +207,7 @@ export interface Ending {
   readonly raised: boolean;
   /**
    * 0, or why file work failed, from the worker with the model's rights. EISDIR: a folder; EINVAL: neither file nor folder;
-   * EBADMSG: no regular expression; EINTR: the worker was killed.
+   * EBADMSG: no regular expression or glob, the payload says why; EINTR: the worker was killed.
    */
   readonly errno: number;
   /** CLOCK_BOOTTIME of the host, milliseconds. */
@@ -183,6 +231,8 @@ export interface Ending {
   readonly unkept?: readonly Unkept[];
   /** File bytes, listing, matches, or the interpreter's rich results as JSON. Untrusted: written with the model's rights. */
   readonly payload: Uint8Array;
+  /** Of file work. Absent: another kind, no answer of the worker, or a sandboxd of version 0.1.0. Untrusted, too. */
+  readonly facts?: FileFacts;
   readonly before: Counters;
   readonly after: Counters;
 }

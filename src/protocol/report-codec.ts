@@ -11,9 +11,19 @@ import {
   stringOrNull,
 } from './fields.ts';
 import type { Frame } from './framing.ts';
-import type { Counters, Ending, ReadPoint, Report, StartFailure, StreamRecord, Unkept } from './messages.ts';
+import type {
+  Counters,
+  Ending,
+  FileFacts,
+  ReadPoint,
+  Report,
+  StartFailure,
+  StreamRecord,
+  Unkept,
+} from './messages.ts';
 import {
   COUNTER_PLACES,
+  FACTS,
   INTERPRETER_FATES,
   KILL_REACHES,
   KILL_REASONS,
@@ -79,6 +89,7 @@ function readStartFailure(frame: Frame): StartFailure {
 }
 
 function readEnding(frame: Frame): Ending {
+  const facts = factsAt(frame);
   return {
     type: 'exited',
     call: frame.call,
@@ -96,6 +107,7 @@ function readEnding(frame: Frame): Ending {
     ...orderAt(frame),
     ...unkeptAt(frame),
     payload: bytes(frame, REPORT_TAGS.payload),
+    ...(facts !== null && { facts }),
     before: countersAt(frame, REPORT_TAGS.before),
     after: countersAt(frame, REPORT_TAGS.after),
   };
@@ -107,6 +119,20 @@ function countersAt(frame: Frame, tag: number): Counters {
   if (value.length !== 8 * places.length) throw new Malformed();
   const pairs = places.map(([name, place]) => [name, safeNumber(value.readBigInt64BE(8 * place))] as const);
   return Object.fromEntries(pairs) as Record<keyof Counters, number>;
+}
+
+/** Written with the model's rights: what is no fact, or has an impossible value, is left out. */
+function factsAt(frame: Frame): FileFacts | null {
+  const value = optional(frame, REPORT_TAGS.facts);
+  if (value === null) return null;
+  const facts = Object.entries(FACTS).flatMap(([name, number]) => {
+    for (let at = 0; at + 9 <= value.length; at += 9) {
+      const told = value.readBigUInt64BE(at + 1);
+      if (value[at] === number && told <= BigInt(Number.MAX_SAFE_INTEGER)) return [[name, Number(told)]];
+    }
+    return [];
+  });
+  return Object.fromEntries(facts) as FileFacts;
 }
 
 function streamAt(frame: Frame, tag: number): StreamRecord {

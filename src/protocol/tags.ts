@@ -5,6 +5,7 @@
 import type {
   Command,
   Counters,
+  FileFact,
   InterpreterFate,
   KillReach,
   KillReason,
@@ -58,6 +59,7 @@ export const COMMAND_TAGS = {
   limit: 15,
   pattern: 16,
   glob: 17,
+  homePath: 18,
   asShell: 20,
 } as const;
 
@@ -87,6 +89,7 @@ export const REPORT_TAGS = {
   starvedMs: 27,
   order: 28,
   unkept: 29,
+  facts: 30,
 } as const;
 
 export const KILL_REASONS = {
@@ -113,6 +116,32 @@ export const UNKEPT_KINDS = {
   directory: 4,
   'start-directory': 5,
 } as const satisfies Record<Unkept['kind'], number>;
+/** Numbers of the facts in the field `facts`. */
+export const FACTS = {
+  sizeBytes: 1,
+  atEnd: 2,
+  firstLine: 3,
+  lines: 4,
+  changed: 5,
+  type: 6,
+  created: 7,
+  writtenBytes: 8,
+  beforeBytes: 9,
+  total: 10,
+  uncounted: 11,
+  unreadFolders: 12,
+  unreadFiles: 13,
+  deepFolders: 14,
+  systemFolders: 15,
+  links: 16,
+  searchedFiles: 17,
+  utf16Files: 18,
+  longLines: 19,
+  outOfTime: 20,
+  ownProcess: 21,
+  restored: 22,
+  directoryGone: 23,
+} as const satisfies Record<FileFact, number>;
 
 /** Places in the field of counters. */
 export const COUNTER_PLACES = {

@@ -1,6 +1,6 @@
 import type { Transcript } from '../outcome/transcript.ts';
 import { headWithin, tailWithin } from '../outcome/text.ts';
-import { emptied, fit, fitted, type Fitted, type Measure } from './fit.ts';
+import { emptied, fit, fitHead, fitted, type Fitted, type Measure } from './fit.ts';
 
 const bytes: Measure = {
   count: (text) => Buffer.byteLength(text),
@@ -15,4 +15,9 @@ const bytes: Measure = {
 export function fitByBytes(transcript: Transcript, budgetTokens: number): Fitted {
   const { text, omittedBytes } = fit(transcript, budgetTokens, bytes) ?? fitted(emptied(transcript));
   return { text: headWithin(text, budgetTokens), omittedBytes };
+}
+
+/** Only the beginning of the first stream. */
+export function headByBytes(transcript: Transcript, budgetTokens: number): Fitted {
+  return fitHead(transcript, budgetTokens, bytes);
 }

@@ -47,6 +47,13 @@ export function fit(transcript: Transcript, budget: number, measure: Measure): F
   return null;
 }
 
+/** The beginning of the first stream, without a marker. */
+export function fitHead({ streams: [stream] }: Transcript, budget: number, measure: Measure): Fitted {
+  if (stream === undefined) return { text: '', omittedBytes: 0 };
+  const text = measure.head(stream.head.text, budget);
+  return { text, omittedBytes: stream.head.bytes + stream.omittedBytes - Buffer.byteLength(text) };
+}
+
 export function fitted(transcript: Transcript): Fitted {
   return { text: compose(transcript), omittedBytes: omittedBytes(transcript) };
 }

@@ -4,18 +4,21 @@ import { headWithin, tailWithin } from '../outcome/text.ts';
 import {
   compose,
   omittedBytes,
+  plainTranscript,
   shortenedAll,
   textOf,
   type Ends,
   type StreamText,
   type Transcript,
 } from '../outcome/transcript.ts';
-import { fitByBytes } from './fit-bytes.ts';
+import { fitByBytes, headByBytes } from './fit-bytes.ts';
 import type { Fitted } from './fit.ts';
 
 export interface FitRequest {
   readonly transcript: Transcript;
   readonly budgetTokens: number;
+  /** Only the beginning, without a marker. */
+  readonly headOnly: boolean;
 }
 
 export interface TokenBudgetOptions {
@@ -71,7 +74,14 @@ export class TokenBudget implements AsyncDisposable {
   async fitToBudget(transcript: Transcript, budgetTokens: number): Promise<Fitted> {
     const text = compose(transcript);
     if (Buffer.byteLength(text) <= budgetTokens) return { text, omittedBytes: omittedBytes(transcript) };
-    return this.#ask({ transcript: endsOnly(transcript, budgetTokens), budgetTokens });
+    return this.#ask({ transcript: endsOnly(transcript, budgetTokens), budgetTokens, headOnly: false });
+  }
+
+  /** The longest beginning of the text of about `budgetTokens` tokens. It ends between characters. Never rejects. */
+  async headToBudget(text: string, budgetTokens: number): Promise<string> {
+    if (Buffer.byteLength(text) <= budgetTokens) return text;
+    const head = headWithin(text.toWellFormed(), budgetTokens * END_BYTES_PER_TOKEN);
+    return (await this.#ask({ transcript: plainTranscript([head]), budgetTokens, headOnly: true })).text;
   }
 
   /** Ends the thread. Requests that still wait are cut by bytes. */
@@ -130,7 +140,8 @@ export class TokenBudget implements AsyncDisposable {
   }
 }
 
-const byBytes = ({ transcript, budgetTokens }: FitRequest): Fitted => fitByBytes(transcript, budgetTokens);
+const byBytes = ({ transcript, budgetTokens, headOnly }: FitRequest): Fitted =>
+  headOnly ? headByBytes(transcript, budgetTokens) : fitByBytes(transcript, budgetTokens);
 
 /** Long streams without what no budget has room for, so that it is neither sent nor counted. */
 function endsOnly(transcript: Transcript, budgetTokens: number): Transcript {

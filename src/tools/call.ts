@@ -3,7 +3,6 @@ import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Deadline } from '../kernel/deadline.ts';
 import { callId as parseCallId } from '../kernel/ids.ts';
-import { render } from '../outcome/render.ts';
 import type { Call, CallEnding } from '../rollouts/call.ts';
 import type { Rollouts } from '../rollouts/registry.ts';
 import type { Rollout } from '../rollouts/rollout.ts';
@@ -14,14 +13,8 @@ import { argumentsDigest, readArguments, type GivenArguments } from './arguments
 import { ConflictingRepeat, type CallAnswer, type CallRequest, type Requester } from './call-answer.ts';
 import { judgeRepeat, type ReuseSign } from './call-ids.ts';
 import { noteDelivery } from './delivery.ts';
-import {
-  answerTokens,
-  digestsOf,
-  judgeEnding,
-  resultOf,
-  streamsOf,
-  type JudgedEnding,
-} from './judged-ending.ts';
+import { fittedReply } from './fitted-reply.ts';
+import { digestsOf, judgeEnding, resultOf, type JudgedEnding } from './judged-ending.ts';
 import { HeldRequests, PATIENCE_MS } from './held-requests.ts';
 import { callLockDeadline, lockTimeout } from './lock-wait.ts';
 import { prepareCall, runPrepared, type PreparedCall } from './prepared-call.ts';
@@ -195,8 +188,7 @@ export class ToolCalls implements Disposable {
     const durationMs = clock.monotonic() - began;
     const { evidence, outcome, run } = judged;
     const result = resultOf(rollout.task.policy, judged);
-    const { status, transcript } = render(outcome, result, streamsOf(judged));
-    const { text: output } = await tokens.fitToBudget(transcript, answerTokens(rollout.task, judged));
+    const { status, output } = await fittedReply(tokens, rollout.task, judged, result);
     const ending = await call.finish(journal, {
       ...{ outcome, evidence, status, output, result, durationMs },
       ...(run !== null && { streams: digestsOf(run) }),

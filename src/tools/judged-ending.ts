@@ -12,6 +12,8 @@ import type { Tool } from './tool.ts';
 /** How one call ended, judged, with what the answer to the model is made from. */
 export interface JudgedEnding extends Judged {
   readonly tool: Tool | null;
+  /** The checked arguments; null where the call was refused. */
+  readonly input: Readonly<Record<string, unknown>> | null;
   readonly limits: CallLimits | null;
   /** sandboxd's record of the command; null where none ran. */
   readonly run: Ending | null;
@@ -21,15 +23,15 @@ export interface JudgedEnding extends Judged {
   readonly refusal: string | null;
 }
 
-const nothingKnown = { tool: null, limits: null, run: null, altered: false, refusal: null };
+const nothingKnown = { tool: null, input: null, limits: null, run: null, altered: false, refusal: null };
 
 /** The only place where a call's ending is judged. */
 export function judgeEnding(
   evidence: Evidence,
   known: Partial<Pick<JudgedEnding, keyof typeof nothingKnown>> = {},
 ): JudgedEnding {
-  const { tool, limits, run, altered, refusal } = { ...nothingKnown, ...known };
-  return { ...judge(evidence), tool, limits, run, altered, refusal };
+  const { tool, input, limits, run, altered, refusal } = { ...nothingKnown, ...known };
+  return { ...judge(evidence), tool, input, limits, run, altered, refusal };
 }
 
 /** A call refused because of the model, before anything could run. */
@@ -69,8 +71,11 @@ export function digestsOf({ stdout, stderr }: Ending): StreamDigests {
   return { stdout: digest(stdout), stderr: digest(stderr) };
 }
 
-/** What the model is shown of an ending; null where no tool ran and there is no notice. */
-export function resultOf(policy: Policy, judged: JudgedEnding): ToolResult | null {
+/**
+ * What the model is shown of an ending; null where no tool ran and there is no notice. `characters`: of a tool whose answers
+ * are shown from the start.
+ */
+export function resultOf(policy: Policy, judged: JudgedEnding, characters?: number): ToolResult | null {
   const nothing = { exit_code: null, signal: null, stdout: '', stderr: '', truncated: false };
   const { outcome, run, tool } = judged;
   if (judged.refusal !== null) return { ...nothing, stdout: judged.refusal, notice: null, duration_ms: 0 };
@@ -80,15 +85,17 @@ export function resultOf(policy: Policy, judged: JudgedEnding): ToolResult | nul
     processes: policy.limits.processes,
   });
   if (run === null || tool === null) return notice === null ? null : { ...nothing, notice, duration_ms: 0 };
+  const shown = tool.show(run, judged.input ?? {}, characters);
   const notices = [
+    shown.notice ?? null,
     notice,
     ...sideEffects(run, outcome),
     ...unkeptNotices(run.unkept ?? []),
     judged.altered ? ALTERED_NOTICE : null,
-  ];
+  ].filter((text) => text !== null);
   return {
-    ...tool.show(run),
-    notice: notices.filter((text) => text !== null).join('; ') || null,
+    ...shown,
+    notice: notices.length === 0 ? null : notices.join('; '),
     duration_ms: Math.round(run.exitedAtMs - run.startedAtMs),
   };
 }

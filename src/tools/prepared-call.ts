@@ -55,7 +55,7 @@ export async function runPrepared(
   const report = await sandbox.run(number, tool.work(input, task.policy), limits);
   const run = report.type === 'exited' ? report : null;
   const altered = Object.values(input).some((value) => typeof value === 'string' && !value.isWellFormed());
-  return judgeEnding(evidenceOf(tool, sandbox, report), { tool, limits, run, altered });
+  return judgeEnding(evidenceOf(tool, sandbox, report), { tool, input, limits, run, altered });
 }
 
 /** Runs a past call again, for a replay. */

@@ -5,8 +5,11 @@ import type { Transcript } from '../outcome/transcript.ts';
 import type { Policy } from '../policy/schema.ts';
 import type { CallLimits, Ending, Work } from '../protocol/messages.ts';
 
-/** The result that a tool shows for an ending; the conductor adds notice and duration. */
-export type Shown = Pick<ToolResult, 'exit_code' | 'signal' | 'stdout' | 'stderr' | 'truncated'>;
+/** The result that a tool shows for an ending; the conductor adds its own notice, and the duration. */
+export type Shown = Pick<ToolResult, 'exit_code' | 'signal' | 'stdout' | 'stderr' | 'truncated'> & {
+  /** What the tool has to say beside its output, without brackets. */
+  readonly notice?: string | null;
+};
 
 /**
  * One tool. It maps the model's arguments to work for sandboxd, and sandboxd's ending to the result that is shown. Both
@@ -26,9 +29,12 @@ export interface Tool {
   work(input: Readonly<Record<string, unknown>>, policy: Policy): Work;
   /** The time limit that the model asked for, if the tool allows that. The sandbox policy's bounds are applied afterwards. */
   timeoutMs(input: Readonly<Record<string, unknown>>, policy: Policy): number;
-  show(ending: Ending): Shown;
   /** What the model sees of the streams; absent: those of `show`, stdout before stderr. */
   transcript?(ending: Ending): Transcript;
+  /** True if an answer that is too long is shown from its start, and says itself where it stops. Else its middle is left out. */
+  readonly fromStart?: boolean;
+  /** `input` as for `work`. With `fromStart`, stdout has at most so many `characters`. */
+  show(ending: Ending, input: Readonly<Record<string, unknown>>, characters?: number): Shown;
 }
 
 /** The limits of one call, within those of the sandbox policy. */

@@ -74,10 +74,14 @@ describe('files', () => {
       ),
     );
     const list = async (depth: number, limit: number) =>
-      decodeListing(ending(await sandboxd.call({ kind: 'list-files', path: '.', depth, limit })).payload);
+      decodeListing(
+        ending(await sandboxd.call({ kind: 'list-files', path: '.', depth, limit })).payload,
+        'paths',
+      );
     const all = await list(9, 1000);
-    const names = ['0'.repeat(255), 'bad\ufffd', 'd', 'd/b', 'd/e', 'd/e/z', 'd/root', 'new\nline', 'p'];
+    const names = ['0'.repeat(255), 'bad\udcff', 'd', 'd/b', 'd/e', 'd/e/z', 'd/root', 'new\nline', 'p'];
     expect(all.items.map((entry) => entry.path)).toEqual(names);
+    expect(all.items.map(({ target }) => target).filter((target) => target !== null)).toEqual(['/']);
     expect(all.items.map((entry) => entry.type).slice(2, 9)).toEqual([
       'folder',
       'file',
@@ -100,17 +104,18 @@ describe('files', () => {
     await sandboxd.call(
       shell("python3 -c \"import os\nfor i in range(5000):\n  os.mkdir('d'); os.chdir('d')\""),
     );
-    const listing = decodeListing(
-      ending(await sandboxd.call({ kind: 'list-files', path: '.', depth: 9999, limit: 9999 })).payload,
-    );
+    const deep = ending(await sandboxd.call({ kind: 'list-files', path: '.', depth: 9999, limit: 9999 }));
+    const listing = decodeListing(deep.payload, 'paths');
     expect(listing).toMatchObject({ truncated: true, items: { length: 128 } });
+    expect(deep.facts).toMatchObject({ total: 128, deepFolders: 1 });
     const found = ending(
       await sandboxd.call({ kind: 'search-files', path: '.', pattern: 'x', glob: null, limit: 10 }),
     );
-    expect(decodeMatches(found.payload)).toEqual({ items: [], truncated: true });
+    expect(decodeMatches(found.payload, 'paths')).toEqual({ items: [], truncated: true });
+    expect(found.facts).toMatchObject({ total: 0, searchedFiles: 0, deepFolders: 1 });
   });
 
-  it('are searched: regular text files only, by pattern and name', async () => {
+  it('are searched: regular files only, by pattern and name, and a binary one that matches is said to', async () => {
     await using sandboxd = await SandboxdProcess.start();
     await sandboxd.call(
       shell(
@@ -120,10 +125,12 @@ describe('files', () => {
     const search = async (pattern: string, glob: string | null, path = '.') =>
       decodeMatches(
         ending(await sandboxd.call({ kind: 'search-files', path, pattern, glob, limit: 100 })).payload,
-      ).items;
+        'paths',
+      ).items.map(({ path, line, text }) => ({ path, line, text }));
     expect(await search('two [0-9]+', null)).toEqual([
-      { path: 'c.py', exact: true, line: 1, text: 'two 3' },
-      { path: 's/a.txt', exact: true, line: 2, text: 'two 22' },
+      { path: 'c.py', line: 1, text: 'two 3' },
+      { path: 's/a.txt', line: 2, text: 'two 22' },
+      { path: 's/b.bin', line: 0, text: '' },
     ]);
     expect(await search('two', '*.py')).toHaveLength(1);
     expect(await search('two', null, 's/a.txt')).toHaveLength(1);
@@ -131,15 +138,23 @@ describe('files', () => {
     expect(ending(bad).errno).toBe(74);
   });
 
-  it('are searched within the time limit', async () => {
+  it('are searched within the time limit: what was found until then is the answer, and it says so', async () => {
     await using sandboxd = await SandboxdProcess.start();
-    const end = ending(
-      await sandboxd.call(
-        { kind: 'search-files', path: '/', pattern: '(a*)*(b*)*zzz9', glob: null, limit: 1000 },
-        { timeoutMs: 150 },
-      ),
-    );
-    expect(end.exitedAtMs - end.startedAtMs).toBeLessThan(2000);
-    expect(end.killReason).toBe('timeout');
+    await sandboxd.call(shell('echo needle > a; truncate -s 64G b'));
+    for (const path of ['.', '/']) {
+      const end = ending(
+        await sandboxd.call(
+          { kind: 'search-files', path, pattern: '(a*)*(b*)*zzz9|needle', glob: null, limit: 1000 },
+          { timeoutMs: 400 },
+        ),
+      );
+      expect(end.exitedAtMs - end.startedAtMs).toBeLessThan(3000);
+      expect(end).toMatchObject({ killReason: 'none', errno: 0, facts: { outOfTime: 1, uncounted: 1 } });
+      if (path === '.')
+        expect(decodeMatches(end.payload, 'paths')).toMatchObject({
+          truncated: true,
+          items: [{ path: 'a' }],
+        });
+    }
   });
 });

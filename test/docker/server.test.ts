@@ -125,7 +125,7 @@ describe('images and tasks', () => {
 
   it('empty: files work, shell and Python are clearly not there', async () => {
     expect((await onTask('empty', 'write_file', { path: '/notes/a', content: 'text' })).output).toBe(
-      'written',
+      'written\n[4 bytes, new file]',
     );
     expect((await server.tool('read_file', 'empty-write_file', '2', { path: '/notes/a' })).output).toBe(
       'text',

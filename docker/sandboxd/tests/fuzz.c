@@ -1,11 +1,12 @@
 /* libFuzzer target: hostile bytes on standard input, in pieces of a length given by the first byte; hostile fields of a
- * start frame; hostile shell state. */
+ * start frame; hostile shell state; a hostile pattern and glob, up to the first line break, over the rest. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "environment.h"
 #include "exports.h"
 #include "frames.h"
+#include "glob.h"
 #include "request.h"
 #include "saved.h"
 #include "syntax.h"
@@ -58,6 +59,29 @@ static void saved_state(const uint8_t *p, size_t n) {
   }
 }
 
+/* Long patterns over long lines are slow, and no more telling. */
+#define SEARCHED_MAX 300
+
+static void search(const char *text, size_t n) {
+  struct pattern_problem problem;
+  struct program program;
+  struct matcher matcher;
+  struct glob glob;
+  size_t end, length = strcspn(text, "\n");
+  if (n > SEARCHED_MAX) return;
+  char *pattern = strndup(text, length);
+  if (pattern_compile(pattern, false, &program, &problem)) {
+    matcher_init(&matcher, program);
+    matcher_find(&matcher, (const uint8_t *)text + length, n - length, &end);
+    matcher_free(&matcher);
+  } else {
+    program_free(&program);
+  }
+  if (glob_compile(pattern, "", &glob, &problem)) glob_matches(&glob, text, text);
+  glob_free(&glob);
+  free(pattern);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
@@ -71,6 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
   is_plain(text);
   shows_input(text);
   may_set_state(text);
+  search(text, n);
   free(text);
   saved_state(p, n);
   return 0;

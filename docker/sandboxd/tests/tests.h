@@ -7,5 +7,6 @@ void test_capture(void);
 void test_shell_text(void);
 void test_requests(void);
 void test_endings(void);
+void test_patterns(void);
 
 #endif

@@ -7,11 +7,14 @@ import type {
   Counters,
   Ending,
   ReadPoint,
+  FileFact,
+  FileFacts,
   Report,
   StreamRecord,
   Unkept,
   Work,
 } from '../../../src/protocol/messages.ts';
+import { FACTS } from '../../../src/protocol/tags.ts';
 import { decodeReport } from '../../../src/protocol/report-codec.ts';
 import { decodeCommand, encodeReport } from '../support/sandboxd-codec.ts';
 
@@ -26,6 +29,8 @@ function frameOf(bytes: Buffer): Frame {
 const natural = fc.maxSafeNat();
 const call = fc.integer({ min: 1, max: 0xffff_ffff });
 const string = fc.string({ unit: 'grapheme', maxLength: 40 });
+/** Some from the home directory, some with bytes that are not UTF-8. */
+const path = fc.tuple(fc.constantFrom('', '~', '~/', 'a\udcff'), string).map(([start, rest]) => start + rest);
 const data = fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes));
 
 const work: fc.Arbitrary<Work> = fc.oneof(
@@ -39,12 +44,12 @@ const work: fc.Arbitrary<Work> = fc.oneof(
     cwd: fc.option(string),
     stdin: data,
   }),
-  fc.record({ kind: fc.constant('read-file' as const), path: string, offset: natural, length: natural }),
-  fc.record({ kind: fc.constant('write-file' as const), path: string, offset: natural, data, mode: natural }),
-  fc.record({ kind: fc.constant('list-files' as const), path: string, depth: natural, limit: natural }),
+  fc.record({ kind: fc.constant('read-file' as const), path, offset: natural, length: natural }),
+  fc.record({ kind: fc.constant('write-file' as const), path, offset: natural, data, mode: natural }),
+  fc.record({ kind: fc.constant('list-files' as const), path, depth: natural, limit: natural }),
   fc.record({
     kind: fc.constant('search-files' as const),
-    path: string,
+    path,
     pattern: string,
     glob: fc.option(string),
     limit: natural,
@@ -108,6 +113,10 @@ const unkept: fc.Arbitrary<Unkept> = fc.record({
   name: string,
 });
 
+const facts = fc
+  .array(fc.tuple(fc.constantFrom(...(Object.keys(FACTS) as FileFact[])), natural), { maxLength: 5 })
+  .map((pairs): FileFacts => Object.fromEntries(pairs));
+
 const ending = {
   type: fc.constant('exited' as const),
   call,
@@ -128,7 +137,7 @@ const ending = {
 };
 const endings: fc.Arbitrary<Ending> = fc.oneof(
   fc.record(ending),
-  fc.record({ ...ending, order, unkept: fc.array(unkept, { maxLength: 5 }) }),
+  fc.record({ ...ending, order, facts, unkept: fc.array(unkept, { maxLength: 5 }) }),
 );
 
 const reports: fc.Arbitrary<Report> = fc.oneof(
@@ -206,7 +215,7 @@ describe('frames that are no messages', () => {
 
   it('are reports with any one field missing, twice, or a byte longer', () => {
     fc.assert(
-      fc.property(endings, fc.nat(12), (ending, index) => {
+      fc.property(plainEndings, fc.nat(12), (ending, index) => {
         const frame = frameOf(encodeReport(ending, instance));
         const field = frame.fields[index];
         if (field === undefined) throw new Error('an ending has 13 fields');

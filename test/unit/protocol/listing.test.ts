@@ -28,24 +28,32 @@ function entry(type: string, path: Buffer): Buffer {
 describe('a listing', () => {
   it('gives type, size, time, mode and path', () => {
     const payload = Buffer.concat([Buffer.of(0), entry('f', Buffer.from('a/ü.txt'))]);
-    expect(decodeListing(payload)).toEqual({
+    expect(decodeListing(payload, 'names')).toEqual({
       items: [
         {
           type: 'file',
           path: 'a/ü.txt',
-          exact: true,
           sizeBytes: 12,
           modifiedAtMs: 1_700_000_000_000,
           mode: 0o644,
+          target: null,
         },
       ],
       truncated: false,
     });
   });
 
-  it('shows a name that is not UTF-8, and marks that it does not name the file', () => {
+  it('writes a byte of a name that is not UTF-8 so that the name can be given back', () => {
     const payload = Buffer.concat([Buffer.of(0), entry('d', Buffer.of(0x61, 0xff))]);
-    expect(decodeListing(payload).items[0]).toMatchObject({ path: 'a\ufffd', exact: false, type: 'folder' });
+    expect(decodeListing(payload, 'names').items[0]).toMatchObject({ path: 'a\udcff', type: 'folder' });
+  });
+
+  it('gives what a link leads to, in the form of this version', () => {
+    const target = Buffer.from('../x');
+    const payload = Buffer.concat([Buffer.of(0), entry('l', Buffer.from('d/l')), u32(target.length), target]);
+    expect(decodeListing(payload, 'paths').items).toMatchObject([
+      { type: 'link', path: 'd/l', target: '../x' },
+    ]);
   });
 
   it.each([
@@ -58,7 +66,7 @@ describe('a listing', () => {
     ],
     ['is empty', Buffer.alloc(0), 0],
   ])('is marked as truncated where it %s', (_name, payload, count) => {
-    const { items, truncated } = decodeListing(payload);
+    const { items, truncated } = decodeListing(payload, 'names');
     expect(items).toHaveLength(count);
     expect(truncated).toBe(true);
   });
@@ -74,10 +82,17 @@ describe('matches', () => {
       u32(2),
       Buffer.from('hi'),
     ]);
-    expect(decodeMatches(payload)).toEqual({
-      items: [{ path: 'a', exact: true, line: 3, text: 'hi' }],
+    expect(decodeMatches(payload, 'names')).toEqual({
+      items: [{ path: 'a', line: 3, text: 'hi', textBytes: 2, skippedBytes: 0, lineBytes: 2 }],
       truncated: true,
     });
+  });
+
+  it('give which part of a line is shown, in the form of this version', () => {
+    const line = [u32(3), u32(500), u32(9000), u32(2), Buffer.from('hi')];
+    const payload = Buffer.concat([Buffer.of(0), u32(1), Buffer.from('a'), ...line]);
+    const shown = { line: 3, text: 'hi', textBytes: 2, skippedBytes: 500, lineBytes: 9000 };
+    expect(decodeMatches(payload, 'paths').items).toEqual([{ path: 'a', ...shown }]);
   });
 });
 
@@ -85,8 +100,10 @@ describe('arbitrary bytes', () => {
   it('never throw', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (payload) => {
-        decodeListing(payload);
-        decodeMatches(payload);
+        for (const form of ['names', 'paths'] as const) {
+          decodeListing(payload, form);
+          decodeMatches(payload, form);
+        }
       }),
     );
   });

@@ -41,6 +41,7 @@ const TABLES: Readonly<Record<string, readonly [prefix: string, Table]>> = {
   start_stage: ['STAGE', tags.START_STAGES],
   unkept_kind: ['UNKEPT', tags.UNKEPT_KINDS],
   counter: ['COUNTER', tags.COUNTER_PLACES],
+  fact: ['FACT', tags.FACTS],
 };
 
 describe('the numbers of the protocol', () => {

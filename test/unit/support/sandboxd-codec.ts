@@ -8,11 +8,13 @@ import {
   Malformed,
   number,
   numberAt,
+  optional,
   readOrNull,
   string,
   stringOrNull,
   text,
 } from '../../../src/protocol/fields.ts';
+import { fileNameText } from '../../../src/protocol/file-name.ts';
 import { encodeFrame, type Field, type Frame } from '../../../src/protocol/framing.ts';
 import type {
   CallLimits,
@@ -20,6 +22,8 @@ import type {
   Counters,
   Ending,
   ReadPoint,
+  FileFact,
+  FileFacts,
   Report,
   StreamRecord,
   Unkept,
@@ -29,6 +33,7 @@ import {
   COMMAND_TAGS,
   COMMAND_TYPES,
   COUNTER_PLACES,
+  FACTS,
   INTERPRETER_FATES,
   KILL_REACHES,
   KILL_REASONS,
@@ -94,7 +99,7 @@ function readWork(frame: Frame): Work {
 }
 
 function readFileWork(frame: Frame): Work {
-  const path = string(frame, COMMAND_TAGS.path);
+  const path = fileNameText(optional(frame, COMMAND_TAGS.homePath) ?? bytes(frame, COMMAND_TAGS.path));
   const at = (name: keyof typeof COMMAND_TAGS): number => numberAt(frame, COMMAND_TAGS[name]);
   switch (at('kind')) {
     case WORK_KINDS['read-file']:
@@ -179,6 +184,7 @@ function endingFields(ending: Ending): Field[] {
     ...(ending.order === undefined ? [] : [orderField(ending.order)]),
     ...(ending.unkept === undefined ? [] : [unkeptField(ending.unkept)]),
     { tag: REPORT_TAGS.payload, value: ending.payload },
+    ...(ending.facts === undefined ? [] : [factsField(ending.facts)]),
   ];
 }
 
@@ -187,6 +193,15 @@ function countersField(tag: number, counters: Counters): Field {
   for (const [name, place] of Object.entries(COUNTER_PLACES) as [keyof Counters, number][])
     value.writeBigInt64BE(BigInt(counters[name]), 8 * place);
   return { tag, value };
+}
+
+function factsField(facts: FileFacts): Field {
+  const parts = (Object.entries(facts) as [FileFact, number][]).map(([name, value]) => {
+    const part = Buffer.alloc(9, FACTS[name]);
+    part.writeBigUInt64BE(BigInt(value), 1);
+    return part;
+  });
+  return { tag: REPORT_TAGS.facts, value: Buffer.concat(parts) };
 }
 
 function streamField(tag: number, stream: StreamRecord): Field {
