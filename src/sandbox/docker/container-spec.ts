@@ -43,6 +43,12 @@ const SANDBOXD_CAPABILITIES = ['SETUID', 'SETGID', 'SETPCAP', 'KILL'] as const;
 /** On a host without free memory the kernel kills sandboxes first: the controller and the engine can't be rebuilt. */
 const OOM_SCORE_ADJUSTMENT = 500;
 
+/**
+ * Share of the memory limit that buffers of TCP sockets may have beside it, under cgroup v1. Without a limit, one sandbox
+ * could fill the whole machine's (`net.ipv4.tcp_mem`, a tenth of all memory) over loopback. runc ignores it.
+ */
+const SOCKET_SHARE = 0.25;
+
 /** What the engine hides of every container, of all its versions: a list in the request takes the place of its own. */
 const ENGINE_MASKED = [
   '/proc/acpi',
@@ -92,6 +98,8 @@ export interface ContainerContext {
   readonly ownUser: number;
   /** Whether the engine can limit the size of a container's writable layer. */
   readonly diskQuota: boolean;
+  /** Version 2 counts the buffers of sockets as memory of the sandbox; version 1 needs a limit of their own. */
+  readonly cgroupVersion: number;
   /** The egress socket: its folder on the engine's host, and the key of its rules. Null: the sandbox has none. */
   readonly egressSocket: { readonly folder: string; readonly key: string } | null;
 }
@@ -178,6 +186,7 @@ function hostConfig(
     ...(network === null ? {} : { NetworkMode: network }),
     Memory: limits.memory,
     MemorySwap: limits.memory,
+    ...(context.cgroupVersion === 1 && { KernelMemoryTCP: Math.ceil(limits.memory * SOCKET_SHARE) }),
     NanoCpus: Math.round(limits.cpus * 1e9),
     PidsLimit: limits.processes,
     Ulimits: [

@@ -58,8 +58,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   readonly #starter: SandboxStarter;
   readonly #known = new Map<string, Known>();
   readonly #removed = new Set<string>();
-  #findings: Findings = { runtime: 'runc', diskQuota: false };
-  #cgroupVersion = 0;
+  #findings: Findings = { runtime: 'runc', diskQuota: false, cgroupVersion: 0 };
 
   private constructor(options: DockerEngineOptions, connection: DockerConnection, volume: SandboxdVolume) {
     this.#options = options;
@@ -187,7 +186,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
 
   async ping(deadline: Deadline): Promise<EngineInfo> {
     const version = await this.#connection.ask('ping', deadline, this.#connection.docker.version());
-    return { version: version.Version, runtime: this.#findings.runtime, cgroupVersion: this.#cgroupVersion };
+    return { version: version.Version, runtime: this.#findings.runtime, cgroupVersion: this.#findings.cgroupVersion };
   }
 
   /** @throws SandboxFault `engine_down`, `engine_error` */
@@ -216,7 +215,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
 
   async #findRuntime(deadline: Deadline): Promise<void> {
     const info = await this.#connection.info(deadline);
-    this.#cgroupVersion = info.cgroupVersion;
+    this.#findings = { ...this.#findings, cgroupVersion: info.cgroupVersion };
     const names = candidates(info.runtimes, info.defaultRuntime);
     const runtime = await chooseRuntime(names, (name) => this.#trial(name), this.#options.log);
     this.#findings = { ...this.#findings, runtime };

@@ -35,6 +35,8 @@ export interface Findings {
   readonly runtime: string;
   /** Whether the engine can limit the size of a container's writable layer. */
   readonly diskQuota: boolean;
+  /** 0 where the engine does not report it. */
+  readonly cgroupVersion: number;
 }
 
 /** A sandbox that has answered, and its egress socket where its sandbox policy lists hosts. */

@@ -14,6 +14,7 @@ const CONTEXT = {
   seccomp: null,
   ownUser: 1_048_577,
   diskQuota: false,
+  cgroupVersion: 2,
   egressSocket: null,
 };
 
@@ -72,6 +73,11 @@ test('files by which a process of the same user could change PID 1 are read-only
   expect(masked).toEqual(
     expect.arrayContaining(['/dev/mqueue', '/proc/kcore', '/proc/keys', '/sys/firmware']),
   );
+});
+
+test('buffers of sockets have a limit of their own under cgroup v1 only: version 2 counts them as memory', () => {
+  expect(options({}, { cgroupVersion: 1 }).HostConfig).toMatchObject({ KernelMemoryTCP: 16 * 2 ** 20 });
+  expect(options({}, { cgroupVersion: 2 }).HostConfig).not.toHaveProperty('KernelMemoryTCP');
 });
 
 test('core files are off, open files and file size are bounded hard', () => {
