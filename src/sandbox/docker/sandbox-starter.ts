@@ -43,6 +43,8 @@ export interface Findings {
 export interface StartedSandbox {
   readonly client: SandboxdClient;
   readonly egressSocket: NamedEgressSocket | null;
+  /** Of the engine, on the create request. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -70,12 +72,12 @@ export class SandboxStarter {
       egressSocket = await egressSockets.forNew(container, spec);
       const context = this.#context(spec, findings, egressSocket);
       const options = { name: container, ...containerOptions(spec, context) };
-      const { id, attach } = await startContainer(connection, options, requests, deadline);
+      const { id, attach, warnings } = await startContainer(connection, options, requests, deadline);
       const { poolClass, policy } = spec;
       const own = policy.user === 'own' && { ownUser: context.ownUser };
       client = await this.open({ engine: 'docker', id, instance: null, poolClass, ...own }, attach, deadline);
       await checkReadiness(client, deadline);
-      return { client, egressSocket };
+      return { client, egressSocket, warnings };
     } catch (error) {
       client?.detach();
       await egressSockets.remove(egressSocket);
