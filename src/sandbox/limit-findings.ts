@@ -101,8 +101,9 @@ interface CheckedLimit {
 }
 
 const UNKNOWN = 'unknown';
+type Shown = string | number;
 
-function check(limit: LimitName, asked: unknown, found: unknown, held: boolean): CheckedLimit {
+function check(limit: LimitName, asked: Shown, found: Shown | null | undefined, held: boolean): CheckedLimit {
   const shown = found === null || found === undefined || found === -1 ? UNKNOWN : String(found);
   return { limit, asked: String(asked), found: shown, held };
 }

@@ -28,14 +28,9 @@ export async function startContainer(
   requests: Promise<unknown>[],
   deadline: Deadline,
 ): Promise<StartedContainer> {
-  const creating = connection.docker.createContainer(options);
+  const creating = connection.create(options);
   requests.push(creating);
-  const created: { id: string; Warnings?: readonly string[] | null } = await connection.ask(
-    'create',
-    deadline,
-    creating,
-  );
-  const { id } = created;
+  const { Id: id, Warnings: warnings } = await connection.ask('create', deadline, creating);
   const attaching = connection.attach(id);
   requests.push(attaching);
   let stream: Duplex | null = await connection.ask('attach', deadline, attaching);
@@ -52,7 +47,7 @@ export async function startContainer(
     stream = null;
     return first === null ? connection.attachRunning(id, attempt) : Promise.resolve(first);
   };
-  return { id, attach, warnings: created.Warnings ?? [] };
+  return { id, attach, warnings: warnings ?? [] };
 }
 
 /** Idempotent. Removes sandboxd's overlay and the image's anonymous volumes too; sandboxd's own volume stays. */
