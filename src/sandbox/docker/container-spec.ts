@@ -198,6 +198,8 @@ function hostConfig(
     CapAdd: [...new Set([...SANDBOXD_CAPABILITIES, ...policy.capabilities])],
     Privileged: false,
     SecurityOpt: ['no-new-privileges', ...seccomp],
+    // In the host's namespace, /sys/fs/cgroup is not the container's own, and sandboxd would find no counters.
+    ...(context.cgroupVersion === 2 && { CgroupnsMode: 'private' as const }),
     ReadonlyRootfs: policy.read_only_root,
     MaskedPaths: [...ENGINE_MASKED, QUEUES],
     ReadonlyPaths: [...ENGINE_READ_ONLY, ...FIRST_PROCESS],

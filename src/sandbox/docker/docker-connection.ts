@@ -22,6 +22,8 @@ export interface DaemonInfo {
   /** Whether containers keep running during a restart of the daemon. */
   readonly liveRestore: boolean;
   readonly seccomp: boolean;
+  /** Of the engine's machine, as `uname -m` has it; empty where it is not reported. */
+  readonly architecture: string;
 }
 
 export interface CreatedContainer {
@@ -115,6 +117,7 @@ export class DockerConnection {
       readonly Driver: string;
       readonly DockerRootDir: string;
       readonly LiveRestoreEnabled?: boolean;
+      readonly Architecture?: string;
       readonly SecurityOptions?: readonly string[];
     }
     const raw = (await this.ask('ping', deadline, this.docker.info())) as Raw;
@@ -124,6 +127,7 @@ export class DockerConnection {
       runtimes: Object.keys(raw.Runtimes ?? {}),
       storageDriver: raw.Driver,
       dataRoot: raw.DockerRootDir,
+      architecture: raw.Architecture ?? '',
       liveRestore: raw.LiveRestoreEnabled === true,
       seccomp: (raw.SecurityOptions ?? []).some((option) => option.includes('seccomp')),
     };

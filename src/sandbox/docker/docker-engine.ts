@@ -10,6 +10,7 @@ import type {
   SandboxHandle,
   SandboxSpec,
 } from '../sandbox.ts';
+import { SandboxFault } from '../sandbox.ts';
 import type { PolicyTrial } from '../limit-findings.ts';
 import type { HostSide, SandboxdClient } from '../sandboxd-client.ts';
 import { SandboxdVolume, BUILT_SANDBOXD } from './sandboxd-volume.ts';
@@ -247,6 +248,11 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   async #findRuntime(deadline: Deadline): Promise<void> {
     const info = await this.#connection.info(deadline);
     this.#findings = { ...this.#findings, cgroupVersion: info.cgroupVersion };
+    if (!this.#volume.runsOn(info.architecture))
+      throw new SandboxFault(
+        'engine_error',
+        `sandboxd was not built for the engine's machine, ${info.architecture}: build docker/sandboxd there`,
+      );
     const names = candidates(info.runtimes, info.defaultRuntime);
     const runtime = await chooseRuntime(names, (name) => this.#trial(name), this.#options.log);
     this.#findings = { ...this.#findings, runtime };

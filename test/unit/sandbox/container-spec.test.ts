@@ -80,6 +80,11 @@ test('buffers of sockets have a limit of their own under cgroup v1 only: version
   expect(options({}, { cgroupVersion: 2 }).HostConfig).not.toHaveProperty('KernelMemoryTCP');
 });
 
+test("counters are found where the container's control group is its own: asked for under cgroup v2, given under v1", () => {
+  expect(options({}, { cgroupVersion: 2 }).HostConfig).toMatchObject({ CgroupnsMode: 'private' });
+  expect(options({}, { cgroupVersion: 1 }).HostConfig).not.toHaveProperty('CgroupnsMode');
+});
+
 test('core files are off, open files and file size are bounded hard', () => {
   expect(options().HostConfig?.Ulimits).toEqual([
     { Name: 'nofile', Soft: 256, Hard: 256 },
