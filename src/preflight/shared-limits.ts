@@ -6,6 +6,8 @@ export interface SharedLimit {
   readonly bytes: number;
   /** Whether 0 stands for no limit. */
   readonly zeroIsUnlimited?: true;
+  /** The largest value that the kernel takes. */
+  readonly most?: number;
 }
 
 /**
@@ -21,9 +23,10 @@ export const SHARED_LIMITS: readonly SharedLimit[] = [
   { name: 'fs.file-max', bytes: 128 },
   { name: 'fs.aio-max-nr', bytes: 32 },
   { name: 'kernel.pty.max', bytes: 1024 },
+  { name: 'kernel.pid_max', bytes: 8192, most: 2 ** 22 },
 ];
 
-/** Largest value of the smallest of these settings. */
+/** What every one of the other settings takes. */
 const MOST = 2 ** 31 - 1;
 
 /** What is found on this machine. */
@@ -41,9 +44,9 @@ export interface LowLimit {
 
 /** Limits that sandboxes could use up before the machine's memory is used up. Pure. */
 export function lowLimits({ memoryTotalBytes, sharedLimits }: SharedLimitFacts): readonly LowLimit[] {
-  return SHARED_LIMITS.flatMap(({ name, bytes, zeroIsUnlimited }) => {
+  return SHARED_LIMITS.flatMap(({ name, bytes, zeroIsUnlimited, most = MOST }) => {
     const value = sharedLimits[name] ?? null;
-    const wanted = Math.min(MOST, Math.floor(memoryTotalBytes / bytes));
+    const wanted = Math.min(most, Math.floor(memoryTotalBytes / bytes));
     if (value === null || value >= wanted || (value === 0 && zeroIsUnlimited === true)) return [];
     return [{ name, value, wanted }];
   });

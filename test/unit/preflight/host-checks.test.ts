@@ -79,6 +79,7 @@ describe('preflight', () => {
     ['fs.file-max', 2_466_174, 2 ** 27],
     ['fs.aio-max-nr', 65_536, 2 ** 29],
     ['kernel.pty.max', 4_096, 2 ** 24],
+    ['kernel.pid_max', 32_768, 2 ** 21],
   ])('%s of %i can be used up before 16 GiB of memory', (name, value, wanted) => {
     const { memoryTotalBytes } = host;
     expect(lowLimits({ memoryTotalBytes, sharedLimits: { [name]: value } })).toEqual([
@@ -88,11 +89,14 @@ describe('preflight', () => {
   });
 
   it('set-up raises the limits that the check names, to the same values', () => {
-    const lines = readFileSync('docker/setup/limits', 'utf8').matchAll(/^limit (\S+) (\d+)( unlimited)?$/gm);
-    const inSetup = [...lines].map(([, name, bytes, zero]) => ({
+    const lines = readFileSync('docker/setup/limits', 'utf8').matchAll(
+      /^limit (\S+) (\d+)( unlimited)?( \d+)?$/gm,
+    );
+    const inSetup = [...lines].map(([, name, bytes, zero, most]) => ({
       name,
       bytes: Number(bytes),
       ...(zero !== undefined && { zeroIsUnlimited: true }),
+      ...(most !== undefined && { most: Number(most) }),
     }));
     expect(inSetup).toEqual(SHARED_LIMITS);
   });
