@@ -9,6 +9,7 @@ import { ACCEPTABLE, type LimitName } from '../../src/sandbox/limit-findings.ts'
 import { AlteringEngine, type CreateRequest } from './support/altering-engine.ts';
 import { docker } from './support/docker.ts';
 import { noLog } from './support/docker-subject.ts';
+import { World } from './support/server.ts';
 
 /** A real engine whose create requests lose one limit on the way, as an engine that accepts and discards it. */
 
@@ -140,4 +141,20 @@ it('an engine that discards nothing is not suspected, and equal sandbox policies
   for (const { handle } of all) await engine.remove(handle, soon());
   expect((await engine.tryPolicy(policy)).refusedFor).toEqual([]);
   expect(made).toHaveLength(4);
+});
+
+it('a server on such an engine says so at its start and answers 503; where the limit is accepted, it serves', async () => {
+  machine.alter = (body) => (without('PidsLimit')(body), []);
+  await using world = new World();
+  const refusing = await world.start({ DOCKER_HOST: machine.address });
+  expect(refusing.said()).toMatch(/"limit":"processes".*the sandbox policy is not used/);
+  const refused = await refusing.tool('shell', 'refused', 'call', { command: 'echo $((6*7))' });
+  expect(refused.status).toBe(503);
+  expect(await refusing.verdict('refused')).toMatchObject({ verdict: 'exclude' });
+  await refusing.stop();
+  const serving = await world.start({ DOCKER_HOST: machine.address, FAULTLINE_ACCEPTED_LIMITS: 'processes' });
+  expect(serving.said()).toMatch(/"limit":"processes".*which is accepted/);
+  const served = await serving.tool('shell', 'served', 'call', { command: 'echo $((6*7))' });
+  expect(served.output).toBe('42\n');
+  await serving.stop();
 });

@@ -52,6 +52,7 @@ export class PolicyTrials {
     throw new SandboxFault(
       'engine_error',
       `sandbox policy "${policy.name}" is not used, because the engine does not hold its limits: ${said.join('; ')}`,
+      { lasting: true },
     );
   }
 
