@@ -82,9 +82,9 @@ export class DockerConnection {
     const options: object = { _query: { name }, _body: body };
     return new Promise((resolve, reject) => {
       const dial = { path: '/containers/create?', method: 'POST', options, statusCodes };
-      this.docker.modem.dial(dial, (error: unknown, created) => {
-        if (error === null || error === undefined) resolve(created as CreatedContainer);
-        else reject(error instanceof Error ? error : new Error(String(error)));
+      this.docker.modem.dial(dial, (error: Error | null, created) => {
+        if (error === null) resolve(created as CreatedContainer);
+        else reject(error);
       });
     });
   }

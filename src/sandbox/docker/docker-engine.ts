@@ -17,7 +17,7 @@ import { SandboxdVolume, BUILT_SANDBOXD } from './sandboxd-volume.ts';
 import { removeContainer, removeOrphanedVolumes } from './container-start.ts';
 import { CpuShares } from './cpu-shares.ts';
 import { LABELS } from './container-spec.ts';
-import { acceptsDiskQuota, holdsDiskQuota } from './disk-quota.ts';
+import { findDiskQuota } from './disk-quota.ts';
 import { DockerConnection } from './docker-connection.ts';
 import { EgressSockets, type NamedEgressSocket } from './egress-sockets.ts';
 import { DockerImages } from './images.ts';
@@ -261,18 +261,11 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
 
   async #findDiskQuota(deadline: Deadline): Promise<void> {
     const { image } = this.#volume;
-    const accepted = await acceptsDiskQuota(this.#connection, image, this.#starter.newName(), deadline);
     const limited = { ...this.#findings, diskQuota: true };
     const start = (spec: SandboxSpec) => this.#startForTrial(spec, limited, this.#probeDeadline());
-    const diskQuota = accepted && (await holdsDiskQuota(image, start));
+    const parts = { connection: this.#connection, image, name: this.#starter.newName(), start };
+    const diskQuota = await findDiskQuota(parts, this.#options.log, deadline);
     this.#findings = { ...this.#findings, diskQuota };
-    const { log } = this.#options;
-    if (diskQuota) log.info({}, "the engine's storage driver enforces limits.disk");
-    else
-      log.warn(
-        {},
-        'the engine does not enforce limits.disk (overlay2 needs xfs with pquota); file_size still limits each file',
-      );
   }
 
   /** Detaches from every sandbox. The containers keep running. */
