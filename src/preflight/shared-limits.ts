@@ -1,5 +1,5 @@
 /** A limit of the kernel that all sandboxes of a machine share: it counts objects by user or for the whole machine. */
-export interface SharedLimit {
+interface SharedLimit {
   /** As `sysctl` names it. */
   readonly name: string;
   /** One object takes at least this much memory of the sandbox that makes it. */
@@ -36,7 +36,7 @@ export interface SharedLimitFacts {
   readonly sharedLimits: Readonly<Record<string, number | null>>;
 }
 
-export interface LowLimit {
+interface LowLimit {
   readonly name: string;
   readonly value: number;
   readonly wanted: number;

@@ -36,7 +36,7 @@ export type LimitName = keyof typeof LIMITS;
 /** Those that an operator may accept, for `FAULTLINE_ACCEPTED_LIMITS`. */
 export const ACCEPTABLE = (Object.keys(LIMITS) as LimitName[]).filter((limit) => LIMITS[limit].refuses);
 
-export interface Finding {
+interface Finding {
   readonly limit: LimitName;
   readonly asked: string;
   readonly found: string;

@@ -26,7 +26,7 @@ export interface DaemonInfo {
   readonly architecture: string;
 }
 
-export interface CreatedContainer {
+interface CreatedContainer {
   readonly Id: string;
   /** For example that a limit was discarded. */
   readonly Warnings?: readonly string[] | null;
