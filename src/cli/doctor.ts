@@ -4,13 +4,13 @@ import { readHostFacts } from '../preflight/host-facts.ts';
 import { liveCap } from '../admission/live-cap.ts';
 import { preflight, type Check } from '../preflight/host-checks.ts';
 import { systemClock } from '../kernel/clock.ts';
+import type { Policy } from '../policy/schema.ts';
 import { ConfigurationError } from '../policy/configuration-error.ts';
 import { policyChecks } from '../preflight/policy-checks.ts';
 import { DockerEngine } from '../sandbox/docker/docker-engine.ts';
 import type { DockerEngineOptions } from '../sandbox/docker/engine-options.ts';
 import type { RuntimeTrial } from '../sandbox/docker/engine-survey.ts';
 import { SandboxFault } from '../sandbox/sandbox.ts';
-import type { PolicyTrial } from '../sandbox/limit-findings.ts';
 import { readConfigured, type Configured } from './configuration.ts';
 import { printJson } from './options.ts';
 import { table } from './terminal.ts';
@@ -78,10 +78,19 @@ async function checkPolicies(engine: DockerEngine, configured: Configured | null
       },
     ];
   const policies = new Set([...configured.catalog.tasks.values()].map(({ policy }) => policy));
-  const trials: PolicyTrial[] = [];
-  for (const policy of policies)
-    if (typeof policy.network === 'string') trials.push(await engine.tryPolicy(policy));
-  return policyChecks(trials);
+  const tried = [...policies].filter(({ network }) => typeof network === 'string');
+  return (await Promise.all(tried.map((policy) => checkPolicy(engine, policy)))).flat();
+}
+
+async function checkPolicy(engine: DockerEngine, policy: Policy): Promise<readonly Check[]> {
+  try {
+    return policyChecks([await engine.tryPolicy(policy)]);
+  } catch (error) {
+    if (!(error instanceof SandboxFault)) throw error;
+    const what = `sandbox policy ${policy.name}`;
+    const found = `no sandbox starts: ${error.message}`;
+    return [{ what, found, sandboxes: null, state: 'bad', advice: null }];
+  }
 }
 
 async function connect(
