@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { ExcludedRule } from './grading/gate.ts';
 import { ConfigurationError } from './policy/configuration-error.ts';
+import { acceptedLimits } from './sandbox/accepted-limits.ts';
+import type { LimitName } from './sandbox/limit-findings.ts';
 
 const LEAST_STARTS_AT_ONCE = 4;
 const STARTS_PER_CORE = 2;
@@ -50,6 +52,8 @@ export const variables = z.object({
     .transform((text) => text.trim().split(/\s+/))
     .pipe(z.array(z.union([z.ipv4(), z.ipv6()], { error: 'expected IP addresses' })))
     .optional(),
+  /** Limits that the engine may fail to hold, with spaces between them. Absent: none; a sandbox policy without one is not used. */
+  FAULTLINE_ACCEPTED_LIMITS: acceptedLimits.optional(),
   DOCKER_HOST: z.string().optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
@@ -82,6 +86,7 @@ export interface Config {
   readonly mostLive: number | null;
   readonly egressDir: string;
   readonly egressDns: readonly string[];
+  readonly acceptedLimits: ReadonlySet<LimitName>;
   /** The engine's address; null: the default local one. */
   readonly dockerHost: string | null;
   /** Null if none is configured. */
@@ -112,6 +117,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     mostLive: values.FAULTLINE_MOST_LIVE ?? null,
     egressDir: values.FAULTLINE_EGRESS_DIR,
     egressDns: values.FAULTLINE_EGRESS_DNS ?? [],
+    acceptedLimits: new Set(values.FAULTLINE_ACCEPTED_LIMITS),
     dockerHost: values.DOCKER_HOST ?? null,
     grader: graderOf(values),
     logLevel: values.LOG_LEVEL,

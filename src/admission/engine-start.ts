@@ -49,7 +49,7 @@ function reportFailure(
   endedByRequest: boolean,
 ): SandboxFault {
   const fault = asFault(error);
-  if (fault === null || isTaskFault(fault) || endedByRequest) breaker.neutral();
+  if (fault === null || isLasting(fault) || endedByRequest) breaker.neutral();
   else {
     concurrency.failed();
     breaker.failed();
@@ -66,7 +66,7 @@ function asFault(error: unknown): SandboxFault | null {
   return null;
 }
 
-/** A fault of the task's image, which a retry does not change. */
-export function isTaskFault(fault: SandboxFault): boolean {
-  return fault.code === 'image_missing' || fault.code === 'image_broken';
+/** A fault that no retry changes: of the task's image, or a sandbox policy whose limits the engine does not hold. */
+export function isLasting(fault: SandboxFault): boolean {
+  return fault.lasting || fault.code === 'image_missing' || fault.code === 'image_broken';
 }

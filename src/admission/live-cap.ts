@@ -22,8 +22,6 @@ export interface HostFacts {
   readonly pidMax: number;
   /** Soft limit of this process. */
   readonly descriptorLimit: number;
-  /** `fs.inotify.max_user_instances`; null where the kernel has no such setting. */
-  readonly inotifyInstances: number | null;
 }
 
 export interface LiveCap {

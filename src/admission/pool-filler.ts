@@ -2,7 +2,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { Deadline } from '../kernel/deadline.ts';
 import type { Log } from '../kernel/log.ts';
 import { SandboxFault, type Sandbox, type SandboxSpec } from '../sandbox/sandbox.ts';
-import { isTaskFault } from './engine-start.ts';
+import { isLasting } from './engine-start.ts';
 import type { LiveSandboxes } from './live-sandboxes.ts';
 import { PoolClass } from './pool-class.ts';
 import { QueueRefusal } from './queue-refusal.ts';
@@ -124,7 +124,7 @@ export class PoolFiller {
       pool.refills.delete(refill);
       if (error instanceof QueueRefusal) return;
       if (!(error instanceof SandboxFault)) throw error;
-      if (isTaskFault(error)) pool.restsUntil = clock.monotonic() + REST_MS;
+      if (isLasting(error)) pool.restsUntil = clock.monotonic() + REST_MS;
       log.warn(
         { poolClass: spec.poolClass, code: error.code, error: error.message },
         'warm pool refill failed',

@@ -4,7 +4,7 @@ import type { RolloutId } from '../kernel/ids.ts';
 import type { ImageStore } from '../sandbox/image-store.ts';
 import { SandboxFault, type Sandbox, type SandboxHandle } from '../sandbox/sandbox.ts';
 import type { EngineQueue } from './engine-queue.ts';
-import { isTaskFault, startOnEngine, type EngineStartParts } from './engine-start.ts';
+import { isLasting, startOnEngine, type EngineStartParts } from './engine-start.ts';
 import type { Place } from './fair-queue.ts';
 import { QueueRefusal, type RefusalReason } from './queue-refusal.ts';
 import type { RetryBudget } from './retry-budget.ts';
@@ -115,7 +115,7 @@ export class StartQueue {
       provided = fault === null;
       if (fault === null) continue;
       request.onFault(fault);
-      if (isTaskFault(fault)) throw fault;
+      if (isLasting(fault)) throw fault;
       const pauseMs = pulls ? backOffMs(failures, LAST_PULL_PAUSE_MS) : this.#retryPauseMs(failures);
       if (request.deadline.remainingMs <= pauseMs) throw fault;
       await pause(this.#clock, pauseMs, this.#closing.signal);

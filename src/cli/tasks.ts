@@ -1,13 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { Command } from 'commander';
 import { systemClock } from '../kernel/clock.ts';
-import { loadCatalog } from '../policy/load.ts';
 import type { Catalog, Task } from '../policy/schema.ts';
-import { seccompProfiles } from '../policy/seccomp.ts';
 import { checkTaskInSandbox, type CheckStep } from '../preflight/task-check.ts';
 import { DockerEngine } from '../sandbox/docker/docker-engine.ts';
 import { referenceCalls } from '../preflight/reference-calls.ts';
+import { readConfigured } from './configuration.ts';
 import { printJson } from './options.ts';
 import { table } from './terminal.ts';
 
@@ -35,19 +33,14 @@ export function tasksCommand(): Command {
 }
 
 async function checkTasks(names: readonly string[]): Promise<TaskCheck[]> {
-  const policiesDir = process.env['FAULTLINE_POLICIES'] ?? './policies';
-  const catalog = loadCatalog({
-    policiesDir,
-    imagesDir: process.env['FAULTLINE_IMAGES'] ?? './images',
-    taskFile: process.env['FAULTLINE_TASKS'] ?? join(policiesDir, 'tasks.yaml'),
-  });
+  const { catalog, ...configured } = readConfigured();
   const tasks = chosen(catalog, names);
   await using engine = await DockerEngine.connect({
     controllerId: `check-${randomBytes(4).toString('hex')}`,
     dockerHost: process.env['DOCKER_HOST'],
     clock: systemClock,
     log: silent,
-    seccompProfiles: seccompProfiles(policiesDir, catalog.policies.values()),
+    ...configured,
   });
   const parts = { engine, images: engine.images, clock: systemClock };
   const checks: TaskCheck[] = [];

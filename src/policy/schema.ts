@@ -33,10 +33,13 @@ export const name = z
     'expected lower-case letters, digits, "_", "." or "-", at most 63 characters',
   );
 
-/** A capability without its `CAP_` prefix, as capabilities(7) lists it. */
+/**
+ * A capability without its `CAP_` prefix, as capabilities(7) lists it. SETPCAP is not among them: PID 1 keeps it for
+ * itself, and by that one difference the kernel refuses commands that change PID 1's priority, scheduler or processors.
+ */
 export const capability = z.enum([
   'AUDIT_WRITE', 'CHOWN', 'DAC_OVERRIDE', 'DAC_READ_SEARCH', 'FOWNER', 'FSETID', 'KILL', 'NET_BIND_SERVICE',
-  'SETFCAP', 'SETGID', 'SETPCAP', 'SETUID',
+  'SETFCAP', 'SETGID', 'SETUID',
 ]); // prettier-ignore
 
 const DNS_NAME = /^\.?(?!-)[a-z0-9-]{1,63}(\.(?!-)[a-z0-9-]{1,63})*$/;

@@ -1,5 +1,6 @@
 import { USUAL_PID_MAX } from './host-facts.ts';
 import type { HostFacts, LiveCap } from '../admission/live-cap.ts';
+import { lowLimits, type SharedLimitFacts } from './shared-limits.ts';
 
 /** Facts about the engine that limit the number of sandboxes or their reliability. */
 export interface EngineFacts {
@@ -30,11 +31,14 @@ const OLDEST_ENGINE = [20, 10] as const;
 /** With less than either of these, a burst may fill the disk. */
 const LEAST_FREE_BYTES = 10 * 2 ** 30;
 const LEAST_FREE_SHARE = 0.1;
-const ENOUGH_INOTIFY = 1_024;
 const ENOUGH_DESCRIPTORS = 8_192;
 
 /** What limits the sandboxes on this host, and what to change. Pure. */
-export function preflight(host: HostFacts, engine: EngineFacts, cap: LiveCap): readonly Check[] {
+export function preflight(
+  host: HostFacts & SharedLimitFacts,
+  engine: EngineFacts,
+  cap: LiveCap,
+): readonly Check[] {
   return [...ofEngine(engine), ...ofHost(host, cap)];
 }
 
@@ -67,7 +71,7 @@ function ofEngine(engine: EngineFacts): readonly Check[] {
   ];
 }
 
-function ofHost(host: HostFacts, { by }: LiveCap): readonly Check[] {
+function ofHost(host: HostFacts & SharedLimitFacts, { by }: LiveCap): readonly Check[] {
   const { memoryAvailableBytes, pidMax, descriptorLimit } = host;
   const fewPids = warn('sysctl -w kernel.pid_max=4194304');
   const fewFiles = warn('ulimit -n 65536 before the start, or LimitNOFILE=65536 in the unit');
@@ -85,7 +89,7 @@ function ofHost(host: HostFacts, { by }: LiveCap): readonly Check[] {
       sandboxes: by.descriptors,
       ...(descriptorLimit >= ENOUGH_DESCRIPTORS ? fine : fewFiles),
     },
-    inotify(host),
+    sharedLimits(host),
   ];
 }
 
@@ -117,17 +121,14 @@ function disk({
   return { what, found, sandboxes: null, ...(short ? warn(advice) : fine) };
 }
 
-/** A rollout that watches files takes an inotify instance. The kernel counts them for all containers of a user together. */
-function inotify({ inotifyInstances: instances }: HostFacts): Check {
-  const what = 'inotify instances of all sandboxes';
-  if (instances === null) return { what, found: 'unknown', sandboxes: null, ...fine };
-  const advice = 'sysctl -w fs.inotify.max_user_instances=8192 (only rollouts that watch files need one)';
-  return {
-    what,
-    found: String(instances),
-    sandboxes: instances,
-    ...(instances >= ENOUGH_INOTIFY ? fine : warn(advice)),
-  };
+/** One sandbox that uses up such a limit takes it from the others, and from a server or an engine of the same user. */
+function sharedLimits(host: SharedLimitFacts): Check {
+  const what = 'limits that sandboxes share';
+  const low = lowLimits(host);
+  if (low.length === 0) return { what, found: 'above what memory holds', sandboxes: null, ...fine };
+  const found = low.map(({ name, value }) => `${name} ${String(value)}`).join(', ');
+  const settings = low.map(({ name, wanted }) => `${name}=${String(wanted)}`).join(' ');
+  return { what, found, sandboxes: null, ...warn(`sysctl -w ${settings}`) };
 }
 
 function gib(bytes: number): string {

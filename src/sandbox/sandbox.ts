@@ -116,6 +116,9 @@ export interface SandboxEngine {
    * Makes a sandbox and waits until its sandboxd has answered a probe. That uses call numbers up to the sandbox's
    * `lastCall`; the caller continues from there.
    *
+   * Before the first sandbox of a sandbox policy, one is tried: where the engine does not hold a limit that the policy asks
+   * for, and no operator has accepted that, this and every start of the policy is refused (`engine_error`, `lasting`).
+   *
    * @throws SandboxFault `image_missing`, `image_broken` (the task's), or `engine_down`, `engine_error`,
    * `start_timeout` (infrastructure; may be retried, no command of the model has run). The engine itself removes a
    * container that was made and can't be used, in the background.
@@ -160,10 +163,17 @@ export class SandboxFault extends Error {
   readonly code: FaultCode;
   /** Whether the call's command ran before the fault. */
   readonly executed: Executed;
+  /** Repeating the start does not help until an operator has changed something; other sandbox policies are not concerned. */
+  readonly lasting: boolean;
 
-  constructor(code: FaultCode, message: string, options: { cause?: unknown; executed?: Executed } = {}) {
+  constructor(
+    code: FaultCode,
+    message: string,
+    options: { cause?: unknown; executed?: Executed; lasting?: boolean } = {},
+  ) {
     super(message, { cause: options.cause });
     this.code = code;
     this.executed = options.executed ?? 'no';
+    this.lasting = options.lasting ?? false;
   }
 }

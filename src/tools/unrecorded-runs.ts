@@ -26,7 +26,7 @@ export class UnrecordedRuns {
       const number = rollout.nextNumber();
       const report = await sandbox.run(number, shell.work({ command }, policy), callLimits(policy, RUN_MS));
       sandbox.acknowledge(number);
-      if (report.type === 'exited' && report.killReason === 'none') return shell.show(report);
+      if (report.type === 'exited' && report.killReason === 'none') return shell.show(report, { command });
       return { problem: 'the command did not run to its end', status: 404 } as const;
     });
   }

@@ -81,6 +81,7 @@ export async function bare(task: Task, runtime: string, count: number, atOnce: n
     seccomp,
     ownUser: 0,
     diskQuota: false,
+    cgroupVersion: (await connection.info(deadline())).cgroupVersion,
     egressSocket: null,
   };
   const options = containerOptions(spec, context);

@@ -25,6 +25,11 @@ export const COMMANDS = {
   fillProcesses: 'n=0; while [ $n -lt 200 ]; do sleep 600 & n=$((n+1)); done',
   fillDisk: 'dd if=/dev/zero of=/tmp/fill bs=1048576 count=96',
   user: 'id -u',
+  /** Open files, blocks of 512 bytes of one file, blocks of a core file. */
+  ulimits: 'ulimit -n; ulimit -f; ulimit -c',
+  writeRoot: 'echo mine > /mine',
+  /** Succeeds where a command can make the kernel end the first process first. */
+  exposeFirst: 'echo 1000 > /proc/1/oom_score_adj',
   interfaces: 'ls /sys/class/net',
   /** Succeeds where the proxy that the environment names gets an unlisted host's page. */
   connect:

@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { assertUncounted, call, refusal, said, started } from './bench.ts';
+import type { Policy } from '../../src/policy/schema.ts';
 import type { EnginePromise } from './promise.ts';
 import { MEMORY_BYTES, PROCESSES, specOf, USER } from './spec.ts';
+import type { Subject } from './subject.ts';
 
 const TIME_LIMIT_MS = 300;
 const KEEP_BYTES = 1_024;
 const REPEATED_USER = 1_234_567;
 const NUMBERS = Array.from({ length: 2_000 }, (_, nth) => `${String(nth + 1)}\n`).join('');
+
+const asRoot = ({ images }: Subject, policy: Partial<Policy> = {}) =>
+  specOf(images.shell, { user: { uid: 0, gid: 0 }, capabilities: ['DAC_OVERRIDE'], ...policy });
 
 /** Limits of a call, and what counts them. */
 export const LIMITS: readonly EnginePromise[] = [
@@ -90,6 +95,37 @@ export const LIMITS: readonly EnginePromise[] = [
       const { waitStatus } = await call(made.sandbox, 'fillDisk');
       if (subject.engine.capabilities.diskLimit) assert.notEqual(waitStatus, 0);
       else assert.equal(waitStatus, 0);
+    },
+  },
+  {
+    id: 'limit-files',
+    sentence:
+      "a command has the sandbox policy's limits of open files and of one file's size, and no core file",
+    async check(subject) {
+      await using made = await started(subject);
+      const [files, blocks, core] = (await said(made.sandbox, 'ulimits')).split('\n').map(Number);
+      const { open_files, file_size } = specOf(subject.images.shell).policy.limits;
+      assert.deepEqual([files, (blocks ?? 0) * 512, core], [open_files, file_size, 0]);
+    },
+  },
+  {
+    id: 'root-read-only',
+    sentence: 'root can write to the image where the sandbox policy lets it, and not where it is read-only',
+    async check(subject) {
+      for (const read_only_root of [true, false]) {
+        await using made = await started(subject, asRoot(subject, { read_only_root }));
+        const { waitStatus } = await call(made.sandbox, 'writeRoot');
+        assert.equal(waitStatus !== 0, read_only_root);
+      }
+    },
+  },
+  {
+    id: 'first-process',
+    sentence: "a command of root does not change the first process's place in the kernel's order of victims",
+    async check(subject) {
+      await using made = await started(subject, asRoot(subject));
+      assert.notEqual((await call(made.sandbox, 'exposeFirst')).waitStatus, 0);
+      assert.equal((await call(made.sandbox, 'nothing')).waitStatus, 0);
     },
   },
   {

@@ -79,21 +79,48 @@ const channel = z.strictObject({
   alone: z.enum(['heard', 'nothing']),
 });
 
+const exhaustion = z.strictObject({
+  id: z.string(),
+  about: z.string(),
+  quick: z.boolean().default(false),
+  policies: z.array(z.string()).optional(),
+  not_with: z.record(z.string(), z.string()).default({}),
+  /** Sandboxes that run `use` at the same time, each in its own rollout. */
+  users: z.int().min(1).default(2),
+  /** Takes as much as it can and leaves processes behind that hold it. */
+  use: z.string(),
+  /** What every user prints where each limit is its own. */
+  used: pattern,
+  /** In another sandbox, while the others hold what they took. */
+  probe: z.string(),
+  /** What it prints if there is enough left. */
+  works: z.string(),
+});
+
 export type Expectation = z.output<typeof expectation>;
 export type HostileCall = z.output<typeof call>;
 export type HostileCase = z.output<typeof hostileCase>;
 export type Channel = z.output<typeof channel>;
+export type Exhaustion = z.output<typeof exhaustion>;
 
 const folder = join(import.meta.dirname, 'cases');
 const read = (file: string): unknown => parse(readFileSync(join(folder, file), 'utf8'));
 
 export const channels: readonly Channel[] = z.array(channel).parse(read('channels.yaml'));
 
+const exhausting = z
+  .strictObject({ prelude: z.string(), cases: z.array(exhaustion) })
+  .parse(read('exhaustion.yaml'));
+export const exhaustions: readonly Exhaustion[] = exhausting.cases.map((item) => ({
+  ...item,
+  use: exhausting.prelude + item.use,
+}));
+
 export const cases: readonly HostileCase[] = readdirSync(folder)
-  .filter((file) => file !== 'channels.yaml')
+  .filter((file) => file !== 'channels.yaml' && file !== 'exhaustion.yaml')
   .flatMap((file) => z.array(hostileCase).parse(read(file)));
 
 /** Whether the case says something about this policy and runtime. */
-export function applies(item: HostileCase | Channel, policy: string, runtime: string): boolean {
+export function applies(item: HostileCase | Channel | Exhaustion, policy: string, runtime: string): boolean {
   return (item.policies?.includes(policy) ?? true) && !Object.hasOwn(item.not_with, runtime);
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Arena, type Ground } from './arena.ts';
-import { applies, cases, channels } from './case.ts';
+import { applies, cases, channels, exhaustions } from './case.ts';
+import { exhaust } from './exhaust.ts';
 import { play } from './play.ts';
 import { talk } from './talk.ts';
 
@@ -23,6 +24,12 @@ describe.each(grounds)('$policy', (ground) => {
   const some = quick.filter((item) => applies(item, ground.policy, ground.runtime));
   test.concurrent.each(some)('$id $about', async (item) => {
     const { problems } = await play(arena, item, ground, 'once');
+    expect(problems).toEqual([]);
+  });
+
+  const used = exhaustions.filter((item) => item.quick && applies(item, ground.policy, ground.runtime));
+  test.each(used)('leaves enough to others: $about', async (item) => {
+    const { problems } = await exhaust(arena, item, ground, 'once');
     expect(problems).toEqual([]);
   });
 

@@ -3,7 +3,16 @@ import { Command } from 'commander';
 import PQueue from 'p-queue';
 import { Arena, type Ground } from './arena.ts';
 import { holdings, stillWell } from './aftermath.ts';
-import { applies, cases, channels, type Channel, type HostileCase } from './case.ts';
+import {
+  applies,
+  cases,
+  channels,
+  exhaustions,
+  type Channel,
+  type Exhaustion,
+  type HostileCase,
+} from './case.ts';
+import { exhaust } from './exhaust.ts';
 import { play, type Played } from './play.ts';
 import { table } from './table.ts';
 import { talk } from './talk.ts';
@@ -47,10 +56,12 @@ if (left.length > 0 || all.some(({ problems }) => problems.length > 0)) process.
 
 /** Every case and channel once, each still to be begun. */
 function trialsOn(ground: Ground, run: string): (() => Promise<Played>)[] {
-  const here = (item: HostileCase | Channel) => wanted(item) && applies(item, ground.policy, ground.runtime);
+  const here = (item: HostileCase | Channel | Exhaustion) =>
+    wanted(item) && applies(item, ground.policy, ground.runtime);
   return [
     ...cases.filter(here).map((item) => () => play(arena, item, ground, run)),
     ...channels.filter(here).map((channel) => () => talk(arena, channel, ground, run)),
+    ...exhaustions.filter(here).map((item) => () => exhaust(arena, item, ground, run)),
   ].map((trial) => async () => tell(await trial()));
 }
 

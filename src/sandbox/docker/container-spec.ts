@@ -29,17 +29,62 @@ const CAPABILITY_BITS = {
   KILL: 5,
   SETGID: 6,
   SETUID: 7,
-  SETPCAP: 8,
   NET_BIND_SERVICE: 10,
   AUDIT_WRITE: 29,
   SETFCAP: 31,
 } as const satisfies Record<Policy['capabilities'][number], number>;
 
-/** sandboxd needs these to change to the model's user, to drop capabilities, and to kill processes of other users. */
+/**
+ * sandboxd needs these to change to the model's user, to drop capabilities, and to kill processes of other users. SETPCAP
+ * is never the model's: with a smaller set than PID 1's, the kernel refuses it to change PID 1's scheduling.
+ */
 const SANDBOXD_CAPABILITIES = ['SETUID', 'SETGID', 'SETPCAP', 'KILL'] as const;
 
 /** On a host without free memory the kernel kills sandboxes first: the controller and the engine can't be rebuilt. */
 const OOM_SCORE_ADJUSTMENT = 500;
+
+/**
+ * Share of the memory limit that buffers of TCP sockets may have beside it, under cgroup v1. Without a limit, one sandbox
+ * could fill the whole machine's (`net.ipv4.tcp_mem`, a tenth of all memory) over loopback. runc ignores it.
+ */
+const SOCKET_SHARE = 0.25;
+
+/** What the engine hides of every container, of all its versions: a list in the request takes the place of its own. */
+const ENGINE_MASKED = [
+  '/proc/acpi',
+  '/proc/asound',
+  '/proc/interrupts',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/sys/devices/virtual/powercap',
+  '/sys/firmware',
+];
+const ENGINE_READ_ONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
+
+/** A file made here is a message queue, which the kernel counts by user number. */
+const QUEUES = '/dev/mqueue';
+
+/**
+ * Files of PID 1 by which a process with its user number could change it: `oom_score_adj` makes the kernel end it first.
+ * Not all of /proc/1: the runtime itself writes to `attr` of the process that becomes PID 1, where the host has AppArmor or
+ * SELinux, and the kernel refuses the other files by capability or to everybody but PID 1.
+ */
+const FIRST_PROCESS_FILES = [
+  'oom_score_adj',
+  'oom_adj',
+  'autogroup',
+  'coredump_filter',
+  'clear_refs',
+  'sched',
+];
+const FIRST_PROCESS = ['/proc/1', '/proc/1/task/1'].flatMap((folder) =>
+  FIRST_PROCESS_FILES.map((file) => `${folder}/${file}`),
+);
 
 export interface ContainerContext {
   readonly controllerId: string;
@@ -53,6 +98,8 @@ export interface ContainerContext {
   readonly ownUser: number;
   /** Whether the engine can limit the size of a container's writable layer. */
   readonly diskQuota: boolean;
+  /** Version 2 counts the buffers of sockets as memory of the sandbox; version 1 needs a limit of their own. */
+  readonly cgroupVersion: number;
   /** The egress socket: its folder on the engine's host, and the key of its rules. Null: the sandbox has none. */
   readonly egressSocket: { readonly folder: string; readonly key: string } | null;
 }
@@ -139,6 +186,7 @@ function hostConfig(
     ...(network === null ? {} : { NetworkMode: network }),
     Memory: limits.memory,
     MemorySwap: limits.memory,
+    ...(context.cgroupVersion === 1 && { KernelMemoryTCP: Math.ceil(limits.memory * SOCKET_SHARE) }),
     NanoCpus: Math.round(limits.cpus * 1e9),
     PidsLimit: limits.processes,
     Ulimits: [
@@ -150,7 +198,11 @@ function hostConfig(
     CapAdd: [...new Set([...SANDBOXD_CAPABILITIES, ...policy.capabilities])],
     Privileged: false,
     SecurityOpt: ['no-new-privileges', ...seccomp],
+    // In the host's namespace, /sys/fs/cgroup is not the container's own, and sandboxd would find no counters.
+    ...(context.cgroupVersion === 2 && { CgroupnsMode: 'private' as const }),
     ReadonlyRootfs: policy.read_only_root,
+    MaskedPaths: [...ENGINE_MASKED, QUEUES],
+    ReadonlyPaths: [...ENGINE_READ_ONLY, ...FIRST_PROCESS],
     ...filesInMemory(policy, context),
     ...(context.diskQuota && limits.disk !== undefined ? { StorageOpt: { size: String(limits.disk) } } : {}),
     ShmSize: limits.shm,

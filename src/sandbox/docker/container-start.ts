@@ -12,6 +12,8 @@ export interface StartedContainer {
   readonly id: string;
   /** The first call returns the stream opened before the start. Later calls attach anew; `lost` where it does not run. */
   readonly attach: Attach;
+  /** What the engine said on the create request, for example that it discarded a limit. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -26,9 +28,9 @@ export async function startContainer(
   requests: Promise<unknown>[],
   deadline: Deadline,
 ): Promise<StartedContainer> {
-  const creating = connection.docker.createContainer(options);
+  const creating = connection.create(options);
   requests.push(creating);
-  const { id } = await connection.ask('create', deadline, creating);
+  const { Id: id, Warnings: warnings } = await connection.ask('create', deadline, creating);
   const attaching = connection.attach(id);
   requests.push(attaching);
   let stream: Duplex | null = await connection.ask('attach', deadline, attaching);
@@ -45,7 +47,7 @@ export async function startContainer(
     stream = null;
     return first === null ? connection.attachRunning(id, attempt) : Promise.resolve(first);
   };
-  return { id, attach };
+  return { id, attach, warnings: warnings ?? [] };
 }
 
 /** Idempotent. Removes sandboxd's overlay and the image's anonymous volumes too; sandboxd's own volume stays. */

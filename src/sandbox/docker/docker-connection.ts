@@ -22,6 +22,14 @@ export interface DaemonInfo {
   /** Whether containers keep running during a restart of the daemon. */
   readonly liveRestore: boolean;
   readonly seccomp: boolean;
+  /** Of the engine's machine, as `uname -m` has it; empty where it is not reported. */
+  readonly architecture: string;
+}
+
+interface CreatedContainer {
+  readonly Id: string;
+  /** For example that a limit was discarded. */
+  readonly Warnings?: readonly string[] | null;
 }
 
 export interface EventStream {
@@ -67,6 +75,20 @@ export class DockerConnection {
     return this.#disturbedAt >= monotonicMs;
   }
 
+  /** Creates a container. dockerode's own method drops the warnings, and repeats the whole request in its URL. */
+  create({ name, ...body }: Docker.ContainerCreateOptions): Promise<CreatedContainer> {
+    // The words are part of the messages that docker-errors.ts classifies.
+    const statusCodes = { 201: true, 400: 'bad parameter', 404: 'no such container', 500: 'server error' };
+    const options: object = { _query: { name }, _body: body };
+    return new Promise((resolve, reject) => {
+      const dial = { path: '/containers/create?', method: 'POST', options, statusCodes };
+      this.docker.modem.dial(dial, (error: Error | null, created) => {
+        if (error === null) resolve(created as CreatedContainer);
+        else reject(error);
+      });
+    });
+  }
+
   /** Attaches to stdin and stdout of a container, which need not run yet. */
   async attach(id: string): Promise<Duplex> {
     // Options go into the query only: the daemon would pass a request body to stdin.
@@ -95,6 +117,7 @@ export class DockerConnection {
       readonly Driver: string;
       readonly DockerRootDir: string;
       readonly LiveRestoreEnabled?: boolean;
+      readonly Architecture?: string;
       readonly SecurityOptions?: readonly string[];
     }
     const raw = (await this.ask('ping', deadline, this.docker.info())) as Raw;
@@ -104,6 +127,7 @@ export class DockerConnection {
       runtimes: Object.keys(raw.Runtimes ?? {}),
       storageDriver: raw.Driver,
       dataRoot: raw.DockerRootDir,
+      architecture: raw.Architecture ?? '',
       liveRestore: raw.LiveRestoreEnabled === true,
       seccomp: (raw.SecurityOptions ?? []).some((option) => option.includes('seccomp')),
     };

@@ -1,5 +1,6 @@
 import { Deadline } from '../../kernel/deadline.ts';
 import type { Attach } from '../link-contract.ts';
+import type { Policy } from '../../policy/schema.ts';
 import type {
   EngineCapabilities,
   EngineInfo,
@@ -9,12 +10,14 @@ import type {
   SandboxHandle,
   SandboxSpec,
 } from '../sandbox.ts';
+import { SandboxFault } from '../sandbox.ts';
+import type { PolicyTrial } from '../limit-findings.ts';
 import type { HostSide, SandboxdClient } from '../sandboxd-client.ts';
 import { SandboxdVolume, BUILT_SANDBOXD } from './sandboxd-volume.ts';
 import { removeContainer, removeOrphanedVolumes } from './container-start.ts';
 import { CpuShares } from './cpu-shares.ts';
 import { LABELS } from './container-spec.ts';
-import { holdsDiskQuota } from './disk-quota.ts';
+import { findDiskQuota } from './disk-quota.ts';
 import { DockerConnection } from './docker-connection.ts';
 import { EgressSockets, type NamedEgressSocket } from './egress-sockets.ts';
 import { DockerImages } from './images.ts';
@@ -22,6 +25,7 @@ import { EventWatch } from './event-watch.ts';
 import type { DockerEngineOptions } from './engine-options.ts';
 import { surveyEngine, tryRuntime, type EngineSurvey, type RuntimeTrial } from './engine-survey.ts';
 import { examine } from './post-mortem.ts';
+import { PolicyTrials, type TrialSandbox } from './policy-trials.ts';
 import { candidates, chooseRuntime } from './runtime-probe.ts';
 import { probeSpec } from './probe-spec.ts';
 import { RetiredVolumes } from './retired-volumes.ts';
@@ -56,10 +60,10 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   readonly #egressSockets: EgressSockets;
   readonly #shares: CpuShares | null;
   readonly #starter: SandboxStarter;
+  readonly #trials: PolicyTrials;
   readonly #known = new Map<string, Known>();
   readonly #removed = new Set<string>();
-  #findings: Findings = { runtime: 'runc', diskQuota: false };
-  #cgroupVersion = 0;
+  #findings: Findings = { runtime: 'runc', diskQuota: false, cgroupVersion: 0 };
 
   private constructor(options: DockerEngineOptions, connection: DockerConnection, volume: SandboxdVolume) {
     this.#options = options;
@@ -77,6 +81,13 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     const [egressSockets, sweeper] = [this.#egressSockets, this.#sweeper];
     const hostSide = (id: string): HostSide => this.#hostSide(id);
     this.#starter = new SandboxStarter({ options, connection, volume, egressSockets, sweeper, hostSide });
+    this.#trials = new PolicyTrials({
+      start: (spec, deadline) => this.#startForTrial(spec, this.#findings, deadline),
+      clock: options.clock,
+      image: volume.image,
+      accepted: options.acceptedLimits ?? new Set(),
+      diskLimit: () => this.#findings.diskQuota,
+    });
   }
 
   /** Fills sandboxd's volume and chooses the runtime. @throws SandboxFault `engine_down`, `engine_error`. */
@@ -122,6 +133,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   }
 
   async start(spec: SandboxSpec, deadline: Deadline): Promise<Sandbox> {
+    await this.#trials.pass(spec.policy, deadline);
     return this.#remember(await this.#starter.start(spec, this.#findings, deadline));
   }
 
@@ -133,7 +145,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     };
   }
 
-  #remember({ client, egressSocket }: StartedSandbox): Sandbox {
+  #remember({ client, egressSocket }: Omit<StartedSandbox, 'warnings'>): Sandbox {
     this.#known.set(client.handle.id, { client, sinceMs: this.#options.clock.monotonic(), egressSocket });
     return this.#egressSockets.through(client, egressSocket);
   }
@@ -187,7 +199,11 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
 
   async ping(deadline: Deadline): Promise<EngineInfo> {
     const version = await this.#connection.ask('ping', deadline, this.#connection.docker.version());
-    return { version: version.Version, runtime: this.#findings.runtime, cgroupVersion: this.#cgroupVersion };
+    return {
+      version: version.Version,
+      runtime: this.#findings.runtime,
+      cgroupVersion: this.#findings.cgroupVersion,
+    };
   }
 
   /** @throws SandboxFault `engine_down`, `engine_error` */
@@ -202,21 +218,41 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     return trials;
   }
 
+  /** What a sandbox of this sandbox policy shows of its limits. Made once. @throws SandboxFault where none can be started. */
+  tryPolicy(policy: Policy): Promise<PolicyTrial> {
+    return this.#trials.trialOf(policy);
+  }
+
   /** @returns milliseconds from the request to the answer of sandboxd. */
   async #trial(runtime: string): Promise<number> {
-    const { clock, runtimeProbeMs } = this.#options;
-    const within = Deadline.after(clock, 'sandbox_start', runtimeProbeMs ?? RUNTIME_PROBE_MS);
+    const { clock } = this.#options;
+    const within = this.#probeDeadline();
     const began = clock.monotonic();
     const findings = { ...this.#findings, runtime };
-    const started = await this.#starter.start(probeSpec(this.#volume.image), findings, within);
-    const startMs = clock.monotonic() - began;
-    await this.remove(this.#remember(started).handle, within);
-    return startMs;
+    await using _ = await this.#startForTrial(probeSpec(this.#volume.image), findings, within);
+    return clock.monotonic() - began;
+  }
+
+  #probeDeadline(): Deadline {
+    const { clock, runtimeProbeMs } = this.#options;
+    return Deadline.after(clock, 'sandbox_start', runtimeProbeMs ?? RUNTIME_PROBE_MS);
+  }
+
+  async #startForTrial(spec: SandboxSpec, findings: Findings, deadline: Deadline): Promise<TrialSandbox> {
+    const started = await this.#starter.start(spec, findings, deadline);
+    const sandbox = this.#remember(started);
+    const dispose = (): Promise<void> => this.remove(sandbox.handle, deadline);
+    return { sandbox, warnings: started.warnings, [Symbol.asyncDispose]: dispose };
   }
 
   async #findRuntime(deadline: Deadline): Promise<void> {
     const info = await this.#connection.info(deadline);
-    this.#cgroupVersion = info.cgroupVersion;
+    this.#findings = { ...this.#findings, cgroupVersion: info.cgroupVersion };
+    if (!this.#volume.runsOn(info.architecture))
+      throw new SandboxFault(
+        'engine_error',
+        `sandboxd was not built for the engine's machine, ${info.architecture}: build docker/sandboxd there`,
+      );
     const names = candidates(info.runtimes, info.defaultRuntime);
     const runtime = await chooseRuntime(names, (name) => this.#trial(name), this.#options.log);
     this.#findings = { ...this.#findings, runtime };
@@ -225,15 +261,11 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
 
   async #findDiskQuota(deadline: Deadline): Promise<void> {
     const { image } = this.#volume;
-    const diskQuota = await holdsDiskQuota(this.#connection, image, this.#starter.newName(), deadline);
+    const limited = { ...this.#findings, diskQuota: true };
+    const start = (spec: SandboxSpec) => this.#startForTrial(spec, limited, this.#probeDeadline());
+    const parts = { connection: this.#connection, image, name: this.#starter.newName(), start };
+    const diskQuota = await findDiskQuota(parts, this.#options.log, deadline);
     this.#findings = { ...this.#findings, diskQuota };
-    const { log } = this.#options;
-    if (diskQuota) log.info({}, "the engine's storage driver enforces limits.disk");
-    else
-      log.warn(
-        {},
-        'the engine does not enforce limits.disk (overlay2 needs xfs with pquota); file_size still limits each file',
-      );
   }
 
   /** Detaches from every sandbox. The containers keep running. */

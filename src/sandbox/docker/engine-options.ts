@@ -1,4 +1,5 @@
 import type { Clock } from '../../kernel/clock.ts';
+import type { LimitName } from '../limit-findings.ts';
 import type { ClientTimes } from '../sandboxd-client.ts';
 import type { Egress } from '../egress/egress.ts';
 import type { SandboxdPaths } from './sandboxd-volume.ts';
@@ -17,6 +18,8 @@ export interface DockerEngineOptions {
   readonly seccompProfiles?: ReadonlyMap<string, string>;
   /** Serves sandbox policies that list hosts; absent: `start` refuses these. */
   readonly egress?: Egress;
+  /** Limits that the engine may fail to hold; a sandbox policy is used without them. Absent: none. */
+  readonly acceptedLimits?: ReadonlySet<LimitName>;
   readonly clientTimes?: Partial<ClientTimes>;
   /** How long one runtime may take to start a container when the engine is connected. */
   readonly runtimeProbeMs?: number;

@@ -35,12 +35,16 @@ export interface Findings {
   readonly runtime: string;
   /** Whether the engine can limit the size of a container's writable layer. */
   readonly diskQuota: boolean;
+  /** 0 where the engine does not report it. */
+  readonly cgroupVersion: number;
 }
 
 /** A sandbox that has answered, and its egress socket where its sandbox policy lists hosts. */
 export interface StartedSandbox {
   readonly client: SandboxdClient;
   readonly egressSocket: NamedEgressSocket | null;
+  /** Of the engine, on the create request. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -68,12 +72,12 @@ export class SandboxStarter {
       egressSocket = await egressSockets.forNew(container, spec);
       const context = this.#context(spec, findings, egressSocket);
       const options = { name: container, ...containerOptions(spec, context) };
-      const { id, attach } = await startContainer(connection, options, requests, deadline);
+      const { id, attach, warnings } = await startContainer(connection, options, requests, deadline);
       const { poolClass, policy } = spec;
       const own = policy.user === 'own' && { ownUser: context.ownUser };
       client = await this.open({ engine: 'docker', id, instance: null, poolClass, ...own }, attach, deadline);
       await checkReadiness(client, deadline);
-      return { client, egressSocket };
+      return { client, egressSocket, warnings };
     } catch (error) {
       client?.detach();
       await egressSockets.remove(egressSocket);

@@ -32,6 +32,10 @@ interface SandboxdFile {
   readonly bytes: Buffer;
 }
 
+/** Where an ELF file names its machine, and the names of those numbers. */
+const ELF_MACHINE = 18;
+const MACHINES: Readonly<Record<number, string>> = { 62: 'x86_64', 183: 'aarch64' };
+
 /** A folder with the files, and an empty one: a read-only overlay needs two layers. */
 const FILES = 'files';
 const EMPTY = 'empty';
@@ -77,6 +81,13 @@ export class SandboxdVolume {
       { name: 'sandboxd', mode: 0o555, bytes: sandboxd },
       { name: 'interpreter.py', mode: 0o444, bytes: interpreter },
     ]);
+  }
+
+  /** Whether sandboxd was built for a machine such as `architecture`, in the words of `uname -m`; true where that is unknown. */
+  runsOn(architecture: string): boolean {
+    const [sandboxd] = this.#files;
+    const built = sandboxd === undefined ? undefined : MACHINES[sandboxd.bytes.readUInt16LE(ELF_MACHINE)];
+    return built === undefined || !Object.values(MACHINES).includes(architecture) || built === architecture;
   }
 
   /** Overlay layers, uppermost first, as paths on the engine's host; empty until `fill` has succeeded. */

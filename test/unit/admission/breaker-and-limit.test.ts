@@ -75,8 +75,10 @@ describe('the circuit breaker', () => {
     expect(engine.live).toBe(100);
   });
 
-  it("does not open for the task's own fault, whoever else waits", async () => {
-    const missing = new SandboxFault('image_missing', 'no such image');
+  it.each([
+    ["the task's own fault", new SandboxFault('image_missing', 'no such image')],
+    ['a sandbox policy that is not used', new SandboxFault('engine_error', 'no limit', { lasting: true })],
+  ])('does not open for %s, whoever else waits', async (_what, missing) => {
     const { clock, engine, take, breaker } = scene();
     engine.startFault = () => missing;
     const takes = Array.from({ length: 20 }, () => take());

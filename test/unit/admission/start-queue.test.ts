@@ -97,6 +97,15 @@ describe('the start queue', () => {
     expect(starts).toHaveLength(1);
   });
 
+  it('does not try a sandbox policy twice whose limits the engine does not hold', async () => {
+    const { starts, take } = queueOf(1);
+    const taken = expect(take()).rejects.toMatchObject({ code: 'engine_error', lasting: true });
+    await settle();
+    starts[0]?.reject(new SandboxFault('engine_error', 'it holds no memory limit', { lasting: true }));
+    await taken;
+    expect(starts).toHaveLength(1);
+  });
+
   it('sends away who waited too long, and starts nothing for it', async () => {
     const { clock, starts, take } = queueOf(1);
     const first = take();

@@ -64,6 +64,16 @@ const PROGRAMS: Record<CommandName, Program> = {
     process.print(`${String(process.container.user)}\n`);
     return 0;
   },
+  ulimits: (process) => {
+    const { open_files: files, file_size: size } = process.container.spec.policy.limits;
+    process.print(`${String(files)}\n${String(size / 512)}\n0\n`);
+    return 0;
+  },
+  writeRoot: (process) => {
+    if (process.container.spec.policy.read_only_root) return FAILED;
+    return append(process, '/mine', 'mine\n');
+  },
+  exposeFirst: () => FAILED,
   interfaces: (process) => {
     const { network } = process.container.spec.policy;
     process.print(network === 'none' || typeof network !== 'string' ? 'lo\n' : 'eth0\nlo\n');

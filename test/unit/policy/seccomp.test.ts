@@ -21,6 +21,11 @@ test('a socket is allowed by exact families alone: no negated condition, which s
   expect(families.map(([first]) => first)).toEqual([1, 2, 10, 16].map((equals) => ({ argument: 0, equals })));
 });
 
+test("prlimit64 is allowed on the caller alone: sandboxd, PID 1, has root's user number too", () => {
+  const groups = source.groups.filter(({ allow }) => allow.includes('prlimit64'));
+  expect(groups.map(({ when }) => when)).toEqual([[[{ argument: 0, equals: 0 }]]]);
+});
+
 test('alternatives become entries of their own, conditions of one entry hold together', () => {
   const when = [[{ argument: 0, equals: 1 }], [{ argument: 0, mask: 6, equals: 2 }, { argument: 2, equals: 0 }]]; // prettier-ignore
   const group = { why: 'because', allow: ['socket'], when };

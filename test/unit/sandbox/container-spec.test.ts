@@ -5,7 +5,7 @@ import {
   type ContainerContext,
 } from '../../../src/sandbox/docker/container-spec.ts';
 import { probeSpec } from '../../../src/sandbox/docker/probe-spec.ts';
-import type { Policy } from '../../../src/policy/schema.ts';
+import { capability, type Policy } from '../../../src/policy/schema.ts';
 
 const CONTEXT = {
   controllerId: 'c',
@@ -14,6 +14,7 @@ const CONTEXT = {
   seccomp: null,
   ownUser: 1_048_577,
   diskQuota: false,
+  cgroupVersion: 2,
   egressSocket: null,
 };
 
@@ -55,6 +56,33 @@ test('nothing of the host, no network, no swap, no capability but the four of sa
   for (const absent of ['Binds', 'Devices', 'NetworkMode', 'Tmpfs', 'PidMode', 'IpcMode']) {
     expect(made.HostConfig).not.toHaveProperty(absent);
   }
+});
+
+test('PID 1 keeps one capability that no sandbox policy gives, so that the kernel refuses commands that change its scheduling', () => {
+  expect(capability.options).not.toContain('SETPCAP');
+  expect(options({ capabilities: [...capability.options] }).HostConfig?.CapAdd).toContain('SETPCAP');
+  expect(BigInt(`0x${capabilityMask([...capability.options])}`) & (1n << 8n)).toBe(0n);
+});
+
+test('files by which a process of the same user could change PID 1 are read-only, and message queues are out of reach', () => {
+  const { ReadonlyPaths: readOnly, MaskedPaths: masked } = options().HostConfig ?? {};
+  for (const folder of ['/proc/1', '/proc/1/task/1'])
+    for (const file of ['oom_score_adj', 'oom_adj', 'autogroup', 'coredump_filter', 'clear_refs', 'sched'])
+      expect(readOnly).toContain(`${folder}/${file}`);
+  expect(readOnly).toContain('/proc/sys');
+  expect(masked).toEqual(
+    expect.arrayContaining(['/dev/mqueue', '/proc/kcore', '/proc/keys', '/sys/firmware']),
+  );
+});
+
+test('buffers of sockets have a limit of their own under cgroup v1 only: version 2 counts them as memory', () => {
+  expect(options({}, { cgroupVersion: 1 }).HostConfig).toMatchObject({ KernelMemoryTCP: 16 * 2 ** 20 });
+  expect(options({}, { cgroupVersion: 2 }).HostConfig).not.toHaveProperty('KernelMemoryTCP');
+});
+
+test("counters are found where the container's control group is its own: asked for under cgroup v2, given under v1", () => {
+  expect(options({}, { cgroupVersion: 2 }).HostConfig).toMatchObject({ CgroupnsMode: 'private' });
+  expect(options({}, { cgroupVersion: 1 }).HostConfig).not.toHaveProperty('CgroupnsMode');
 });
 
 test('core files are off, open files and file size are bounded hard', () => {

@@ -98,7 +98,6 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
     memoryAvailableBytes: 2 ** 35,
     pidMax: 2 ** 22,
     descriptorLimit: 2 ** 20,
-    inotifyInstances: 8192,
   };
   const admission = openAdmission({
     engine,

@@ -63,6 +63,37 @@ export const BROKEN_LIMITS: readonly Breakage[] = [
     endingsOf('fillDisk', () => ({ waitStatus: FAILED })),
   ),
   breaks(
+    'limit-files',
+    'discards the limit of open files',
+    ignores(({ policy, ...spec }) => ({
+      ...spec,
+      policy: { ...policy, limits: { ...policy.limits, open_files: 1_048_576 } },
+    })),
+  ),
+  breaks(
+    'limit-files',
+    "discards the limit of one file's size",
+    ignores(({ policy, ...spec }) => ({
+      ...spec,
+      policy: { ...policy, limits: { ...policy.limits, file_size: 2 ** 50 } },
+    })),
+  ),
+  breaks(
+    'root-read-only',
+    'lets root write to a read-only image',
+    ignores(({ policy, ...spec }) => ({ ...spec, policy: { ...policy, read_only_root: false } })),
+  ),
+  breaks(
+    'root-read-only',
+    'makes every image read-only',
+    ignores(({ policy, ...spec }) => ({ ...spec, policy: { ...policy, read_only_root: true } })),
+  ),
+  breaks(
+    'first-process',
+    'lets root expose the first process',
+    endingsOf('exposeFirst', () => ({ waitStatus: 0 })),
+  ),
+  breaks(
     'user',
     'runs commands as root',
     anySandbox((sandbox, _, { policy }) => ({
