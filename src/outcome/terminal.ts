@@ -82,6 +82,8 @@ function textOfRanges(
   return { text: texts.join(''), ...kept };
 }
 
+const NO_PAIRS: readonly (readonly [index: number, value: number])[] = [];
+
 /** Pairs of an index and a number, read in ascending order. */
 class Pairs {
   readonly #pairs: readonly number[];
@@ -92,7 +94,11 @@ class Pairs {
   }
 
   /** Those with an index from `start` to before `end`; earlier ones are passed over. */
-  *within(start: number, end: number): Generator<readonly [index: number, value: number]> {
+  within(start: number, end: number): Iterable<readonly [index: number, value: number]> {
+    return (this.#pairs[this.#at] ?? Infinity) < end ? this.#next(start, end) : NO_PAIRS;
+  }
+
+  *#next(start: number, end: number): Generator<readonly [index: number, value: number]> {
     for (; (this.#pairs[this.#at] ?? Infinity) < end; this.#at += 2) {
       const [index = 0, value = 0] = [this.#pairs[this.#at], this.#pairs[this.#at + 1]];
       if (index >= start) yield [index, value];
