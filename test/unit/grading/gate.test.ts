@@ -256,7 +256,7 @@ describe('requests that are refused', () => {
   test.each<[string, object, number]>([
     ['no trace id', { sample: SAMPLE, item: ITEM }, 400],
     ['an empty trace id', { ...REQUEST, trace_id: '' }, 400],
-    ['a body over 1 MB', { ...REQUEST, item: 'x'.repeat(2 ** 20) }, 413],
+    ['1 MB beside sample and row', { ...REQUEST, more: 'x'.repeat(2 ** 20) }, 413],
   ])('%s', async (_what, payload, status) => {
     const made = await bench([answers(200, '{"score": 1}')]);
     expect((await grade(made, payload)).statusCode).toBe(status);
