@@ -111,7 +111,7 @@ async function fetched(
 ): Promise<Record<string, string>> {
   const files: Record<string, string> = {};
   for (const name of names) {
-    const found = await transfer.download(opening.id, posix.resolve(work, name));
+    const found = await transfer.download(opening, posix.resolve(work, name));
     if ('problem' in found) continue;
     files[name] = Buffer.concat((await found.body.toArray()) as Uint8Array[]).toString('base64');
   }

@@ -120,7 +120,7 @@ class SweRexRuntime {
 
   async readFile(form: z.output<typeof readFileForm>, { opening }: ForeignCall): Promise<ForeignReply> {
     await this.#parts.rollouts.openRollout(opening);
-    const found = await this.#parts.transfer.download(opening.id, form.path);
+    const found = await this.#parts.transfer.download(opening, form.path);
     if ('problem' in found) return fileProblem(found, form.path);
     const bytes = Buffer.concat((await found.body.toArray()) as Uint8Array[]);
     try {

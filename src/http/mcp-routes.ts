@@ -5,7 +5,7 @@ import type { McpSession } from '../mcp/endpoint.ts';
 import { clientGone } from './client-gone.ts';
 import { HttpError } from './errors.ts';
 import type { App, HttpParts } from './parts.ts';
-import { headerId, headerValue, openingOf, rolloutHeader } from './request-ids.ts';
+import { headerId, headerValue, jobHeader, openingOf, rolloutHeader } from './request-ids.ts';
 import { taskQuerySchema } from './schemas.ts';
 
 const SESSION = 'mcp-session-id';
@@ -32,7 +32,7 @@ export function mcpRoutes(app: App, { mcp, rollouts, sandboxes }: HttpParts): vo
   app.delete('/mcp', { schema }, async ({ headers }, reply) => {
     const id = sessionOf(headers)?.rollout;
     if (id?.startsWith(OWN_ROLLOUT) !== true) return reply.code(405).header('allow', 'POST').send();
-    const rollout = rollouts.get(id);
+    const rollout = rollouts.get(id, jobHeader(headers));
     if (rollout !== undefined) await sandboxes.ends.endRollout(rollout, 'deleted');
     return reply.code(200).send();
   });

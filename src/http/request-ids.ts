@@ -5,6 +5,7 @@ import {
   rolloutId,
   taskName,
   type CallId,
+  type JobId,
   type RolloutId,
   type TaskName,
 } from '../kernel/ids.ts';
@@ -30,6 +31,9 @@ export function headerId<Id>(
 export const rolloutHeader = (headers: IncomingHttpHeaders): RolloutId | undefined =>
   headerId(headers, 'x-rollout-id', rolloutId);
 
+export const jobHeader = (headers: IncomingHttpHeaders): JobId | undefined =>
+  headerId(headers, 'x-job-id', jobId);
+
 export const idempotencyHeader = (headers: IncomingHttpHeaders): CallId | undefined =>
   headerId(headers, 'idempotency-key', callId);
 
@@ -44,7 +48,7 @@ export function openingOf(
   given: { readonly task?: TaskName | undefined; readonly item?: unknown },
 ): Opening {
   const task = given.task ?? headerId(headers, 'x-task', taskName);
-  const job = headerId(headers, 'x-job-id', jobId);
+  const job = jobHeader(headers);
   const item = given.item ?? undefined; // A null counts as absent.
   return { id, ...(task && { task }), ...(job && { job }), ...(item !== undefined && { item }) };
 }

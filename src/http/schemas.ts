@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { callId, idProblem, rolloutId, taskName } from '../kernel/ids.ts';
 import { ATTRIBUTIONS, causes, type CauseCode } from '../outcome/causes.ts';
+import { VERDICTS } from '../rollouts/verdict.ts';
 
 /**
  * Schemas of requests and replies, for the routes, the typed client and the OpenAPI document. Replies are not validated
@@ -89,6 +90,7 @@ export const nativeAnswerSchema = z.object({
 });
 
 export const count = z.int().min(0);
+const gradingState = z.enum([...VERDICTS, 'calls_never_arrived']);
 const counts = z.object({
   calls: count,
   pending: count,
@@ -103,7 +105,13 @@ const counts = z.object({
 
 export const verdictSchema = z.object({
   rollout_id: z.string(),
-  verdict: z.enum(['valid', 'exclude', 'pending']),
+  verdict: z
+    .enum(VERDICTS)
+    .describe(
+      '`no_tool_call`: this server has never seen the id, and would know. `unknown`: it does not have the id, or not all of ' +
+        'the rollout, and records are missing.',
+    ),
+  unknown_because: z.string().nullable().describe('What is missing, where the verdict is `unknown`.'),
   reasons: z.array(cause).readonly(),
   recovered: z
     .literal('replay')
@@ -114,7 +122,12 @@ export const verdictSchema = z.object({
 
 /** A verdict with the evidence of the calls that exclude the rollout. */
 export const verdictWithEvidenceSchema = verdictSchema.extend({
-  evidence: z.array(z.object({ call_id: z.string(), cause, evidence: z.unknown() })),
+  evidence: z
+    .array(z.object({ call_id: z.string(), cause, evidence: z.unknown() }))
+    .nullable()
+    .describe(
+      'Of the calls that exclude the rollout. Null where only the verdict is kept; the journal has the calls.',
+    ),
 });
 
 export const VERDICTS_AT_ONCE = 10_000;
@@ -122,8 +135,8 @@ export const verdictsRequestSchema = z.strictObject({
   rollout_ids: z.array(rolloutField).min(1).max(VERDICTS_AT_ONCE),
 });
 export const verdictListSchema = z.object({
-  verdicts: z.array(verdictSchema),
-  unknown: z.array(z.string()).describe('Ids of rollouts without a tool call on this server.'),
+  verdicts: z.array(verdictSchema).describe('One for each id.'),
+  unknown: z.array(z.string()).describe('The ids whose verdict is `unknown`.'),
 });
 
 export const trajectorySchema = z.object({
@@ -245,6 +258,15 @@ export const statusSchema = z.object({
     abandoned: count,
   }),
   rollouts: z.record(rolloutStateSchema, count),
+  verdicts: z.object({
+    complete: z
+      .boolean()
+      .describe('Whether an id that is not known here is known to have made no tool call.'),
+    unknown_because: z.string().nullable(),
+    gradings: z
+      .record(gradingState, count)
+      .describe('Requests to grade of the last 30 minutes, by what was known of the rollout.'),
+  }),
   calls: z
     .record(attribution, count)
     .describe('Calls finished since the start of this server, by attribution.'),

@@ -8,7 +8,7 @@ import {
 import { callId, idProblem, type CallId, type RolloutId } from '../kernel/ids.ts';
 import { chooseTask } from '../policy/match.ts';
 import type { Catalog } from '../policy/schema.ts';
-import { UnknownTask, type Opening, type Rollouts } from '../rollouts/registry.ts';
+import { OtherTask, UnknownTask, type Opening, type Rollouts } from '../rollouts/registry.ts';
 import { ConflictingRepeat, type CallAnswer, type CallRequest } from '../tools/call-answer.ts';
 import type { ToolCalls } from '../tools/call.ts';
 import { definitionsOf } from '../tools/definition.ts';
@@ -75,7 +75,8 @@ export class McpEndpoint {
   }
 
   #list(opening: Opening): ListToolsResult {
-    const task = this.#parts.rollouts.get(opening.id)?.task ?? chooseTask(this.#parts.catalog, opening);
+    const task =
+      this.#parts.rollouts.get(opening.id, opening.job)?.task ?? chooseTask(this.#parts.catalog, opening);
     if ('problem' in task) throw new McpError(ErrorCode.InvalidParams, task.problem);
     return {
       tools: definitionsOf(task).map(({ name, description, parameters, readOnly }) => ({
@@ -91,7 +92,7 @@ export class McpEndpoint {
     try {
       return toolResult(await this.#parts.calls.runCall(request));
     } catch (error) {
-      if (error instanceof UnknownTask || error instanceof ConflictingRepeat)
+      if (error instanceof UnknownTask || error instanceof OtherTask || error instanceof ConflictingRepeat)
         throw new McpError(ErrorCode.InvalidParams, error.message);
       throw error;
     }

@@ -1,4 +1,4 @@
-import type { EventOf } from '../journal/event.ts';
+import type { EventOf, InRollout } from '../journal/event.ts';
 import type { Journal, Position } from '../journal/journal.ts';
 import type { CallId, RolloutId } from '../kernel/ids.ts';
 import type { Outcome } from '../outcome/causes.ts';
@@ -59,13 +59,18 @@ export type CallReply = Pick<
  */
 export class Call {
   readonly rollout: RolloutId;
+  readonly #in: InRollout;
   readonly callId: CallId;
   readonly tool: string;
   readonly argumentsSha256: string;
   #state: CallState = { name: 'entered' };
 
-  constructor(arrived: { rollout: RolloutId; callId: CallId; tool: string; argumentsSha256: string }) {
-    this.rollout = arrived.rollout;
+  constructor(
+    arrived: InRollout & { rollout: RolloutId; callId: CallId; tool: string; argumentsSha256: string },
+  ) {
+    const { rollout, namedJob } = arrived;
+    this.rollout = rollout;
+    this.#in = { rollout, ...(namedJob !== undefined && { namedJob }) };
     this.callId = arrived.callId;
     this.tool = arrived.tool;
     this.argumentsSha256 = arrived.argumentsSha256;
@@ -96,12 +101,12 @@ export class Call {
     to: { readonly sandbox: string; readonly number: number; readonly arguments: unknown },
   ): Promise<void> {
     this.#check('intended');
-    const { rollout, callId: call, tool, argumentsSha256 } = this;
+    const { callId: call, tool, argumentsSha256 } = this;
     const { number, sandbox } = to;
     const position = await journal.append(
       {
         type: 'call_intended',
-        rollout,
+        ...this.#in,
         call,
         number,
         sandbox,
@@ -118,11 +123,11 @@ export class Call {
   /** It has ended with this reply, which is durable before anybody sees it. */
   async finish(journal: Journal, reply: CallReply): Promise<CallEnding> {
     this.#check('finished');
-    const { rollout, callId: call, tool, argumentsSha256, intent } = this;
+    const { callId: call, tool, argumentsSha256, intent } = this;
     const position = await journal.append(
       {
         type: 'call_finished',
-        rollout,
+        ...this.#in,
         call,
         tool,
         number: intent?.number ?? null,
@@ -142,10 +147,7 @@ export class Call {
   /** It ended as `queue_wait`, was sent again and waits once more. */
   async reopen(journal: Journal): Promise<void> {
     this.#check('reopened');
-    await journal.append(
-      { type: 'call_reopened', rollout: this.rollout, call: this.callId },
-      { durable: false },
-    );
+    await journal.append({ type: 'call_reopened', ...this.#in, call: this.callId }, { durable: false });
     this.#become({ name: 'reopened', intent: this.intent });
   }
 

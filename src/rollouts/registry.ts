@@ -1,18 +1,27 @@
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { jobId, type JobId, type RolloutId } from '../kernel/ids.ts';
+import { jobId, rolloutKey, type JobId, type RolloutId, type RolloutKey } from '../kernel/ids.ts';
 import { isDeeperThan } from '../kernel/json-text.ts';
 import { SingleFlight } from '../kernel/single-flight.ts';
+import type { CauseCode } from '../outcome/causes.ts';
 import { chooseTask } from '../policy/match.ts';
-import type { Catalog } from '../policy/schema.ts';
+import type { Catalog, Task } from '../policy/schema.ts';
+import { verdictOfKept, type KeptVerdict } from './kept-verdict.ts';
 import { Rollout } from './rollout.ts';
+import { EMPTY_TALLY, judgeTally, tallyWith, type Verdict } from './verdict.ts';
+import type { UnknownReason, VerdictIndex } from './verdict-index.ts';
 
-/** What the first request of a rollout says about it. Later requests may repeat it; it is not looked at again. */
-export interface Opening {
+/** What a rollout is known by. */
+export interface RolloutName {
   readonly id: RolloutId;
+  /** As the request names it; absent: it names none. The same id in another job is another rollout. */
+  readonly job?: JobId | undefined;
+}
+
+/** What the first request of a rollout says about it. Later ones may repeat it; only another task is refused. */
+export interface Opening extends RolloutName {
   readonly task?: string | undefined;
   readonly item?: unknown;
-  readonly job?: JobId | undefined;
 }
 
 /** The request names a task that isn't configured: the caller's fault. */
@@ -20,56 +29,128 @@ export class UnknownTask extends Error {
   override readonly name = 'UnknownTask';
 }
 
+/** The rollout was opened with another task than the request names: the caller's fault. */
+export class OtherTask extends Error {
+  override readonly name = 'OtherTask';
+  readonly rollout: Rollout;
+
+  constructor(rollout: Rollout, asked: string) {
+    super(`rollout ${rollout.id} has the task "${rollout.task.name}", and the request names "${asked}"`);
+    this.rollout = rollout;
+  }
+}
+
+/** A rollout's verdict, wherever it is kept. */
+export interface Standing {
+  readonly verdict: Verdict;
+  /** Why it is unknown; null where it isn't. */
+  readonly why: UnknownReason | 'opened_in_doubt' | null;
+  /** Null where only the verdict is kept, or nothing. */
+  readonly rollout: Rollout | null;
+  readonly job: string | null;
+}
+
 /** Levels of lists and objects in a dataset row. A deeper row still selects the task, and is not recorded. */
 const MAX_ITEM_LEVELS = 200;
 
 const isRecorded = (item: unknown): boolean => item !== undefined && !isDeeperThan(item, MAX_ITEM_LEVELS);
 
-/** How long an ended rollout's calls and verdict stay readable here; the journal keeps them for good. */
+/** How long an ended rollout's calls stay readable here. The index keeps its verdict, the journal everything. */
 const KEEP_ENDED_MS = 24 * 3_600_000;
 
-/** All rollouts of this controller, by id. */
+const UNSEEN = judgeTally(EMPTY_TALLY, { end: null, recoveries: 0 });
+
+/** All rollouts of this controller, by job and id. */
 export class Rollouts {
   readonly #catalog: Catalog;
   readonly #journal: Journal;
+  readonly #index: Pick<VerdictIndex, 'find' | 'status'>;
   readonly #clock: Clock;
-  readonly #byId = new Map<RolloutId, Rollout>();
-  readonly #openings = new SingleFlight<RolloutId, Rollout>();
+  readonly #byKey = new Map<RolloutKey, Rollout>();
+  readonly #openings = new SingleFlight<RolloutKey, Rollout>();
 
-  constructor(parts: { catalog: Catalog; journal: Journal; clock: Clock }) {
+  constructor(parts: {
+    catalog: Catalog;
+    journal: Journal;
+    index: Pick<VerdictIndex, 'find' | 'status'>;
+    clock: Clock;
+  }) {
     this.#catalog = parts.catalog;
     this.#journal = parts.journal;
+    this.#index = parts.index;
     this.#clock = parts.clock;
   }
 
-  get(id: RolloutId): Rollout | undefined {
-    return this.#byId.get(id);
+  get(id: RolloutId, namedJob?: JobId): Rollout | undefined {
+    return this.#byKey.get(rolloutKey(id, namedJob));
   }
 
   all(): Iterable<Rollout> {
-    return this.#byId.values();
+    return this.#byKey.values();
   }
 
-  /** The rollout of this id, opened now if it is new. @throws UnknownTask */
+  /** Of any id, also of one that was never seen, or that was forgotten here. */
+  standing(id: RolloutId, namedJob?: JobId): Standing {
+    const rollout = this.get(id, namedJob);
+    if (rollout !== undefined) {
+      const { verdict, job } = rollout;
+      return { verdict, why: verdict.verdict === 'unknown' ? 'opened_in_doubt' : null, rollout, job };
+    }
+    const none = { rollout: null, job: namedJob ?? null };
+    const found = this.#index.find(id, namedJob);
+    if (found.kind === 'unknown')
+      return { ...none, verdict: { ...UNSEEN, verdict: 'unknown' }, why: found.why };
+    if (found.kind === 'never_seen')
+      return { ...none, verdict: { ...UNSEEN, verdict: 'no_tool_call' }, why: null };
+    const verdict = verdictOfKept(found.kept);
+    const why = verdict.verdict === 'unknown' ? 'opened_in_doubt' : null;
+    return { verdict, why, rollout: null, job: found.kept.job };
+  }
+
+  /**
+   * The rollout of this id, opened now if it is new. One that was forgotten here never gets a second life: it is ended or
+   * lost. @throws UnknownTask, OtherTask
+   */
   async openRollout(opening: Opening): Promise<Rollout> {
-    return this.#byId.get(opening.id) ?? (await this.#openings.run(opening.id, () => this.#openNew(opening)));
+    const key = rolloutKey(opening.id, opening.job);
+    const rollout = this.#byKey.get(key) ?? (await this.#openings.run(key, () => this.#open(opening)));
+    const { task } = opening;
+    if (task !== undefined && task !== rollout.task.name && !rollout.hasForgottenCalls)
+      throw new OtherTask(rollout, task);
+    return rollout;
+  }
+
+  async #open(opening: Opening): Promise<Rollout> {
+    const found = this.#index.find(opening.id, opening.job);
+    if (found.kind === 'kept') return await this.#bringBack(opening, found.kept);
+    return await this.#openNew(opening);
   }
 
   async #openNew(opening: Opening): Promise<Rollout> {
     const task = chooseTask(this.#catalog, { task: opening.task, item: opening.item });
     if ('problem' in task) throw new UnknownTask(task.problem);
-    const job = opening.job ?? jobId(task.name);
-    const rollout = new Rollout({ id: opening.id, task, job, openedAt: this.#clock.now() });
+    const { id, job: namedJob, item } = opening;
+    const job = namedJob ?? jobId(task.name);
+    const now = this.#clock.now();
+    const rollout = new Rollout({
+      id,
+      namedJob,
+      task,
+      job,
+      openedAt: now,
+      unsure: this.#mayHaveLived(task, now),
+    });
     const { image, policy } = task;
     await this.#journal.append(
       {
         type: 'rollout_opened',
-        rollout: rollout.id,
+        ...rollout.ref,
         task: task.name,
         image: image.name,
         policy: policy.name,
         job,
-        ...(isRecorded(opening.item) && { item: opening.item }),
+        ...(rollout.unsure && { unsure: true }),
+        ...(isRecorded(item) && { item }),
       },
       { durable: false },
     );
@@ -77,15 +158,50 @@ export class Rollouts {
     return rollout;
   }
 
+  /**
+   * Records are missing, and a rollout among them could still have been going on: it may be this one. After the longest
+   * life of a rollout of this task none of them can.
+   */
+  #mayHaveLived(task: Task, now: number): boolean {
+    const { complete, gap } = this.#index.status;
+    if (complete) return false;
+    return gap === null || now - gap.since < task.policy.times.rollout_life;
+  }
+
+  /** Only its verdict is left. It takes no call any more; each is answered by how it ended, and counted. */
+  async #bringBack({ id, job: namedJob }: Opening, kept: KeptVerdict): Promise<Rollout> {
+    const { tally, open, recoveries } = kept;
+    const configured = this.#catalog.tasks.get(kept.task);
+    const rollout = new Rollout({
+      ...{ id, namedJob, task: configured ?? this.#catalog.defaultTask, openedAt: kept.openedAt },
+      job: namedJob ?? jobId(kept.job === '' ? kept.task || 'unknown' : kept.job),
+      unsure: kept.doubtful,
+      earlier: { tally: tallyWith(tally, Object.values(open)), recoveries },
+    });
+    if (kept.loss !== null) rollout.markLost(kept.loss);
+    if (kept.end !== null) rollout.markEnded(kept.end);
+    if (rollout.state === 'opened')
+      await this.#markLost(rollout, configured === undefined ? 'task_removed' : 'blind');
+    rollout.lastActivityAt = this.#clock.now();
+    this.add(rollout);
+    return rollout;
+  }
+
+  async #markLost(rollout: Rollout, cause: CauseCode): Promise<void> {
+    rollout.markLost(cause);
+    const evidence = { kind: 'lost_before', cause } as const;
+    await this.#journal.append({ type: 'rollout_lost', ...rollout.ref, cause, evidence }, { durable: true });
+  }
+
   /** Takes in a rollout that was restored from the journal. */
   add(rollout: Rollout): void {
-    this.#byId.set(rollout.id, rollout);
+    this.#byKey.set(rollout.key, rollout);
   }
 
   /** Drops what ended long ago. */
   forgetOld(): void {
     const horizon = this.#clock.now() - KEEP_ENDED_MS;
-    for (const rollout of this.#byId.values())
-      if (rollout.state === 'ended' && rollout.lastActivityAt < horizon) this.#byId.delete(rollout.id);
+    for (const rollout of this.#byKey.values())
+      if (rollout.state === 'ended' && rollout.lastActivityAt < horizon) this.#byKey.delete(rollout.key);
   }
 }

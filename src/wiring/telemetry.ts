@@ -7,6 +7,8 @@ import type { Rollouts } from '../rollouts/registry.ts';
 import { Alarms } from '../telemetry/alarms.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { RecentActivity } from '../telemetry/recent-activity.ts';
+import { RecentGradings } from '../telemetry/recent-gradings.ts';
+import type { GateParts } from '../grading/gate.ts';
 import type { CallParts } from '../tools/call.ts';
 
 interface TelemetryParts {
@@ -24,7 +26,9 @@ export function wireTelemetry({ rollouts, admission, journal, clock }: Telemetry
     return { ...sources.starts(), live, warm };
   };
   const activity = new RecentActivity({ clock, gauges });
+  const gradings = new RecentGradings({ clock });
   const alarms = new Alarms({
+    gradings: () => gradings.recent(),
     engineAnswers: () => admission.breaker.state === 'closed',
     callsWithin: (seconds) => activity.callsWithin(seconds),
   });
@@ -36,7 +40,7 @@ export function wireTelemetry({ rollouts, admission, journal, clock }: Telemetry
     journalSkippedLines: () => journal.skippedLines,
     alarms: () => alarms.states(),
   });
-  return { metrics, activity, alarms };
+  return { metrics, activity, gradings, alarms };
 }
 
 interface Observers {
@@ -44,6 +48,26 @@ interface Observers {
   readonly activity: RecentActivity;
   readonly bursts: BurstLog;
   readonly log: Log;
+}
+
+/** Tells all observers of a grading. Lost calls and a verdict that nobody knows are a line in the log each. */
+export function observeGradings({
+  metrics,
+  gradings,
+  log,
+}: Pick<Observers, 'metrics' | 'log'> & { readonly gradings: RecentGradings }): GateParts['onGraded'] {
+  return ({ id: rollout, job = null }, graded) => {
+    metrics.graded(graded);
+    gradings.graded(graded.state);
+    const { state, callsMissing } = graded;
+    if (callsMissing > 0)
+      log.warn(
+        { rollout, job, callsMissing, excluded: state === 'calls_never_arrived' },
+        'calls never arrived',
+      );
+    if (state === 'unknown')
+      log.warn({ rollout, job, ending: graded.ending }, 'graded without a known verdict');
+  };
 }
 
 /** Tells all observers of a finished call: metrics, recent activity, the burst log, and one line in the log. */

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { admissionSources, openAdmission } from '../../../src/admission/admission.ts';
@@ -15,6 +15,7 @@ import { loadCatalog } from '../../../src/policy/load.ts';
 import type { Catalog, Policy } from '../../../src/policy/schema.ts';
 import { ReportProcess } from '../../../src/report/report-process.ts';
 import { Rollouts } from '../../../src/rollouts/registry.ts';
+import { VerdictIndex } from '../../../src/rollouts/verdict-index.ts';
 import { Recovery } from '../../../src/rollouts/recovery.ts';
 import { Replay } from '../../../src/rollouts/replay.ts';
 import { restore } from '../../../src/rollouts/restore.ts';
@@ -22,6 +23,8 @@ import { specOf } from '../../../src/rollouts/sandbox-spec.ts';
 import { openSandboxes } from '../../../src/rollouts/sandboxes.ts';
 import { Alarms } from '../../../src/telemetry/alarms.ts';
 import { RecentActivity } from '../../../src/telemetry/recent-activity.ts';
+import { RecentGradings } from '../../../src/telemetry/recent-gradings.ts';
+import { observeGradings } from '../../../src/wiring/telemetry.ts';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
 import { TokenBudget } from '../../../src/tokens/token-budget.ts';
 import { ToolCalls } from '../../../src/tools/call.ts';
@@ -40,6 +43,8 @@ export interface TestServer extends AsyncDisposable {
   readonly rollouts: Rollouts;
   readonly journal: FileJournal;
   readonly calls: ToolCalls;
+  readonly index: VerdictIndex;
+  readonly dataDir: string;
   /** What the application logged, messages and fields. */
   readonly logged: Readonly<Record<string, unknown>>[];
 }
@@ -49,6 +54,9 @@ const noTransfer: Transfers = {
   download: () => Promise.resolve({ problem: 'no files here', status: 404 }),
 };
 
+/** What a test's gate gets from the server. */
+export type GivenGateParts = Omit<GateParts, 'grader' | 'excluded' | 'recovered' | 'unknown' | 'pendingMs'>;
+
 export interface TestOptions {
   readonly transfer?: Transfers;
   /** Instead of the project's own tasks. */
@@ -57,10 +65,14 @@ export interface TestOptions {
   readonly policy?: Partial<Policy>;
   /** What an earlier server left: it is restored. */
   readonly past?: Past;
+  /** The data folder, which stays after the server's end; absent: a new one, which is removed. */
+  readonly keep?: string;
+  /** False for a data folder that an earlier server used: what it left is restored. */
+  readonly firstStart?: boolean;
   /** What a call does in the fake engine. */
   readonly script?: Script;
   /** The gate before a grader; without it none is configured. */
-  readonly gate?: (parts: Omit<GateParts, 'grader' | 'excluded' | 'recovered' | 'pendingMs'>) => GraderGate;
+  readonly gate?: (parts: GivenGateParts) => GraderGate;
 }
 
 export interface Past {
@@ -71,7 +83,7 @@ export interface Past {
 
 /** The whole controller but for the engine, with the project's own tasks, and nothing that listens. */
 export async function testServer(options: TestOptions = {}): Promise<TestServer> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'faultline-http-'));
+  const dataDir = options.keep ?? mkdtempSync(join(tmpdir(), 'faultline-http-'));
   const logged: Record<string, unknown>[] = [];
   const note = (fields: Readonly<Record<string, unknown>>, message: string): void => {
     logged.push({ ...fields, message });
@@ -79,13 +91,16 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
   const log = { info: note, warn: note, error: note };
   const engine = new FakeEngine();
   if (options.script !== undefined) engine.script = options.script;
-  for (const part of ['journal', 'blobs'])
-    if (options.past !== undefined)
+  for (const part of ['journal', 'blobs', 'verdicts.db'])
+    if (options.past !== undefined && existsSync(join(options.past.dataDir, part)))
       cpSync(join(options.past.dataDir, part), join(dataDir, part), { recursive: true });
   const journal = await FileJournal.open({ dataDir, clock });
+  const firstStart = options.firstStart ?? options.past === undefined;
+  const index = VerdictIndex.open({ dataDir, journal, firstStart, clock, log });
+  await index.catchUp();
   const catalog = testCatalog(options);
   for (const handle of options.past?.sandboxes ?? []) engine.hold(handle, specOf(catalog.defaultTask));
-  const rollouts = new Rollouts({ catalog, journal, clock });
+  const rollouts = new Rollouts({ catalog, journal, index, clock });
   const host = {
     memoryAvailableBytes: 2 ** 35,
     pidMax: 2 ** 22,
@@ -109,7 +124,9 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
     clock,
     gauges: () => ({ waiting: 0, starting: 0, live: 0, warm: 0 }),
   });
+  const gradings = new RecentGradings({ clock });
   const alarms = new Alarms({
+    gradings: () => gradings.recent(),
     engineAnswers: () => admission.breaker.state === 'closed',
     callsWithin: (seconds) => activity.callsWithin(seconds),
   });
@@ -132,12 +149,13 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
       if (first) admission.bursts.firstAnswer(ending.durationMs, ending.status !== 503);
     },
   });
-  if (options.past !== undefined) {
-    const parts = { catalog, journal, engine, rollouts, sandboxes, removals, clock, log };
+  if (!firstStart) {
+    const parts = { catalog, journal, index, engine, rollouts, sandboxes, removals, clock, log };
     for (const { rollout, call, arguments: given } of await restore(parts))
       void calls.continueCall(rollout, call, given);
   }
-  const gate = options.gate?.({ rollouts, sandboxes, calls, journal, clock }) ?? null;
+  const onGraded = observeGradings({ metrics, gradings, log });
+  const gate = options.gate?.({ catalog, rollouts, sandboxes, calls, journal, clock, onGraded }) ?? null;
   const app = await buildApp({
     token: TOKEN,
     gate,
@@ -155,6 +173,8 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
     clock,
     metrics,
     activity,
+    gradings,
+    index,
     alarms,
     reports: new ReportProcess(dataDir),
     page: new PageFiles(),
@@ -164,10 +184,11 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
     await app.close();
     await calls.idle();
     await tokens[Symbol.asyncDispose]();
+    await index[Symbol.asyncDispose]();
     await journal[Symbol.asyncDispose]();
-    rmSync(dataDir, { recursive: true });
+    if (options.keep === undefined) rmSync(dataDir, { recursive: true });
   };
-  return { app, engine, rollouts, journal, calls, logged, [Symbol.asyncDispose]: dispose };
+  return { app, engine, rollouts, journal, calls, index, dataDir, logged, [Symbol.asyncDispose]: dispose };
 }
 
 function testCatalog({ catalog: given, policy = {} }: TestOptions): Catalog {
