@@ -187,7 +187,7 @@ export class GraderGate {
 
   async #record(
     request: GradeRequest,
-    { job, verdict: { verdict, reasons }, callsMissing }: Judged,
+    { ref, job, verdict: { verdict, reasons }, callsMissing }: Judged,
     { code, score, tries }: Ending,
     elapsedMs: number,
   ): Promise<void> {
@@ -196,8 +196,7 @@ export class GraderGate {
     await this.#parts.journal.append(
       {
         type: 'graded',
-        rollout: request.id,
-        ...(request.job !== undefined && { namedJob: request.job }),
+        ...ref,
         ...{ job, row, verdict, reasons, ending: code, score, tries, durationMs },
         ...(callsMissing > 0 && { callsMissing }),
       },

@@ -6,7 +6,7 @@ import { DeadlineExceeded } from '../kernel/deadline.ts';
 import type { Log } from '../kernel/log.ts';
 import { CONFLICT_TEXT, ENDED_TEXT, RETRY_AFTER_S, UNAVAILABLE_TEXT } from '../outcome/render.ts';
 import { ConfigurationError } from '../policy/configuration-error.ts';
-import { OtherTask, UnknownTask } from '../rollouts/registry.ts';
+import { JobNotNamed, OtherTask, UnknownTask } from '../rollouts/registry.ts';
 import { SandboxFault } from '../sandbox/sandbox.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { ConflictingRepeat } from '../tools/call-answer.ts';
@@ -33,6 +33,10 @@ export const httpErrors = {
       'Only the verdict of this rollout is kept here. Its calls are in the journal: faultline rollout ID.',
   },
   call_running: { status: 409, sentence: 'The call has not finished yet.' },
+  job_not_named: {
+    status: 409,
+    sentence: 'Several jobs have a rollout of this id: name the job (X-Job-Id).',
+  },
   other_task: { status: 409, sentence: 'The rollout was opened with another task.' },
   rollout_ended: { status: 410, sentence: ENDED_TEXT },
   too_large: { status: 413, sentence: 'The request body is larger than this route accepts.' },
@@ -91,6 +95,7 @@ export function codedError(error: unknown): HttpError {
   if (error instanceof ConfigurationError) return new HttpError('bad_configuration', error.message);
   if (error instanceof UnknownTask) return new HttpError('unknown_task', error.message);
   if (error instanceof OtherTask) return new HttpError('other_task', error.message);
+  if (error instanceof JobNotNamed) return new HttpError('job_not_named', error.message);
   if (error instanceof ConflictingRepeat) return new HttpError('conflicting_repeat');
   if (isOutage(error)) return new HttpError('unavailable');
   if (hasZodFastifySchemaValidationErrors(error)) return new HttpError('bad_request', fieldProblems(error));

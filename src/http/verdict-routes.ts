@@ -66,7 +66,7 @@ function verdictList(
   { rollouts }: HttpParts,
 ): z.output<typeof verdictListSchema> {
   const verdicts = [...new Set(ids)].map((id) => verdictView(id, rollouts.standing(id, job)));
-  const unknown = verdicts.filter(({ verdict }) => verdict === 'unknown');
+  const unknown = verdicts.filter(({ verdict }) => verdict === 'unknown' || verdict === 'no_tool_call');
   return { verdicts, unknown: unknown.map(({ rollout_id }) => rollout_id) };
 }
 
@@ -78,8 +78,8 @@ async function withEvidence(
   const standing = rollouts.standing(id, job);
   const { rollout } = standing;
   const verdict = verdictView(id, standing);
-  if (verdict.verdict === 'no_tool_call') return { ...verdict, evidence: [] };
-  if (rollout === null || rollout.hasForgottenCalls) return { ...verdict, evidence: null };
+  if (rollout === null || rollout.hasForgottenCalls)
+    return { ...verdict, evidence: [], evidence_kept: verdict.verdict === 'no_tool_call' };
   const excluding = await trajectoryOf(
     rollout,
     journal,
@@ -87,6 +87,7 @@ async function withEvidence(
   );
   return {
     ...verdict,
+    evidence_kept: true,
     evidence: excluding.map(({ callId, cause, evidence }) => ({ call_id: callId, cause, evidence })),
   };
 }

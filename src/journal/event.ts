@@ -71,6 +71,8 @@ interface EventFields {
   };
   /** A call that had ended as `queue_wait` was sent again and waits again. Its next ending replaces that one. */
   call_reopened: InRollout & { readonly call: string };
+  /** Records were found missing, from which the verdict index can't be complete. `why` null: the operator accepted that. */
+  records_missing: { readonly why: string | null };
   /** A faulty request of the caller. No call was made, and the model saw an error that it did not cause. */
   call_refused: InRollout & { readonly cause: CauseCode };
   /** A step that failed and may be retried. The model is not told. */
@@ -175,6 +177,7 @@ const required = {
     durationMs: 'number',
   },
   call_reopened: { rollout: 'text', call: 'text' },
+  records_missing: { why: 'text or null' },
   call_refused: { rollout: 'text', cause: 'text' },
   attempt_failed: { rollout: 'text', call: 'text or null', step: 'text', code: 'text', message: 'text' },
   kill_intended: { handle: 'object', rollout: 'text or null', reason: 'text' },

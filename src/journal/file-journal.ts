@@ -198,7 +198,7 @@ export class FileJournal implements Journal, JournalHistory {
         return { ...entry, position };
       });
       const written = placed.flatMap(({ event, position }) => (event === null ? [] : [{ event, position }]));
-      for (const observe of this.#observers) observe(written);
+      if (written.length > 0) for (const observe of this.#observers) observe(written);
       for (const { resolve, position } of placed) resolve(position);
     } catch (error) {
       await this.#file?.abandon();

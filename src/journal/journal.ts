@@ -38,7 +38,7 @@ export interface EventsOptions {
 }
 
 /** The journal as those see it who derive something from it and keep it beside it. */
-export interface JournalHistory {
+export interface JournalHistory extends Pick<Journal, 'append'> {
   events(options?: EventsOptions): AsyncIterable<PlacedEvent>;
   read(position: Position): Promise<JournalEvent>;
   /** Oldest first. */

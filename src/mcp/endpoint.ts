@@ -5,10 +5,11 @@ import {
   CallToolRequestSchema, ErrorCode, ListToolsRequestSchema, McpError,
   type CallToolResult, type ListToolsResult,
 } from '@modelcontextprotocol/sdk/types.js'; // prettier-ignore
+import { errorMessage } from '../kernel/errors.ts';
 import { callId, idProblem, type CallId, type RolloutId } from '../kernel/ids.ts';
 import { chooseTask } from '../policy/match.ts';
 import type { Catalog } from '../policy/schema.ts';
-import { OtherTask, UnknownTask, type Opening, type Rollouts } from '../rollouts/registry.ts';
+import { JobNotNamed, OtherTask, UnknownTask, type Opening, type Rollouts } from '../rollouts/registry.ts';
 import { ConflictingRepeat, type CallAnswer, type CallRequest } from '../tools/call-answer.ts';
 import type { ToolCalls } from '../tools/call.ts';
 import { definitionsOf } from '../tools/definition.ts';
@@ -92,12 +93,14 @@ export class McpEndpoint {
     try {
       return toolResult(await this.#parts.calls.runCall(request));
     } catch (error) {
-      if (error instanceof UnknownTask || error instanceof OtherTask || error instanceof ConflictingRepeat)
-        throw new McpError(ErrorCode.InvalidParams, error.message);
+      if (callersFaults.some((fault) => error instanceof fault))
+        throw new McpError(ErrorCode.InvalidParams, errorMessage(error));
       throw error;
     }
   }
 }
+
+const callersFaults = [UnknownTask, OtherTask, JobNotNamed, ConflictingRepeat] as const;
 
 /** The call id of a message. A message id is unique within its session, so a repeated message joins its call. */
 function callIdOf(sessionKey: string, requestId: string | number): CallId {

@@ -13,7 +13,6 @@ export async function findGap(
   const files = await journal.files();
   const why = gapBetween(position, files, firstStart || progress !== null);
   if (why !== null || position === null) return why;
-  if (!files.some(({ name }) => name === position.file)) return null; // Removed after it was read.
   return (await hasEvent(journal, position, progress?.lastEvent)) ? null : 'another_journal';
 }
 
@@ -31,7 +30,7 @@ export const sumOf = (event: JournalEvent): number => crc32(JSON.stringify(event
 
 /**
  * Whether files are missing that the index has not read: null where it can be brought up to date without a loss. Files are
- * numbered from 1 without holes. What was removed up to `position` was read before; what comes after it must all be there.
+ * numbered from 1 without holes. Those before the one of `position` were read; it and all after it must be there.
  * `knownFromStart`: the index has been there since the data folder was new, or says itself what it lacks.
  */
 export function gapBetween(
@@ -50,10 +49,8 @@ export function gapBetween(
     if (own.bytes < position.offset + position.bytes) return 'another_journal';
     return hasHoles(files.filter(({ number }) => number >= own.number)) ? 'files_missing' : null;
   }
-  const number = numberOf(position);
-  const later = files.filter((file) => file.number > number);
-  if (first === undefined || later.length < files.length || later[0] === undefined) return 'another_journal';
-  return later[0].number === number + 1 && !hasHoles(later) ? null : 'files_missing';
+  // Retention keeps the file that was read last. So this one was lost, and perhaps with events that were never read.
+  return files.some(({ number }) => number > numberOf(position)) ? 'files_missing' : 'another_journal';
 }
 
 const hasHoles = (files: readonly JournalFile[]): boolean =>

@@ -50,7 +50,7 @@ export function foldEvent(before: KeptVerdict | null, event: FoldedEvent, lossy:
   const kept = before ?? withoutBeginning(event);
   switch (event.type) {
     case 'sandbox_claimed':
-      return { ...kept, displaced: false, recoveries: kept.recoveries + (kept.displaced ? 1 : 0) };
+      return claimed(kept);
     case 'rollout_displaced':
       return { ...kept, displaced: true };
     case 'call_intended':
@@ -60,12 +60,22 @@ export function foldEvent(before: KeptVerdict | null, event: FoldedEvent, lossy:
     case 'call_refused':
       return { ...kept, tally: tallyWith(kept.tally, [{ cause: known(event.cause), recovered: false }]) };
     case 'rollout_lost':
-      return { ...kept, loss: kept.loss ?? known(event.cause) };
+      return lost(kept, known(event.cause));
     case 'graded':
-      return { ...kept, loss: kept.loss ?? 'calls_never_arrived' };
+      return lost(kept, 'calls_never_arrived');
     case 'rollout_ended':
-      return { ...(lossy ? withReasons(kept, event.reasons) : kept), end: kept.end ?? event.how };
+      return ended(kept, event, lossy);
   }
+}
+
+const lost = (kept: KeptVerdict, cause: CauseCode): KeptVerdict => ({ ...kept, loss: kept.loss ?? cause });
+
+function claimed(kept: KeptVerdict): KeptVerdict {
+  return { ...kept, displaced: false, recoveries: kept.recoveries + (kept.displaced ? 1 : 0) };
+}
+
+function ended(kept: KeptVerdict, { how, reasons }: EventOf<'rollout_ended'>, lossy: boolean): KeptVerdict {
+  return { ...(lossy ? withReasons(kept, reasons) : kept), end: kept.end ?? how };
 }
 
 export function verdictOfKept(kept: KeptVerdict): Verdict {

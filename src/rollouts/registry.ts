@@ -1,3 +1,4 @@
+import type { InRollout } from '../journal/event.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { jobId, rolloutKey, type JobId, type RolloutId, type RolloutKey } from '../kernel/ids.ts';
@@ -32,23 +33,30 @@ export class UnknownTask extends Error {
 /** The rollout was opened with another task than the request names: the caller's fault. */
 export class OtherTask extends Error {
   override readonly name = 'OtherTask';
-  readonly rollout: Rollout;
 
-  constructor(rollout: Rollout, asked: string) {
-    super(`rollout ${rollout.id} has the task "${rollout.task.name}", and the request names "${asked}"`);
-    this.rollout = rollout;
+  constructor({ id, task }: Rollout, asked: string) {
+    super(`rollout ${id} has the task "${task.name}", and the request names "${asked}"`);
   }
+}
+
+/** The request names no job, and several jobs have a rollout of this id: the caller's fault. */
+export class JobNotNamed extends Error {
+  override readonly name = 'JobNotNamed';
 }
 
 /** A rollout's verdict, wherever it is kept. */
 export interface Standing {
   readonly verdict: Verdict;
   /** Why it is unknown; null where it isn't. */
-  readonly why: UnknownReason | 'opened_in_doubt' | null;
+  readonly why: UnknownReason | 'opened_in_doubt' | 'job_not_named' | null;
   /** Null where only the verdict is kept, or nothing. */
   readonly rollout: Rollout | null;
+  /** How events name it. */
+  readonly ref: InRollout;
   readonly job: string | null;
 }
+
+type Index = Pick<VerdictIndex, 'find' | 'jobsOf' | 'status'>;
 
 /** Levels of lists and objects in a dataset row. A deeper row still selects the task, and is not recorded. */
 const MAX_ITEM_LEVELS = 200;
@@ -64,25 +72,24 @@ const UNSEEN = judgeTally(EMPTY_TALLY, { end: null, recoveries: 0 });
 export class Rollouts {
   readonly #catalog: Catalog;
   readonly #journal: Journal;
-  readonly #index: Pick<VerdictIndex, 'find' | 'status'>;
+  readonly #index: Index;
   readonly #clock: Clock;
   readonly #byKey = new Map<RolloutKey, Rollout>();
+  /** Of the rollouts whose requests name one. */
+  readonly #namedJobs = new Map<RolloutId, Set<JobId>>();
   readonly #openings = new SingleFlight<RolloutKey, Rollout>();
 
-  constructor(parts: {
-    catalog: Catalog;
-    journal: Journal;
-    index: Pick<VerdictIndex, 'find' | 'status'>;
-    clock: Clock;
-  }) {
+  constructor(parts: { catalog: Catalog; journal: Journal; index: Index; clock: Clock }) {
     this.#catalog = parts.catalog;
     this.#journal = parts.journal;
     this.#index = parts.index;
     this.#clock = parts.clock;
   }
 
+  /** Undefined also where it can't be told which one is meant. */
   get(id: RolloutId, namedJob?: JobId): Rollout | undefined {
-    return this.#byKey.get(rolloutKey(id, namedJob));
+    const job = this.#jobMeant(id, namedJob);
+    return job === 'several' ? undefined : this.#byKey.get(rolloutKey(id, job));
   }
 
   all(): Iterable<Rollout> {
@@ -91,33 +98,56 @@ export class Rollouts {
 
   /** Of any id, also of one that was never seen, or that was forgotten here. */
   standing(id: RolloutId, namedJob?: JobId): Standing {
-    const rollout = this.get(id, namedJob);
-    if (rollout !== undefined) {
-      const { verdict, job } = rollout;
-      return { verdict, why: verdict.verdict === 'unknown' ? 'opened_in_doubt' : null, rollout, job };
-    }
-    const none = { rollout: null, job: namedJob ?? null };
-    const found = this.#index.find(id, namedJob);
-    if (found.kind === 'unknown')
-      return { ...none, verdict: { ...UNSEEN, verdict: 'unknown' }, why: found.why };
-    if (found.kind === 'never_seen')
-      return { ...none, verdict: { ...UNSEEN, verdict: 'no_tool_call' }, why: null };
-    const verdict = verdictOfKept(found.kept);
-    const why = verdict.verdict === 'unknown' ? 'opened_in_doubt' : null;
-    return { verdict, why, rollout: null, job: found.kept.job };
+    const job = this.#jobMeant(id, namedJob);
+    if (job === 'several') return standingWithout({ rollout: id }, 'unknown', 'job_not_named');
+    const own = this.#ownStanding(id, job);
+    if (own.verdict.verdict !== 'no_tool_call' || job === undefined) return own;
+    // The platform may name the job in some requests only: then the rollout without a job is this one, if it is not fine.
+    const { verdict } = this.#ownStanding(id, undefined).verdict;
+    const isFine = verdict === 'valid' || verdict === 'no_tool_call';
+    return isFine ? own : standingWithout(own.ref, 'unknown', 'job_not_named');
   }
 
   /**
    * The rollout of this id, opened now if it is new. One that was forgotten here never gets a second life: it is ended or
-   * lost. @throws UnknownTask, OtherTask
+   * lost. @throws UnknownTask, OtherTask, JobNotNamed
    */
-  async openRollout(opening: Opening): Promise<Rollout> {
-    const key = rolloutKey(opening.id, opening.job);
+  async openRollout(asked: Opening): Promise<Rollout> {
+    const job = this.#jobMeant(asked.id, asked.job);
+    if (job === 'several')
+      throw new JobNotNamed(`several jobs have a rollout ${asked.id}, and the request names none (X-Job-Id)`);
+    const opening = { ...asked, job };
+    const key = rolloutKey(opening.id, job);
     const rollout = this.#byKey.get(key) ?? (await this.#openings.run(key, () => this.#open(opening)));
     const { task } = opening;
     if (task !== undefined && task !== rollout.task.name && !rollout.hasForgottenCalls)
       throw new OtherTask(rollout, task);
     return rollout;
+  }
+
+  /** A request without a job is of the one job that has the id: 0.1.0 read the header of a rollout's first request only. */
+  #jobMeant(id: RolloutId, namedJob: JobId | undefined): JobId | undefined | 'several' {
+    if (namedJob !== undefined || this.#byKey.has(id)) return namedJob;
+    const held = this.#namedJobs.get(id) ?? [];
+    const jobs = new Set([...held, ...this.#index.jobsOf(id).map(jobId)]);
+    if (jobs.size === 0 || this.#index.find(id).kind === 'kept') return undefined;
+    const [only] = jobs;
+    return jobs.size === 1 ? only : 'several';
+  }
+
+  #ownStanding(id: RolloutId, namedJob: JobId | undefined): Standing {
+    const rollout = this.#byKey.get(rolloutKey(id, namedJob));
+    if (rollout !== undefined) {
+      const { verdict, job, ref } = rollout;
+      return { verdict, why: verdict.verdict === 'unknown' ? 'opened_in_doubt' : null, rollout, job, ref };
+    }
+    const ref = { rollout: id, ...(namedJob !== undefined && { namedJob }) };
+    const found = this.#index.find(id, namedJob);
+    if (found.kind === 'unknown') return standingWithout(ref, 'unknown', found.why);
+    if (found.kind === 'never_seen') return standingWithout(ref, 'no_tool_call', null);
+    const verdict = verdictOfKept(found.kept);
+    const why = verdict.verdict === 'unknown' ? 'opened_in_doubt' : null;
+    return { verdict, why, rollout: null, ref, job: found.kept.job };
   }
 
   async #open(opening: Opening): Promise<Rollout> {
@@ -196,12 +226,26 @@ export class Rollouts {
   /** Takes in a rollout that was restored from the journal. */
   add(rollout: Rollout): void {
     this.#byKey.set(rollout.key, rollout);
+    const { id, ref } = rollout;
+    if (ref.namedJob === undefined) return;
+    this.#namedJobs.set(id, (this.#namedJobs.get(id) ?? new Set()).add(jobId(ref.namedJob)));
   }
 
   /** Drops what ended long ago. */
   forgetOld(): void {
     const horizon = this.#clock.now() - KEEP_ENDED_MS;
     for (const rollout of this.#byKey.values())
-      if (rollout.state === 'ended' && rollout.lastActivityAt < horizon) this.#byKey.delete(rollout.key);
+      if (rollout.state === 'ended' && rollout.lastActivityAt < horizon) {
+        this.#byKey.delete(rollout.key);
+        this.#namedJobs.delete(rollout.id); // The index still has its job, and those of the others.
+      }
   }
+}
+
+function standingWithout(
+  ref: InRollout,
+  verdict: 'unknown' | 'no_tool_call',
+  why: Standing['why'],
+): Standing {
+  return { verdict: { ...UNSEEN, verdict }, why, rollout: null, ref, job: ref.namedJob ?? null };
 }

@@ -52,7 +52,7 @@ export async function restore(parts: RestoreParts): Promise<InterruptedCall[]> {
   const taskless: PastRollout[] = [];
   const { gap } = parts.index.status;
   const adoptions = [...past.byKey.values()].map(async (one) => {
-    const spansGap = gap !== null && one.openedAt < gap.since;
+    const spansGap = gap !== null && one.openedAt <= gap.since;
     if (spansGap && one.endReason !== null) return; // Records of it may be lost; the index has what is known.
     const rollout = reviveRollout(parts, one, spansGap);
     if (rollout === null) {

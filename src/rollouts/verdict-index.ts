@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { JournalEvent } from '../journal/event.ts';
+import type { EventOf, JournalEvent } from '../journal/event.ts';
 import type { JournalHistory, PlacedEvent, Position } from '../journal/journal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { errorMessage } from '../kernel/errors.ts';
@@ -18,11 +18,8 @@ export interface VerdictIndexParts {
   readonly log: Log;
 }
 
-/**
- * Beside the gaps. `catching_up`: the index is being made from the journal. `job_not_named`: the id is known, and only one
- * of the two sides names a job, so it may be the same rollout.
- */
-export type UnknownReason = GapReason | 'catching_up' | 'job_not_named';
+/** Beside the gaps. `catching_up`: the index is being made from the journal. */
+export type UnknownReason = GapReason | 'catching_up';
 
 /** What the index says of a rollout id in a job. */
 export type Found =
@@ -65,8 +62,8 @@ export class VerdictIndex implements AsyncDisposable {
   /** The last event that was written to the journal, whether it is here yet or not. */
   #written: Position | null = null;
   #state: 'behind' | 'current' | 'closed' = 'behind';
-  /** The file was found damaged while the journal was read into it. */
-  #renewed = false;
+  /** The file is the one that the journal was read into. */
+  #isCurrentFile = true;
   #committing: Promise<void> = Promise.resolve();
   #cancelCommit: (() => void) | null = null;
 
@@ -99,8 +96,18 @@ export class VerdictIndex implements AsyncDisposable {
     try {
       return this.#find(id, namedJob ?? '');
     } catch (error) {
-      this.#renewIfDamaged(error);
+      this.#beginAgain(error);
       return { kind: 'unknown', why: 'catching_up' };
+    }
+  }
+
+  /** The named jobs that have a rollout of this id. */
+  jobsOf(id: string): string[] {
+    try {
+      return this.#rows.jobsOf(id).filter((job) => job !== '');
+    } catch (error) {
+      this.#beginAgain(error);
+      return [];
     }
   }
 
@@ -108,21 +115,14 @@ export class VerdictIndex implements AsyncDisposable {
   async catchUp(): Promise<void> {
     const { clock, log } = this.#parts;
     const began = clock.monotonic();
-    let events: number;
-    do {
-      this.#renewed = false;
-      events = await this.#readJournal().catch((error: unknown) => {
-        this.#renewIfDamaged(error);
-        if (!this.#renewed) throw error;
-        return 0;
-      });
-    } while (this.#renewed);
+    let events = null;
+    while (events === null) events = await this.#readJournal();
     log.info({ events, ms: Math.round(clock.monotonic() - began), ...this.status }, 'verdict index');
   }
 
   /** The operator declares that no rollout is missing, whatever files are. */
   async acceptGap(): Promise<void> {
-    this.#gap = null;
+    await this.#parts.journal.append({ type: 'records_missing', why: null }, { durable: true });
     await this.#commit();
   }
 
@@ -144,36 +144,38 @@ export class VerdictIndex implements AsyncDisposable {
     const own = this.#rows.get(id, job);
     if (own !== undefined) return { kind: 'kept', kept: this.#doubted(own.kept) };
     const { why } = this.status;
-    if (why !== null) return { kind: 'unknown', why };
-    // One side names a job and the other doesn't: the same rollout, if the platform sends the header with calls only.
-    const others = this.#rows.jobsOf(id);
-    const doubtful = job === '' ? others.length > 0 : others.includes('');
-    return doubtful ? { kind: 'unknown', why: 'job_not_named' } : { kind: 'never_seen' };
+    return why === null ? { kind: 'never_seen' } : { kind: 'unknown', why };
   }
 
   /** The lost records may be of a rollout that had not ended when the loss was noticed. */
   #doubted(kept: KeptVerdict): KeptVerdict {
-    const spansGap = kept.end === null && this.#gap !== null && kept.openedAt < this.#gap.since;
+    const spansGap = kept.end === null && this.#gap !== null && kept.openedAt <= this.#gap.since;
     return spansGap ? { ...kept, doubtful: true } : kept;
   }
 
-  async #readJournal(): Promise<number> {
+  /** @returns how many events; null where the file turned out to be damaged, and everything is to be read again */
+  async #readJournal(): Promise<number | null> {
     const { journal, firstStart } = this.#parts;
+    this.#isCurrentFile = true;
     const before = this.#rows.progress();
     this.#position = before?.position ?? null;
     this.#lastSum = before?.lastEvent ?? 0;
     this.#gap = before?.gap ?? null;
+    const known = this.#gap;
     const why = await findGap(before, journal, firstStart);
     if (why !== null) this.#noteGap(why);
     const events = await this.#readOn(why === 'another_journal' ? null : this.#position);
-    if (this.#renewed) return events;
+    if (events === null) return null;
     this.#state = 'current';
+    // In the journal too, so that an index that is made again from it knows.
+    if (known === null && this.#gap !== null)
+      await journal.append({ type: 'records_missing', why: this.#gap.why }, { durable: true });
     await this.#commit();
     return events;
   }
 
   /** Reads until nothing is left, also of what is written meanwhile. @returns how many events */
-  async #readOn(from: Position | null): Promise<number> {
+  async #readOn(from: Position | null): Promise<number | null> {
     const onSkip = (reason: string): void => {
       if (reason === 'damaged') this.#noteGap('line_damaged');
     };
@@ -181,28 +183,38 @@ export class VerdictIndex implements AsyncDisposable {
     for (let count = 0; ;) {
       const after = last === null ? undefined : { file: last.file, offset: last.offset + last.bytes };
       for await (const { event, position } of this.#parts.journal.events({ after, onSkip })) {
-        this.#fold(event, position);
+        this.#foldOrBeginAgain(event, position);
         last = position;
         count += 1;
         if (count % EVENTS_PER_COMMIT === 0) await this.#commit();
-        if (this.#renewed) return count;
+        if (!this.#isCurrentFile) return null;
       }
       if (this.#written === null || !isBefore(last, this.#written)) return count;
     }
   }
 
   #observe(written: readonly PlacedEvent[]): void {
-    this.#written = written.at(-1)?.position ?? this.#written;
+    const last = written.at(-1)?.position;
+    if (last === undefined) return;
+    const isNewFile = last.file !== this.#written?.file;
+    this.#written = last;
     if (this.#state !== 'current') return;
-    try {
-      for (const { event, position } of written) this.#fold(event, position);
-    } catch (error) {
-      this.#renewIfDamaged(error);
-    }
+    for (const { event, position } of written) this.#foldOrBeginAgain(event, position);
+    if (isNewFile) void this.#commit(); // So that the loss of this file would show.
     this.#cancelCommit ??= this.#parts.clock.alarm(COMMIT_MS, () => {
       this.#cancelCommit = null;
       void this.#commit();
     });
+  }
+
+  /** Never throws: the journal calls it, and the event is recorded whatever happens here. */
+  #foldOrBeginAgain(event: JournalEvent, position: Position): void {
+    if (!this.#isCurrentFile) return;
+    try {
+      this.#fold(event, position);
+    } catch (error) {
+      this.#beginAgain(error);
+    }
   }
 
   #fold(event: JournalEvent, position: Position): void {
@@ -211,6 +223,7 @@ export class VerdictIndex implements AsyncDisposable {
       const kept = foldEvent(row?.kept ?? null, event, this.#gap !== null);
       this.#rows.put({ id: event.rollout, job: row?.job ?? jobOf(event), kept });
     }
+    if (event.type === 'records_missing') this.#gap = gapOf(event);
     this.#position = position;
     this.#lastEvent = event;
   }
@@ -236,11 +249,13 @@ export class VerdictIndex implements AsyncDisposable {
     const write = rows.changes();
     const progress = { position: this.#position, lastEvent: this.#lastSum, gap: this.#gap };
     try {
+      if (this.#state === 'closed') return;
       await this.#parts.journal.flush();
       if (rows === this.#rows && this.#state !== 'closed') write(progress);
     } catch (error) {
-      this.#parts.log.error({ error: errorMessage(error) }, 'verdict index not written; it is tried again');
-      this.#renewIfDamaged(error);
+      if (error instanceof StoreDamaged) this.#beginAgain(error);
+      else
+        this.#parts.log.error({ error: errorMessage(error) }, 'verdict index not written; it is tried again');
     }
   }
 
@@ -249,18 +264,24 @@ export class VerdictIndex implements AsyncDisposable {
     this.#parts.log.warn({ why }, 'the verdict index is not complete: an id that it lacks is unknown');
   }
 
-  /** A file that can't be read is made again from the journal, and until then ids are unknown. */
-  #renewIfDamaged(error: unknown): void {
-    if (!(error instanceof StoreDamaged) || this.#state === 'closed') return;
-    this.#rows = this.#rows.renew(error, this.#parts);
+  /** A damaged file is made again from the journal; after any other error the journal is read again from where the file is. */
+  #beginAgain(error: unknown): void {
+    if (this.#state === 'closed') return;
+    const { log } = this.#parts;
+    log.error({ error: errorMessage(error) }, 'verdict index not usable: the journal is read again');
+    this.#rows = error instanceof StoreDamaged ? this.#rows.renew(error, this.#parts) : this.#rows.reopen();
     this.#lastEvent = null;
-    this.#renewed = true;
+    this.#isCurrentFile = false;
     if (this.#state === 'behind') return; // Whoever reads the journal into it begins again.
     this.#state = 'behind';
     this.catchUp().catch((failure: unknown) => {
-      this.#parts.log.error({ error: errorMessage(failure) }, 'verdict index not made again');
+      log.error({ error: errorMessage(failure) }, 'verdict index not made again');
     });
   }
+}
+
+function gapOf({ at, why }: EventOf<'records_missing'>): Gap | null {
+  return why === null ? null : { since: Date.parse(at), why: why as GapReason };
 }
 
 function jobOf(event: FoldedEvent): string {

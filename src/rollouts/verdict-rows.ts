@@ -63,6 +63,12 @@ export class VerdictRows implements Disposable {
     return new VerdictRows(path, VerdictStore.open(path));
   }
 
+  /** As in the file, without what was not written yet. In place of these, which must not be used any more. */
+  reopen(): VerdictRows {
+    this.#store[Symbol.dispose]();
+    return new VerdictRows(this.#path, VerdictStore.open(this.#path));
+  }
+
   progress(): Progress | null {
     return this.#store.progress();
   }

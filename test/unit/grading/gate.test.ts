@@ -133,9 +133,8 @@ describe('a rollout that may be graded', () => {
     const made = await bench([answers(200, '{"score": 0}')]);
     const reply = await grade(made, REQUEST, { 'x-job-id': 'job-9' });
     expect(reply.json()).toEqual({ score: 0 });
-    expect(made.grader.asked[0]?.body).toMatchObject({
-      faultline: { verdict: 'no_tool_call', counts: { calls: 0 }, trajectory: { calls: 0 } },
-    });
+    const faultline = { verdict: 'no_tool_call', counts: { calls: 0 }, trajectory: { calls: 0 } };
+    expect(made.grader.asked[0]?.body).toMatchObject({ faultline });
     expect(await gradings(made)).toMatchObject([{ job: 'job-9', score: 0 }]);
   });
 

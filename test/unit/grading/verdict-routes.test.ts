@@ -62,7 +62,7 @@ test('the verdicts of a step in one request: order kept, twice asked once answer
   }>();
   expect(reply.verdicts.map(({ rollout_id }) => rollout_id)).toEqual(['r3', 'stranger', 'r1']);
   expect(reply.verdicts.map(({ verdict }) => verdict)).toEqual(['valid', 'no_tool_call', 'valid']);
-  expect(reply.unknown).toEqual([]);
+  expect(reply.unknown).toEqual(['stranger']);
 });
 
 test.each([[[]], ['r1'], [['']], [[1]], [Array.from({ length: 10_001 }, () => 'r')]])(

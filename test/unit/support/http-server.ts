@@ -91,12 +91,16 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
   const log = { info: note, warn: note, error: note };
   const engine = new FakeEngine();
   if (options.script !== undefined) engine.script = options.script;
-  for (const part of ['journal', 'blobs', 'verdicts.db'])
-    if (options.past !== undefined && existsSync(join(options.past.dataDir, part)))
-      cpSync(join(options.past.dataDir, part), join(dataDir, part), { recursive: true });
+  if (options.past !== undefined) copyPast(options.past, dataDir);
   const journal = await FileJournal.open({ dataDir, clock });
   const firstStart = options.firstStart ?? options.past === undefined;
-  const index = VerdictIndex.open({ dataDir, journal, firstStart, clock, log });
+  const index = VerdictIndex.open({
+    dataDir,
+    journal,
+    firstStart,
+    clock,
+    log: { ...log, info: () => undefined },
+  });
   await index.catchUp();
   const catalog = testCatalog(options);
   for (const handle of options.past?.sandboxes ?? []) engine.hold(handle, specOf(catalog.defaultTask));
@@ -189,6 +193,12 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
     if (options.keep === undefined) rmSync(dataDir, { recursive: true });
   };
   return { app, engine, rollouts, journal, calls, index, dataDir, logged, [Symbol.asyncDispose]: dispose };
+}
+
+function copyPast(past: Past, dataDir: string): void {
+  for (const part of ['journal', 'blobs', 'verdicts.db'])
+    if (existsSync(join(past.dataDir, part)))
+      cpSync(join(past.dataDir, part), join(dataDir, part), { recursive: true });
 }
 
 function testCatalog({ catalog: given, policy = {} }: TestOptions): Catalog {
