@@ -249,14 +249,18 @@ export class VerdictIndex implements AsyncDisposable {
     const write = rows.changes();
     const progress = { position: this.#position, lastEvent: this.#lastSum, gap: this.#gap };
     try {
-      if (this.#state === 'closed') return;
+      if (this.#isClosed()) return;
       await this.#parts.journal.flush();
-      if (rows === this.#rows && this.#state !== 'closed') write(progress);
+      if (rows === this.#rows && !this.#isClosed()) write(progress);
     } catch (error) {
       if (error instanceof StoreDamaged) this.#beginAgain(error);
       else
         this.#parts.log.error({ error: errorMessage(error) }, 'verdict index not written; it is tried again');
     }
+  }
+
+  #isClosed(): boolean {
+    return this.#state === 'closed';
   }
 
   #noteGap(why: GapReason): void {

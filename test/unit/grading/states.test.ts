@@ -23,12 +23,12 @@ describe('each state is reached', () => {
       'valid',
       'no_tool_call',
     ]);
-    let going = (): void => undefined;
+    let going: (() => void) | null = null as (() => void) | null;
     server.engine.script = () => new Promise((resolve) => (going = () => resolve('late')));
     const running = call(server, 'slow');
-    await expect.poll(() => server.rollouts.get('slow' as never)?.busy).toBe(true);
+    await expect.poll(() => going, { timeout: 10_000 }).not.toBeNull();
     expect((await verdict(server, 'slow')).verdict).toBe('pending');
-    going();
+    going?.();
     await running;
     const told = await Promise.all(['good', 'hit', 'silent', 'cut-off'].map((id) => verdict(server, id)));
     expect(told.map(({ verdict: state, reasons }) => [state, ...reasons])).toEqual([

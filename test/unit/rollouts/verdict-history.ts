@@ -70,7 +70,7 @@ export class Life {
     if (!firstStart)
       life.interrupted = await restore({
         ...{ catalog, journal, index, engine, rollouts, clock, log },
-      } as RestoreParts);
+      } as unknown as RestoreParts);
     return life;
   }
 

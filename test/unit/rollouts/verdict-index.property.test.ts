@@ -136,7 +136,7 @@ async function restarted(
   if (!next.index.status.complete) model.lossy = true;
   if (damage === 'none' || damage === 'prune') expect(next.index.status.complete).toBe(!model.lossy);
   // As the controller does with interrupted calls: they end. Those without a task have ended already.
-  for (const { rollout, call } of next.interrupted) await call.finish(next.journal, replyOf('completed'));
+  for (const { call } of next.interrupted) await call.finish(next.journal, replyOf('completed'));
   for (const [key, truth] of model.truths) {
     const [job = '', id = ''] = key.split('/');
     const held = next.rollouts.get(rolloutId(id), jobId(job));

@@ -93,7 +93,7 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
   if (options.script !== undefined) engine.script = options.script;
   if (options.past !== undefined) copyPast(options.past, dataDir);
   const journal = await FileJournal.open({ dataDir, clock });
-  const firstStart = options.firstStart ?? options.past === undefined;
+  const { past, firstStart = past === undefined } = options;
   const index = VerdictIndex.open({
     dataDir,
     journal,
