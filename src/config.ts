@@ -41,6 +41,8 @@ export const variables = z.object({
     .default({ kind: 'withhold' }),
   /** Whether a rollout that is valid after a replay is graded or excluded. */
   FAULTLINE_GRADE_RECOVERED: z.enum(['forward', 'exclude']).default('forward'),
+  /** Whether a rollout is graded whose verdict is unknown because records are missing. */
+  FAULTLINE_GRADE_UNKNOWN: z.enum(['withhold', 'forward']).default('withhold'),
   /** Folder of the egress sockets, for sandboxes whose policy lists hosts; the same path on the engine's host. */
   FAULTLINE_EGRESS_DIR: z
     .string()
@@ -70,6 +72,7 @@ export interface GraderConfig {
   readonly pendingMs: number;
   readonly excluded: ExcludedRule;
   readonly recovered: 'forward' | 'exclude';
+  readonly unknown: 'withhold' | 'forward';
 }
 
 export interface Config {
@@ -133,6 +136,7 @@ function graderOf(values: z.output<typeof variables>): GraderConfig | null {
     pendingMs: values.FAULTLINE_GRADE_PENDING_MS,
     excluded: values.FAULTLINE_GRADE_EXCLUDED,
     recovered: values.FAULTLINE_GRADE_RECOVERED,
+    unknown: values.FAULTLINE_GRADE_UNKNOWN,
   };
 }
 

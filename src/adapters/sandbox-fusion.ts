@@ -148,7 +148,7 @@ async function fetched(
   const tooLong: string[] = [];
   let left = FETCHED_BYTES;
   for (const name of new Set(names)) {
-    const found = await wholeFile(transfer, opening.id, posix.resolve(work, name), left);
+    const found = await wholeFile(transfer, opening, posix.resolve(work, name), left);
     if ('maxBytes' in found) tooLong.push(name);
     if (!Buffer.isBuffer(found)) continue;
     files.push([name, found.toString('base64')]);

@@ -124,7 +124,7 @@ class SweRexRuntime {
     await this.#parts.rollouts.openRollout(opening);
     const { path } = form;
     if (typeof path !== 'string' || path === '') return noText('path', path);
-    const bytes = await wholeFile(this.#parts.transfer, opening.id, path, READ_BYTES);
+    const bytes = await wholeFile(this.#parts.transfer, opening, path, READ_BYTES);
     if ('problem' in bytes) return fileProblem(bytes, path);
     if ('maxBytes' in bytes) return tooLong(path, bytes.maxBytes);
     try {

@@ -1,6 +1,6 @@
 import { brokenOff } from '../tools/locked-work.ts';
 import type { TransferProblem, Transfers } from '../tools/transfer.ts';
-import type { RolloutId } from '../kernel/ids.ts';
+import type { RolloutName } from '../rollouts/registry.ts';
 
 /** The file is longer than `maxBytes`; its rest was not read. */
 export interface TooLong {
@@ -10,11 +10,11 @@ export interface TooLong {
 /** A file of the sandbox in memory. The model writes it, so it may be of any length. */
 export async function wholeFile(
   transfer: Transfers,
-  id: RolloutId,
+  rollout: RolloutName,
   path: string,
   maxBytes: number,
 ): Promise<Buffer | TooLong | TransferProblem> {
-  const found = await transfer.download(id, path);
+  const found = await transfer.download(rollout, path);
   if ('problem' in found) return found;
   const chunks: Uint8Array[] = [];
   let bytes = 0;

@@ -1,5 +1,5 @@
 import type { Deadline } from '../kernel/deadline.ts';
-import type { JobId, RolloutId } from '../kernel/ids.ts';
+import type { JobId, RolloutKey } from '../kernel/ids.ts';
 import type { Sandbox, SandboxFault, SandboxHandle, SandboxSpec } from '../sandbox/sandbox.ts';
 
 /** A rollout's request for a sandbox. A rollout has at most one at a time. */
@@ -7,7 +7,7 @@ export interface SandboxRequest {
   readonly spec: SandboxSpec;
   /** Jobs are served in rotation; within a job, first come, first served. */
   readonly job: JobId;
-  readonly rollout: RolloutId;
+  readonly rollout: RolloutKey;
   readonly deadline: Deadline;
   /** Aborted when nobody waits for the sandbox any more: a place that still waits is abandoned. */
   readonly leave?: AbortSignal;
@@ -44,7 +44,7 @@ export interface SandboxSupply {
   acquireSandbox(request: SandboxRequest): Promise<Sandbox>;
 
   /** Null when the rollout waits for no sandbox. */
-  queuePlaceOf(rollout: RolloutId): QueuePlace | null;
+  queuePlaceOf(rollout: RolloutKey): QueuePlace | null;
 
   /** Counts a sandbox that a rollout uses as live, even if an earlier controller process started it. */
   countAdopted(handle: SandboxHandle): void;

@@ -1,6 +1,6 @@
 import { pause, type Clock } from '../kernel/clock.ts';
 import { DeadlineExceeded, type Deadline } from '../kernel/deadline.ts';
-import type { RolloutId } from '../kernel/ids.ts';
+import type { RolloutKey } from '../kernel/ids.ts';
 import type { ImageStore } from '../sandbox/image-store.ts';
 import { SandboxFault, type Sandbox, type SandboxHandle } from '../sandbox/sandbox.ts';
 import type { EngineQueue } from './engine-queue.ts';
@@ -41,7 +41,7 @@ export class StartQueue {
   readonly #parts: StartParts;
   readonly #closing = new AbortController();
   /** Id of the place of each rollout that waits. */
-  readonly #claims = new Map<RolloutId, string>();
+  readonly #claims = new Map<RolloutKey, string>();
   #lastId = 0;
 
   constructor(parts: StartParts) {
@@ -81,7 +81,7 @@ export class StartQueue {
     await this.#startWithRetry({ ...request, place });
   }
 
-  queuePlaceOf(rollout: RolloutId): QueuePlace | null {
+  queuePlaceOf(rollout: RolloutKey): QueuePlace | null {
     const id = this.#claims.get(rollout);
     if (id === undefined) return null;
     const position = this.#queue.position(id);

@@ -1,4 +1,4 @@
-import type { RolloutId } from '../kernel/ids.ts';
+import type { RolloutKey } from '../kernel/ids.ts';
 import type { Sandbox, SandboxHandle, SandboxSpec } from '../sandbox/sandbox.ts';
 import type { PoolClass } from './pool-class.ts';
 import { PoolFiller, type PoolParts } from './pool-filler.ts';
@@ -52,7 +52,7 @@ export class WarmPool implements SandboxSupply {
     return { ...this.#parts.starts.load, ...load };
   }
 
-  queuePlaceOf(rollout: RolloutId): QueuePlace | null {
+  queuePlaceOf(rollout: RolloutKey): QueuePlace | null {
     return this.#parts.starts.queuePlaceOf(rollout);
   }
 

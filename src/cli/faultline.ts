@@ -9,6 +9,7 @@ import { sqlCommand } from './sql.ts';
 import { tasksCommand } from './tasks.ts';
 import { tailCommand } from './tail.ts';
 import { topCommand } from './top.ts';
+import { verdictCommand } from './verdict.ts';
 
 /** A reader such as `head` may close the pipe early; that is not an error. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -25,6 +26,7 @@ for (const command of [
   topCommand,
   reportCommand,
   rolloutCommand,
+  verdictCommand,
   tailCommand,
   sqlCommand,
   exportCommand,

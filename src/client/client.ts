@@ -67,7 +67,7 @@ export class Faultline {
     return await this.#transport.json({ method: 'GET', path: `/rollouts?${text}` });
   }
 
-  /** Verdicts of up to 10,000 rollouts. An id in `unknown` made no call, so infrastructure was not involved. */
+  /** Verdicts of up to 10,000 rollouts. Grade `valid` and `no_tool_call`, and no other. */
   async verdicts(ids: readonly string[]): Promise<VerdictList> {
     return await this.#transport.json({ method: 'POST', path: '/verdicts', json: { rollout_ids: ids } });
   }

@@ -93,7 +93,7 @@ class Faultline:
         return self._transport.json("GET", f"/rollouts?{urlencode(query)}")
 
     def verdicts(self, rollout_ids: List[str]) -> Dict[str, Any]:
-        """Verdicts of up to 10,000 rollouts. An id in `unknown` made no call."""
+        """Verdicts of up to 10,000 rollouts, one for each id. Grade `valid` and `no_tool_call`, and no other."""
         return self._transport.json("POST", "/verdicts", {"rollout_ids": list(rollout_ids)})
 
     def tasks(self) -> List[Dict[str, Any]]:
@@ -138,7 +138,11 @@ class Rollout:
         return self._transport.json("GET", self._path)
 
     def verdict(self) -> Dict[str, Any]:
-        """Call this before the rollout is graded: grade it only if the verdict is `valid`."""
+        """Call this before the rollout is graded: grade it only if the verdict is `valid` or `no_tool_call`.
+
+        `no_tool_call`: it made no tool call, which is the model's choice. `unknown`: records are missing, and nobody can
+        say whether infrastructure failed it; `unknown_because` has the reason.
+        """
         return self._transport.json("GET", f"{self._path}/verdict")
 
     def trajectory(self) -> Dict[str, Any]:

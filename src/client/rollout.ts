@@ -50,7 +50,7 @@ export class Rollout implements AsyncDisposable {
     return await this.#transport.json({ method: 'GET', path: this.#path });
   }
 
-  /** Call this before the rollout is graded: grade it only if the verdict is `valid`. */
+  /** Call this before the rollout is graded: grade it only if the verdict is `valid` or `no_tool_call`. */
   async verdict(): Promise<VerdictWithEvidence> {
     return await this.#transport.json({ method: 'GET', path: `${this.#path}/verdict` });
   }

@@ -8,10 +8,14 @@ import { SingleFlight } from '../kernel/single-flight.ts';
 import type { Rollouts } from '../rollouts/registry.ts';
 import type { Rollout } from '../rollouts/rollout.ts';
 import type { Sandboxes } from '../rollouts/sandboxes.ts';
-import { verdictOf, type Verdict } from '../rollouts/verdict.ts';
+import type { Standing } from '../rollouts/registry.ts';
+import type { Verdict } from '../rollouts/verdict.ts';
 import type { ToolCalls } from '../tools/call.ts';
+import { toolbox } from '../tools/toolbox.ts';
+import type { Catalog } from '../policy/schema.ts';
 import type { GraderClient } from './grader-client.ts';
 import { graderEndings, type GraderEnding } from './grader-ending.ts';
+import { missingCalls } from './missing-calls.ts';
 import { rowOf } from './row.ts';
 import { summaryOf, trajectoryOf } from './trajectory.ts';
 
@@ -23,7 +27,8 @@ export type ExcludedRule =
 
 export interface GradeRequest {
   readonly id: RolloutId;
-  readonly job: JobId | null;
+  /** As the request names it. */
+  readonly job?: JobId | undefined;
   /** The platform's body, unchanged: sample, item, trace_id and any other field. */
   readonly body: Readonly<Record<string, unknown>>;
 }
@@ -35,7 +40,16 @@ export type GradeAnswer =
   | { readonly kind: 'withheld' }
   | { readonly kind: 'grader_fault'; readonly status: 502 | 504; readonly sentence: string };
 
+/** A grading as metrics and alarms see it. */
+export interface Graded {
+  /** `calls_never_arrived`: excluded because of that. */
+  readonly state: Verdict['verdict'] | 'calls_never_arrived';
+  readonly ending: string;
+  readonly callsMissing: number;
+}
+
 export interface GateParts {
+  readonly catalog: Catalog;
   readonly rollouts: Rollouts;
   readonly sandboxes: Pick<Sandboxes, 'ends'>;
   readonly calls: Pick<ToolCalls, 'settled'>;
@@ -45,6 +59,9 @@ export interface GateParts {
   readonly excluded: ExcludedRule;
   /** What is done with a rollout that is valid after a replay. */
   readonly recovered: 'forward' | 'exclude';
+  /** What is done with a rollout whose verdict is unknown. */
+  readonly unknown: 'withhold' | 'forward';
+  readonly onGraded: (request: GradeRequest, graded: Graded) => void;
   /** How long running calls may finish before the rollout's sandbox is ended. */
   readonly pendingMs: number;
 }
@@ -58,6 +75,11 @@ interface Ending {
   readonly code: string;
   readonly score: number | null;
   readonly tries: number;
+}
+
+/** What is known of a rollout when it is graded. */
+interface Judged extends Standing {
+  readonly callsMissing: number;
 }
 
 /**
@@ -75,7 +97,7 @@ export class GraderGate {
   /** Every ending is an answer. @throws JournalError where the score can't be recorded; then it isn't sent. */
   grade(request: GradeRequest): Promise<GradeAnswer> {
     const key = createHash('sha256')
-      .update(jsonText([request.id, request.body]))
+      .update(jsonText([request.id, request.job ?? null, request.body]))
       .digest('hex');
     return this.#flights.run(key, () => this.#grade(request));
   }
@@ -84,24 +106,45 @@ export class GraderGate {
     const { clock, rollouts, excluded } = this.#parts;
     const began = clock.monotonic();
     const deadline = Deadline.after(clock, 'grading', HOLD_MS);
-    const rollout = rollouts.get(request.id);
+    const rollout = rollouts.get(request.id, request.job);
     if (rollout !== undefined) await this.#seal(rollout);
-    const verdict = this.#strict(rollout?.verdict ?? verdictOf([], null, 0));
+    const judged = this.#judge(request);
+    const { verdict } = judged.verdict;
     const record = (ending: Ending): Promise<void> =>
-      this.#record(request, rollout?.job ?? request.job, verdict, ending, clock.monotonic() - began);
+      this.#record(request, judged, ending, clock.monotonic() - began);
 
-    if (verdict.verdict === 'pending' || (verdict.verdict === 'exclude' && excluded.kind === 'withhold')) {
+    if (this.#isWithheld(verdict)) {
       await record({ code: 'withheld', score: null, tries: 0 });
       return { kind: 'withheld' };
     }
-    if (verdict.verdict === 'exclude' && excluded.kind === 'score') {
+    if (verdict === 'exclude' && excluded.kind === 'score') {
       await record({ code: 'fixed_score', score: excluded.score, tries: 0 });
       return { kind: 'scored', body: JSON.stringify({ score: excluded.score }) };
     }
-    const body = await this.#bodyFor(request, rollout, verdict);
+    const body = await this.#bodyFor(request, judged);
     const { ending, tries } = await this.#parts.grader.ask(body, deadline);
     await record({ code: ending.code, score: ending.code === 'scored' ? ending.score : null, tries });
     return answerOf(ending);
+  }
+
+  #isWithheld(verdict: Verdict['verdict']): boolean {
+    if (verdict === 'pending') return true;
+    if (verdict === 'unknown') return this.#parts.unknown === 'withhold';
+    return verdict === 'exclude' && this.#parts.excluded.kind === 'withhold';
+  }
+
+  /** The verdict, and whether calls that the platform recorded never came. */
+  #judge({ id, job, body }: GradeRequest): Judged {
+    const { rollouts, catalog } = this.#parts;
+    const before = rollouts.standing(id, job);
+    const ours = new Set([...catalog.tasks.values()].flatMap((task) => [...toolbox(task).keys()]));
+    const callsMissing = missingCalls(body['sample'], ours, before);
+    if (callsMissing > 0 && isWithoutCalls(before.verdict)) {
+      before.rollout?.noteCallsNeverArrived();
+      const verdict = { ...before.verdict, verdict: 'exclude', reasons: ['calls_never_arrived'] } as const;
+      return { ...before, why: null, verdict, callsMissing };
+    }
+    return { ...before, verdict: this.#strict(before.verdict), callsMissing };
   }
 
   #strict(verdict: Verdict): Verdict {
@@ -126,18 +169,25 @@ export class GraderGate {
     }
   }
 
-  /** The platform's body with the field `faultline` added, a name that no platform uses. */
-  async #bodyFor(request: GradeRequest, rollout: Rollout | undefined, verdict: Verdict): Promise<string> {
-    const calls = rollout === undefined ? [] : await trajectoryOf(rollout, this.#parts.journal);
+  /**
+   * The platform's body with the field `faultline` added, a name that no platform uses. `trajectory` is null where only the
+   * verdict is kept.
+   */
+  async #bodyFor(request: GradeRequest, { rollout, verdict, why, callsMissing }: Judged): Promise<string> {
     const { reasons, recovered, counts } = verdict;
-    const faultline = { verdict: verdict.verdict, reasons, recovered, counts, trajectory: summaryOf(calls) };
+    const isGone = rollout === null ? verdict.verdict !== 'no_tool_call' : rollout.hasForgottenCalls;
+    const calls = rollout === null ? [] : await trajectoryOf(rollout, this.#parts.journal);
+    const faultline = {
+      ...{ verdict: verdict.verdict, reasons, recovered, counts, unknown_because: why },
+      calls_missing: callsMissing,
+      trajectory: isGone ? null : summaryOf(calls),
+    };
     return jsonText({ ...request.body, faultline });
   }
 
   async #record(
     request: GradeRequest,
-    job: string | null,
-    { verdict, reasons }: Verdict,
+    { ref, job, verdict: { verdict, reasons }, callsMissing }: Judged,
     { code, score, tries }: Ending,
     elapsedMs: number,
   ): Promise<void> {
@@ -146,19 +196,20 @@ export class GraderGate {
     await this.#parts.journal.append(
       {
         type: 'graded',
-        rollout: request.id,
-        job,
-        row,
-        verdict,
-        reasons,
-        ending: code,
-        score,
-        tries,
-        durationMs,
+        ...ref,
+        ...{ job, row, verdict, reasons, ending: code, score, tries, durationMs },
+        ...(callsMissing > 0 && { callsMissing }),
       },
       { durable: true },
     );
+    const state = reasons[0] === 'calls_never_arrived' ? 'calls_never_arrived' : verdict;
+    this.#parts.onGraded(request, { state, ending: code, callsMissing });
   }
+}
+
+/** Nothing of it ever came here, and nothing else excludes it. */
+function isWithoutCalls({ verdict, counts }: Verdict): boolean {
+  return verdict === 'no_tool_call' || ((verdict === 'valid' || verdict === 'unknown') && counts.calls === 0);
 }
 
 function answerOf(ending: GraderEnding): GradeAnswer {

@@ -3,7 +3,7 @@ import { pause } from '../kernel/clock.ts';
 import type { Deadline } from '../kernel/deadline.ts';
 import { errorMessage } from '../kernel/errors.ts';
 import { graderEndings, type GraderEnding, type GraderEndingCode } from './grader-ending.ts';
-import { readAtMost } from './read-at-most.ts';
+import { postToGrader } from './grader-request.ts';
 
 export interface GraderClientOptions {
   readonly url: string;
@@ -12,7 +12,6 @@ export interface GraderClientOptions {
   /** Time-out of one request to the grader, including the answer's body. */
   readonly requestMs: number;
   readonly clock: Clock;
-  readonly fetch?: typeof fetch;
 }
 
 const TRIES = 3;
@@ -40,7 +39,7 @@ export class GraderClient {
   }
 
   async #try(body: string, withinMs: number): Promise<GraderEnding> {
-    const { clock, url, token, fetch: send = fetch } = this.#options;
+    const { clock, url, token } = this.#options;
     const abort = new AbortController();
     const cancel = clock.alarm(withinMs, () => abort.abort());
     try {
@@ -48,20 +47,14 @@ export class GraderClient {
         'content-type': 'application/json',
         ...(token !== null && { authorization: `Bearer ${token}` }),
       };
-      const response = await send(url, {
-        method: 'POST',
-        headers,
-        body,
-        signal: abort.signal,
-        redirect: 'error',
-      });
-      const text = await readAtMost(response.body, ANSWER_BYTES);
-      if (!response.ok) return without(statusCode(response.status), `status ${String(response.status)}`);
+      const sent = { headers, body, mostBytes: ANSWER_BYTES, signal: abort.signal };
+      const { status, body: text } = await postToGrader(url, sent);
+      if (status < 200 || status > 299) return without(statusCode(status), `status ${String(status)}`);
       return text === null ? without('no_score', 'the answer is larger than 1 MB') : scoreIn(text);
     } catch (error) {
       if (abort.signal.aborted)
         return without('timed_out', `no answer within ${String(Math.round(withinMs))} ms`);
-      return without('unreachable', reasonOf(error));
+      return without('unreachable', errorMessage(error));
     } finally {
       cancel();
     }
@@ -93,10 +86,4 @@ function scoreIn(text: string): GraderEnding {
 function kindOf(value: unknown): string {
   if (value === null) return 'null';
   return Array.isArray(value) ? 'a list' : `a ${typeof value}`;
-}
-
-/** fetch puts what an operator needs into the cause: ECONNREFUSED, ENOTFOUND. */
-function reasonOf(error: unknown): string {
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  return errorMessage(cause);
 }

@@ -11,7 +11,7 @@ export const graderEndings = {
   scored: { retry: false, status: 200, sentence: 'The grader returned a score.' },
   refused: { retry: false, status: 502, sentence: 'The grader refused the request (4xx).' },
   failed: { retry: true, status: 502, sentence: 'The grader failed (5xx) or was too busy (408, 429).' },
-  timed_out: { retry: true, status: 504, sentence: 'The grader did not answer in time.' },
+  timed_out: { retry: false, status: 504, sentence: 'The grader did not answer in time.' },
   unreachable: {
     retry: true,
     status: 502,

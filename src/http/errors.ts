@@ -6,7 +6,7 @@ import { DeadlineExceeded } from '../kernel/deadline.ts';
 import type { Log } from '../kernel/log.ts';
 import { CONFLICT_TEXT, ENDED_TEXT, RETRY_AFTER_S, UNAVAILABLE_TEXT } from '../outcome/render.ts';
 import { ConfigurationError } from '../policy/configuration-error.ts';
-import { UnknownTask } from '../rollouts/registry.ts';
+import { JobNotNamed, OtherTask, UnknownTask } from '../rollouts/registry.ts';
 import { SandboxFault } from '../sandbox/sandbox.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { ConflictingRepeat } from '../tools/call-answer.ts';
@@ -27,7 +27,17 @@ export const httpErrors = {
   unknown_rollout: { status: 404, sentence: 'There is no rollout with this id.' },
   unknown_call: { status: 404, sentence: 'The rollout has no call with this id.' },
   file_refused: { status: 404, sentence: 'The file could not be read or written.' },
+  verdict_only: {
+    status: 404,
+    sentence:
+      'Only the verdict of this rollout is kept here. Its calls are in the journal: faultline rollout ID.',
+  },
   call_running: { status: 409, sentence: 'The call has not finished yet.' },
+  job_not_named: {
+    status: 409,
+    sentence: 'Several jobs have a rollout of this id: name the job (X-Job-Id).',
+  },
+  other_task: { status: 409, sentence: 'The rollout was opened with another task.' },
   rollout_ended: { status: 410, sentence: ENDED_TEXT },
   too_large: { status: 413, sentence: 'The request body is larger than this route accepts.' },
   bad_media_type: { status: 415, sentence: 'The Content-Type header is malformed.' },
@@ -84,6 +94,8 @@ export function codedError(error: unknown): HttpError {
   if (error instanceof HttpError) return error;
   if (error instanceof ConfigurationError) return new HttpError('bad_configuration', error.message);
   if (error instanceof UnknownTask) return new HttpError('unknown_task', error.message);
+  if (error instanceof OtherTask) return new HttpError('other_task', error.message);
+  if (error instanceof JobNotNamed) return new HttpError('job_not_named', error.message);
   if (error instanceof ConflictingRepeat) return new HttpError('conflicting_repeat');
   if (isOutage(error)) return new HttpError('unavailable');
   if (hasZodFastifySchemaValidationErrors(error)) return new HttpError('bad_request', fieldProblems(error));

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { HttpError, type HttpErrorCode } from './errors.ts';
 import type { TransferProblem } from '../tools/transfer.ts';
 import type { App, HttpParts } from './parts.ts';
-import { openingOf } from './request-ids.ts';
+import { jobHeader, openingOf } from './request-ids.ts';
 import { errorSchema, filePathSchema, rolloutParamsSchema, uploadedSchema } from './schemas.ts';
 
 export const UPLOAD_BYTES = 100 * 2 ** 20;
@@ -60,9 +60,10 @@ function downloadRoute(app: App, { transfer, rollouts, log }: HttpParts): void {
   app.get(
     '/rollouts/:rollout/files',
     { schema: { ...common, summary: 'Read a file, as raw bytes', response: failures } },
-    async ({ params, query }, reply) => {
-      if (rollouts.get(params.rollout) === undefined) throw new HttpError('unknown_rollout');
-      const found = await transfer.download(params.rollout, query.path);
+    async ({ params, query, headers }, reply) => {
+      const job = jobHeader(headers);
+      if (rollouts.get(params.rollout, job) === undefined) throw new HttpError('unknown_rollout');
+      const found = await transfer.download({ id: params.rollout, job }, query.path);
       if ('problem' in found) throw refused(found);
       found.body.once('error', (error) => {
         log.warn({ rollout: params.rollout, err: error }, 'download broke off');

@@ -2,13 +2,15 @@ import { HttpError } from './errors.ts';
 import { UnreadValue } from '../kernel/unread-value.ts';
 import { gradeValues } from './model-values.ts';
 import type { App, HttpParts } from './parts.ts';
-import { openingOf, rolloutHeader } from './request-ids.ts';
+import { jobHeader, rolloutHeader } from './request-ids.ts';
 import { errorSchema, gradeAnswerSchema, gradeRequestSchema } from './schemas.ts';
 
 const response = {
   200: gradeAnswerSchema.describe("The grader's own answer, unchanged."),
   '4xx': errorSchema,
-  '5xx': errorSchema.describe('502, 504: the grader failed. 503: the rollout is excluded or not finished.'),
+  '5xx': errorSchema.describe(
+    '502, 504: the grader failed. 503: the rollout is excluded, not finished, or unknown.',
+  ),
 };
 
 /** The platform calls this route instead of the customer's grader. */
@@ -29,8 +31,7 @@ export function gradeRoutes(app: App, { gate }: HttpParts): void {
       const id = body.trace_id ?? rolloutHeader(headers);
       if (id === undefined)
         throw new HttpError('bad_request', 'body.trace_id: missing, and so is the header X-Rollout-Id');
-      const { job } = openingOf(id, headers, {});
-      const answer = await gate.grade({ id, job: job ?? null, body: readable(body) });
+      const answer = await gate.grade({ id, job: jobHeader(headers), body: readable(body) });
       if (answer.kind === 'withheld') throw new HttpError('withheld');
       if (answer.kind === 'grader_fault')
         throw new HttpError(answer.status === 504 ? 'grader_timeout' : 'grader_failed', answer.sentence);

@@ -6,7 +6,7 @@ import { requesterOf } from './client-gone.ts';
 import { HttpError } from './errors.ts';
 import { rpcValues } from './model-values.ts';
 import type { App, HttpParts } from './parts.ts';
-import { headerId, headerValue, openingOf, parseRolloutId, rolloutHeader } from './request-ids.ts';
+import { headerId, headerValue, jobHeader, openingOf, parseRolloutId, rolloutHeader } from './request-ids.ts';
 import { taskQuerySchema } from './schemas.ts';
 
 const SESSION = 'mcp-session-id';
@@ -37,7 +37,7 @@ export function mcpRoutes(app: App, { mcp, rollouts, sandboxes }: HttpParts): vo
   app.delete('/mcp', { schema }, async ({ headers }, reply) => {
     const id = sessionOf(headers)?.rollout;
     if (id?.startsWith(OWN_ROLLOUT) !== true) return reply.code(405).header('allow', 'POST').send();
-    const rollout = rollouts.get(id);
+    const rollout = rollouts.get(id, jobHeader(headers));
     if (rollout !== undefined) await sandboxes.ends.endRollout(rollout, 'deleted');
     return reply.code(200).send();
   });

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { RolloutId } from '../kernel/ids.ts';
+import type { JobId, RolloutId } from '../kernel/ids.ts';
 import { codedError, httpErrors } from './errors.ts';
 import type { HttpParts } from './parts.ts';
 
@@ -11,8 +11,10 @@ export function noteRefusedCall({ rollouts, calls }: Pick<HttpParts, 'rollouts' 
   return async (request: FastifyRequest, _reply: FastifyReply, error: unknown): Promise<void> => {
     if (request.raw.readableAborted) return; // The client broke off: nobody saw an error.
     const { status } = httpErrors[codedError(error).code];
-    if (status !== 400 && status !== 413 && status !== 415) return;
-    const rollout = rollouts.get(namedRollout(request) as RolloutId);
+    if (status !== 400 && status !== 409 && status !== 413 && status !== 415) return;
+    const job = request.headers['x-job-id'];
+    const namedJob = typeof job === 'string' && job !== '' ? (job as JobId) : undefined;
+    const rollout = rollouts.get(namedRollout(request) as RolloutId, namedJob);
     if (rollout !== undefined) await calls.refuseCall(rollout, 'bad_request');
   };
 }

@@ -6,6 +6,7 @@ import {
   rolloutIdProblem,
   taskName,
   type CallId,
+  type JobId,
   type RolloutId,
   type TaskName,
 } from '../kernel/ids.ts';
@@ -38,6 +39,9 @@ export function parseRolloutId(text: string): RolloutId {
   return rolloutId(text);
 }
 
+export const jobHeader = (headers: IncomingHttpHeaders): JobId | undefined =>
+  headerId(headers, 'x-job-id', jobId);
+
 export const idempotencyHeader = (headers: IncomingHttpHeaders): CallId | undefined =>
   headerId(headers, 'idempotency-key', callId);
 
@@ -52,7 +56,7 @@ export function openingOf(
   given: { readonly task?: TaskName | undefined; readonly item?: unknown },
 ): Opening {
   const task = given.task ?? headerId(headers, 'x-task', taskName);
-  const job = headerId(headers, 'x-job-id', jobId);
+  const job = jobHeader(headers);
   const item = given.item ?? undefined; // A null counts as absent.
   return { id, ...(task && { task }), ...(job && { job }), ...(item !== undefined && { item }) };
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
-import { rolloutId, type CallId, type RolloutId } from '../kernel/ids.ts';
+import { rolloutId, type CallId } from '../kernel/ids.ts';
 import type { Call } from '../rollouts/call.ts';
 import type { Rollout } from '../rollouts/rollout.ts';
 import { storedAnswer } from '../tools/stored-answer.ts';
@@ -8,7 +8,8 @@ import { HttpError } from './errors.ts';
 import { openingValues } from './model-values.ts';
 import { nativeAnswer } from './native-calls.ts';
 import type { App, HttpParts } from './parts.ts';
-import { openingOf } from './request-ids.ts';
+import { jobHeader, openingOf } from './request-ids.ts';
+import { heldRollout } from './held-rollout.ts';
 import { rolloutSummary, rolloutView, verdictView } from './views.ts';
 import {
   callParamsSchema, errorSchema, nativeAnswerSchema, openRolloutSchema, rolloutListQuerySchema, rolloutListSchema,
@@ -21,11 +22,7 @@ const failures = { '4xx': errorSchema, '5xx': errorSchema };
 /** Rollouts: open, list, read, end. */
 export function rolloutRoutes(app: App, parts: HttpParts): void {
   const { rollouts } = parts;
-  const known = (id: RolloutId): Rollout => {
-    const rollout = rollouts.get(id);
-    if (rollout === undefined) throw new HttpError('unknown_rollout');
-    return rollout;
-  };
+  const known = heldRollout(parts);
   openRoute(app, parts);
   listRoute(app, parts);
   readRoutes(app, parts, known);
@@ -39,10 +36,13 @@ export function rolloutRoutes(app: App, parts: HttpParts): void {
         response: { 200: verdictSchema, ...failures },
       },
     },
-    async ({ params }, reply) => {
-      const rollout = known(params.rollout);
-      await parts.sandboxes.ends.endRollout(rollout, 'deleted');
-      return reply.code(200).send(verdictView(rollout));
+    async ({ params, headers }, reply) => {
+      const job = jobHeader(headers);
+      const { rollout, verdict } = rollouts.standing(params.rollout, job);
+      if (rollout !== null) await parts.sandboxes.ends.endRollout(rollout, 'deleted');
+      else if (verdict.verdict === 'no_tool_call' || verdict.verdict === 'unknown')
+        throw new HttpError('unknown_rollout');
+      return reply.code(200).send(verdictView(params.rollout, rollouts.standing(params.rollout, job)));
     },
   );
 }
@@ -65,8 +65,10 @@ function openRoute(app: App, { rollouts }: HttpParts): void {
     },
     async ({ body, headers }, reply) => {
       const id = body.rollout_id ?? rolloutId(`rollout-${randomUUID()}`);
-      const existed = rollouts.get(id) !== undefined;
-      const rollout = await rollouts.openRollout(openingOf(id, headers, body));
+      const opening = openingOf(id, headers, body);
+      const existed = rollouts.get(id, opening.job) !== undefined;
+      const rollout = await rollouts.openRollout(opening);
+      if (rollout.hasForgottenCalls) throw new HttpError('rollout_ended');
       return reply.code(existed ? 200 : 201).send(rolloutSummary(rollout));
     },
   );
@@ -101,7 +103,7 @@ function rolloutList(
   return { rollouts: found.slice(-limit).reverse().map(rolloutSummary), total: found.length };
 }
 
-function readRoutes(app: App, parts: HttpParts, known: (id: RolloutId) => Rollout): void {
+function readRoutes(app: App, parts: HttpParts, known: ReturnType<typeof heldRollout>): void {
   const viewOf = (rollout: Rollout) => rolloutView(rollout, parts.sandboxes.places.queuePlace(rollout));
   app.get(
     '/rollouts/:rollout',
@@ -113,8 +115,8 @@ function readRoutes(app: App, parts: HttpParts, known: (id: RolloutId) => Rollou
         response: { 200: rolloutViewSchema, ...failures },
       },
     },
-    ({ params }, reply) => {
-      void reply.code(200).send(viewOf(known(params.rollout)));
+    ({ params, headers }, reply) => {
+      void reply.code(200).send(viewOf(known(params.rollout, headers)));
     },
   );
   app.get(
@@ -127,8 +129,8 @@ function readRoutes(app: App, parts: HttpParts, known: (id: RolloutId) => Rollou
         response: { 200: nativeAnswerSchema, ...failures },
       },
     },
-    async ({ params }, reply) => {
-      const rollout = known(params.rollout);
+    async ({ params, headers }, reply) => {
+      const rollout = known(params.rollout, headers);
       const answer = await storedAnswer(parts.journal, finishedCall(rollout, params.call));
       return reply.code(200).send(nativeAnswer(answer));
     },

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { callId, idProblem, rolloutId, rolloutIdProblem, taskName } from '../kernel/ids.ts';
-import { ATTRIBUTIONS, causes, type CauseCode } from '../outcome/causes.ts';
+import { attribution, cause, count, counts, gradingState, verdictSchema } from './verdict-schemas.ts';
+
+export * from './verdict-schemas.ts';
 
 /**
  * Schemas of requests and replies, for the routes, the typed client and the OpenAPI document. Replies are not validated
@@ -67,9 +69,6 @@ export const nativeCallSchema = z.strictObject({
   arguments: argumentsField,
 });
 
-export const attribution = z.enum(ATTRIBUTIONS);
-export const cause = z.enum(Object.keys(causes) as [CauseCode, ...CauseCode[]]);
-
 export const resultSchema = z.object({
   exit_code: z.int().nullable(),
   signal: z.string().nullable(),
@@ -87,73 +86,10 @@ export const nativeAnswerSchema = z.object({
   outcome: z.object({ attribution, cause }),
 });
 
-export const count = z.int().min(0);
-const counts = z.object({
-  calls: count,
-  pending: count,
-  ok: count,
-  model: count,
-  recovered: count.describe('Hit by an infrastructure failure, and answered after a replay.'),
-  infra: count,
-  task: count,
-  client: count,
-  undetermined: count,
-});
-
-export const verdictSchema = z.object({
-  rollout_id: z.string(),
-  verdict: z.enum(['valid', 'exclude', 'pending']),
-  reasons: z.array(cause).readonly(),
-  recovered: z
-    .literal('replay')
-    .nullable()
-    .describe('Whether the sandbox was lost to infrastructure and rebuilt by running its calls again.'),
-  counts,
-});
-
-/** A verdict with the evidence of the calls that exclude the rollout. */
-export const verdictWithEvidenceSchema = verdictSchema.extend({
-  evidence: z.array(z.object({ call_id: z.string(), cause, evidence: z.unknown() })),
-});
-
 export const VERDICTS_AT_ONCE = 10_000;
 export const verdictsRequestSchema = z.strictObject({
   rollout_ids: z.array(rolloutField).min(1).max(VERDICTS_AT_ONCE),
 });
-export const verdictListSchema = z.object({
-  verdicts: z.array(verdictSchema),
-  unknown: z.array(z.string()).describe('Ids of rollouts without a tool call on this server.'),
-});
-
-export const trajectorySchema = z.object({
-  rollout_id: z.string(),
-  verdict: verdictSchema.shape.verdict,
-  reasons: verdictSchema.shape.reasons,
-  calls: z.array(
-    z.object({
-      call_id: z.string(),
-      tool: z.string(),
-      arguments: z
-        .unknown()
-        .describe('As the model sent them; null for a call that never reached a sandbox.'),
-      output: z.string().describe('What the model saw.'),
-      status: z.int(),
-      attribution,
-      cause,
-      duration_ms: z.number(),
-      tokens: z.int().describe('Tokens of the output, estimated as a quarter of its bytes.'),
-    }),
-  ),
-  pending: count.describe('Calls that have not finished; they are not in the list.'),
-  summary: z.object({
-    calls: count,
-    tools: z.record(z.string(), count),
-    model_faults: count,
-    duration_ms: z.number(),
-    output_tokens: count,
-  }),
-});
-
 /** The platform's request to a grader. Other fields are passed on. */
 export const gradeRequestSchema = z.looseObject({
   sample: z.unknown().describe('What the model produced.'),
@@ -244,6 +180,15 @@ export const statusSchema = z.object({
     abandoned: count,
   }),
   rollouts: z.record(rolloutStateSchema, count),
+  verdicts: z.object({
+    complete: z
+      .boolean()
+      .describe('Whether an id that is not known here is known to have made no tool call.'),
+    unknown_because: z.string().nullable(),
+    gradings: z
+      .record(gradingState, count)
+      .describe('Requests to grade of the last 30 minutes, by what was known of the rollout.'),
+  }),
   calls: z
     .record(attribution, count)
     .describe('Calls finished since the start of this server, by attribution.'),

@@ -21,7 +21,14 @@ export function statusRoutes(app: App, parts: HttpParts): void {
   );
 }
 
-export async function statusOf({ clock, admission, rollouts, metrics }: StatusParts): Promise<Status> {
+export async function statusOf({
+  clock,
+  admission,
+  rollouts,
+  metrics,
+  index,
+  gradings,
+}: StatusParts): Promise<Status> {
   const { starts, removals, live, pool, concurrency, breaker, bursts } = admission;
   return {
     at: new Date(clock.now()).toISOString(),
@@ -41,13 +48,18 @@ export async function statusOf({ clock, admission, rollouts, metrics }: StatusPa
       abandoned: removals.load.abandoned,
     },
     rollouts: rolloutsByState(rollouts.all()),
+    verdicts: {
+      complete: index.status.complete,
+      unknown_because: index.status.why,
+      gradings: gradings.recent(),
+    },
     calls: await metrics.callsByAttribution(),
     burst: bursts.current === null ? null : burstView(bursts.current),
     bursts: bursts.recent.map(burstView),
   };
 }
 
-type StatusParts = Pick<HttpParts, 'clock' | 'admission' | 'rollouts' | 'metrics'>;
+type StatusParts = Pick<HttpParts, 'clock' | 'admission' | 'rollouts' | 'metrics' | 'index' | 'gradings'>;
 
 function burstView(burst: ServedBurst): z.output<typeof burstSchema> {
   const { beganAt, p50Ms, p95Ms, p99Ms, ...counts } = burst;

@@ -1,10 +1,11 @@
 import type { z } from 'zod';
 import { trajectoryOf, summaryOf, type TrajectoryCall } from '../grading/trajectory.ts';
-import type { RolloutId } from '../kernel/ids.ts';
+import type { JobId, RolloutId } from '../kernel/ids.ts';
 import { causes } from '../outcome/causes.ts';
 import type { Rollout } from '../rollouts/rollout.ts';
-import { HttpError } from './errors.ts';
+import { heldRollout } from './held-rollout.ts';
 import type { App, HttpParts } from './parts.ts';
+import { jobHeader } from './request-ids.ts';
 import { verdictView } from './views.ts';
 import {
   errorSchema, rolloutParamsSchema, trajectorySchema, verdictListSchema, verdictsRequestSchema,
@@ -16,11 +17,7 @@ const failures = { '4xx': errorSchema, '5xx': errorSchema };
 
 /** For graders: verdicts with their reasons and evidence, and the calls of a rollout. */
 export function verdictRoutes(app: App, parts: HttpParts): void {
-  const known = (id: RolloutId): Rollout => {
-    const rollout = parts.rollouts.get(id);
-    if (rollout === undefined) throw new HttpError('unknown_rollout');
-    return rollout;
-  };
+  const known = heldRollout(parts);
   app.get(
     '/rollouts/:rollout/verdict',
     {
@@ -31,7 +28,8 @@ export function verdictRoutes(app: App, parts: HttpParts): void {
         response: { 200: verdictWithEvidenceSchema, ...failures },
       },
     },
-    async ({ params }, reply) => reply.code(200).send(await withEvidence(known(params.rollout), parts)),
+    async ({ params, headers }, reply) =>
+      reply.code(200).send(await withEvidence(parts, params.rollout, jobHeader(headers))),
   );
   app.get(
     '/rollouts/:rollout/trajectory',
@@ -43,7 +41,8 @@ export function verdictRoutes(app: App, parts: HttpParts): void {
         response: { 200: trajectorySchema, ...failures },
       },
     },
-    async ({ params }, reply) => reply.code(200).send(await trajectoryView(known(params.rollout), parts)),
+    async ({ params, headers }, reply) =>
+      reply.code(200).send(await trajectoryView(known(params.rollout, headers), parts)),
   );
   app.post(
     '/verdicts',
@@ -55,28 +54,32 @@ export function verdictRoutes(app: App, parts: HttpParts): void {
         response: { 200: verdictListSchema, ...failures },
       },
     },
-    ({ body }, reply) => {
-      void reply.code(200).send(verdictList(body.rollout_ids, parts));
+    ({ body, headers }, reply) => {
+      void reply.code(200).send(verdictList(body.rollout_ids, jobHeader(headers), parts));
     },
   );
 }
 
-function verdictList(ids: readonly RolloutId[], { rollouts }: HttpParts): z.output<typeof verdictListSchema> {
-  const asked = [...new Set(ids)];
-  return {
-    verdicts: asked
-      .map((id) => rollouts.get(id))
-      .filter((rollout) => rollout !== undefined)
-      .map(verdictView),
-    unknown: asked.filter((id) => rollouts.get(id) === undefined),
-  };
+function verdictList(
+  ids: readonly RolloutId[],
+  job: JobId | undefined,
+  { rollouts }: HttpParts,
+): z.output<typeof verdictListSchema> {
+  const verdicts = [...new Set(ids)].map((id) => verdictView(id, rollouts.standing(id, job)));
+  const unknown = verdicts.filter(({ verdict }) => verdict === 'unknown' || verdict === 'no_tool_call');
+  return { verdicts, unknown: unknown.map(({ rollout_id }) => rollout_id) };
 }
 
 async function withEvidence(
-  rollout: Rollout,
-  { journal }: HttpParts,
+  { rollouts, journal }: HttpParts,
+  id: RolloutId,
+  job: JobId | undefined,
 ): Promise<z.output<typeof verdictWithEvidenceSchema>> {
-  const verdict = verdictView(rollout);
+  const standing = rollouts.standing(id, job);
+  const { rollout } = standing;
+  const verdict = verdictView(id, standing);
+  if (rollout === null || rollout.hasForgottenCalls)
+    return { ...verdict, evidence: [], evidence_kept: verdict.verdict === 'no_tool_call' };
   const excluding = await trajectoryOf(
     rollout,
     journal,
@@ -84,6 +87,7 @@ async function withEvidence(
   );
   return {
     ...verdict,
+    evidence_kept: true,
     evidence: excluding.map(({ callId, cause, evidence }) => ({ call_id: callId, cause, evidence })),
   };
 }

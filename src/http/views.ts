@@ -1,6 +1,8 @@
 import type { z } from 'zod';
 import type { QueuePlace } from '../admission/sandbox-supply.ts';
 import type { Call } from '../rollouts/call.ts';
+import type { RolloutId } from '../kernel/ids.ts';
+import type { Standing } from '../rollouts/registry.ts';
 import type { Rollout } from '../rollouts/rollout.ts';
 import type { callViewSchema, rolloutSummarySchema, rolloutViewSchema, verdictSchema } from './schemas.ts';
 
@@ -42,6 +44,6 @@ export function callView({ callId, tool, ending }: Call): z.output<typeof callVi
   };
 }
 
-export function verdictView(rollout: Rollout): z.output<typeof verdictSchema> {
-  return { rollout_id: rollout.id, ...rollout.verdict };
+export function verdictView(id: RolloutId, { verdict, why }: Standing): z.output<typeof verdictSchema> {
+  return { rollout_id: id, ...verdict, unknown_because: why };
 }

@@ -15,23 +15,30 @@ export interface StreamDigests {
   readonly stderr: { readonly bytes: number; readonly sha256: string };
 }
 
+/** Which rollout an event is about. Two jobs may use the same id. */
+export interface InRollout {
+  readonly rollout: string;
+  /** The job that the rollout's requests name. Absent: they name none, or 0.1.0 wrote the event. */
+  readonly namedJob?: string;
+}
+
 interface EventFields {
   controller_started: { readonly controller: string; readonly version: string; readonly pid: number };
   controller_stopped: { readonly controller: string };
-  rollout_opened: {
-    readonly rollout: string;
+  rollout_opened: InRollout & {
     readonly task: string;
     readonly image: string;
     readonly policy: string;
     readonly job: string;
     /** The dataset row, if the request contained one. */
     readonly item?: unknown;
+    /** Opened while the verdict index was not complete: an earlier life of the rollout can't be ruled out. */
+    readonly unsure?: true;
   };
   /** Durable before the first frame is sent: after a crash it tells which rollout a container belongs to. */
-  sandbox_claimed: { readonly rollout: string; readonly handle: SandboxHandle; readonly attempt: number };
+  sandbox_claimed: InRollout & { readonly handle: SandboxHandle; readonly attempt: number };
   /** Written before the frame that may start the command is sent. */
-  call_intended: {
-    readonly rollout: string;
+  call_intended: InRollout & {
     readonly call: string;
     /** The call's number in its sandbox. */
     readonly number: number;
@@ -46,8 +53,7 @@ interface EventFields {
     readonly occurrence?: number;
   };
   /** Durable before the reply is sent; a repeated call is answered from it. */
-  call_finished: {
-    readonly rollout: string;
+  call_finished: InRollout & {
     readonly call: string;
     readonly tool: string;
     /** Null if the call never reached a sandbox. */
@@ -71,19 +77,19 @@ interface EventFields {
     readonly streams?: StreamDigests;
   };
   /** The answer was sent whole. Recorded only where the task counts call ids per turn, which depends on it. */
-  call_delivered: {
-    readonly rollout: string;
+  call_delivered: InRollout & {
     readonly call: string;
     /** Calls of the rollout that had begun by then. */
     readonly callsBegun: number;
   };
   /** A call that had ended as `queue_wait` was sent again and waits again. Its next ending replaces that one. */
-  call_reopened: { readonly rollout: string; readonly call: string };
+  call_reopened: InRollout & { readonly call: string };
+  /** Records were found missing, from which the verdict index can't be complete. `why` null: the operator accepted that. */
+  records_missing: { readonly why: string | null };
   /** A faulty request of the caller. No call was made, and the model saw an error that it did not cause. */
-  call_refused: { readonly rollout: string; readonly cause: CauseCode };
+  call_refused: InRollout & { readonly cause: CauseCode };
   /** A step that failed and may be retried. The model is not told. */
-  attempt_failed: {
-    readonly rollout: string;
+  attempt_failed: InRollout & {
     readonly call: string | null;
     readonly step: string;
     readonly code: string;
@@ -92,8 +98,7 @@ interface EventFields {
   /** Written before the controller ends a sandbox, so that its end is not attributed to infrastructure. */
   kill_intended: { readonly handle: SandboxHandle; readonly rollout: string | null; readonly reason: string };
   /** The bytes are in the blob store under their digest. */
-  file_uploaded: {
-    readonly rollout: string;
+  file_uploaded: InRollout & {
     readonly path: string;
     readonly sha256: string;
     readonly bytes: number;
@@ -101,10 +106,9 @@ interface EventFields {
     readonly place?: number;
   };
   /** The sandbox was lost, and not because of the model; the next call rebuilds it by replay. At most once per sandbox. */
-  rollout_displaced: { readonly rollout: string; readonly cause: CauseCode; readonly evidence: Evidence };
+  rollout_displaced: InRollout & { readonly cause: CauseCode; readonly evidence: Evidence };
   /** The result of an attempt to rebuild a sandbox. `replayed` is followed by `sandbox_claimed`. */
-  recovery_ended: {
-    readonly rollout: string;
+  recovery_ended: InRollout & {
     readonly how: 'replayed' | 'mismatch' | 'over_budget' | 'not_fenced' | 'failed';
     /** Number of calls that were run again. */
     readonly calls: number;
@@ -113,17 +117,15 @@ interface EventFields {
     readonly detail: string | null;
   };
   /** The rollout cannot continue; its first cause stays. */
-  rollout_lost: { readonly rollout: string; readonly cause: CauseCode; readonly evidence: Evidence };
-  rollout_ended: {
-    readonly rollout: string;
+  rollout_lost: InRollout & { readonly cause: CauseCode; readonly evidence: Evidence };
+  rollout_ended: InRollout & {
     readonly how: 'deleted' | 'graded' | 'idle' | 'life' | 'stopped';
     readonly verdict: string;
     readonly reasons: readonly string[];
     readonly counts: Readonly<Record<string, number>>;
   };
   /** The result of one request to grade a rollout. Durable before the score is sent. */
-  graded: {
-    readonly rollout: string;
+  graded: InRollout & {
     /** Null if the rollout made no tool call and the request named no job. */
     readonly job: string | null;
     /** The dataset row: its id, else a digest of it. */
@@ -134,6 +136,8 @@ interface EventFields {
     readonly ending: string;
     /** Null if there is no score. */
     readonly score: number | null;
+    /** Tool calls that the sample records in structured form and that never arrived here; absent: none. */
+    readonly callsMissing?: number;
     /** Requests made to the grader. */
     readonly tries: number;
     readonly durationMs: number;
@@ -155,7 +159,16 @@ export type NewEvent = { [Type in EventType]: { readonly type: Type } & EventFie
 type FieldKind =
   'text' | 'number' | 'object' | 'list' | 'any' | 'text or null' | 'number or null' | 'object or null';
 
-type Optional = 'item' | 'attempts' | 'streams' | 'place' | 'clientCall' | 'occurrence';
+type Optional =
+  | 'item'
+  | 'attempts'
+  | 'streams'
+  | 'place'
+  | 'clientCall'
+  | 'occurrence'
+  | 'namedJob'
+  | 'unsure'
+  | 'callsMissing';
 
 /** The required fields of each event. */
 const required = {
@@ -187,6 +200,7 @@ const required = {
   },
   call_delivered: { rollout: 'text', call: 'text', callsBegun: 'number' },
   call_reopened: { rollout: 'text', call: 'text' },
+  records_missing: { why: 'text or null' },
   call_refused: { rollout: 'text', cause: 'text' },
   attempt_failed: { rollout: 'text', call: 'text or null', step: 'text', code: 'text', message: 'text' },
   kill_intended: { handle: 'object', rollout: 'text or null', reason: 'text' },
@@ -216,11 +230,17 @@ const required = {
 
 export const EVENT_TYPES = Object.keys(required) as readonly EventType[];
 
+/** A line of another version of faultline. */
+export class UnknownEventType extends SyntaxError {
+  override readonly name = 'UnknownEventType';
+}
+
 /** @throws SyntaxError that says why the line is not a complete event. */
 export function parseEvent(line: string): JournalEvent {
   const value = parseObject(line);
   const { type, at } = value;
-  if (typeof type !== 'string' || !Object.hasOwn(required, type)) throw new SyntaxError('unknown event type');
+  if (typeof type !== 'string') throw new SyntaxError('unknown event type');
+  if (!Object.hasOwn(required, type)) throw new UnknownEventType('unknown event type');
   if (typeof at !== 'string' || Number.isNaN(Date.parse(at)))
     throw new SyntaxError(`${type}: "at" is not a time`);
   for (const [field, kind] of Object.entries(required[type as EventType])) {

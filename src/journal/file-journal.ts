@@ -1,11 +1,20 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../kernel/clock.ts';
 import { errorMessage } from '../kernel/errors.ts';
 import type { JournalEvent, NewEvent } from './event.ts';
-import { JournalError, type Journal, type PlacedEvent, type Position } from './journal.ts';
+import {
+  JournalError,
+  type EventsOptions,
+  type Journal,
+  type JournalFile,
+  type JournalHistory,
+  type PlacedEvent,
+  type Position,
+  type SkipReason,
+} from './journal.ts';
 import { lockFolder } from './lock.ts';
-import { listLogFiles, LogFile, logFileName, logFileNumber } from './log-file.ts';
+import { listLogFiles, LogFile, logFileName, logFileNumber, syncFile } from './log-file.ts';
 import { readEvent, readLogFile } from './log-reader.ts';
 
 export interface FileJournalOptions {
@@ -24,6 +33,8 @@ const DEFAULTS = { rotateBytes: 64 * 2 ** 20, maxLineBytes: 16 * 2 ** 20, maxQue
 const BATCH_BYTES = 4 * 2 ** 20;
 
 interface Entry {
+  /** Null for a flush, which writes nothing. */
+  readonly event: JournalEvent | null;
   readonly line: Buffer;
   readonly durable: boolean;
   readonly resolve: (position: Position) => void;
@@ -37,12 +48,13 @@ interface Entry {
  * Appends that arrive meanwhile form the next batch, so they share the cost of a flush without a timer. If a batch fails,
  * all its appends are rejected and its file is abandoned; the next batch starts a new file.
  */
-export class FileJournal implements Journal {
+export class FileJournal implements Journal, JournalHistory {
   readonly #folder: string;
   readonly #clock: Clock;
   readonly #limits: typeof DEFAULTS;
   readonly #lock: Disposable;
   readonly #queue: Entry[] = [];
+  readonly #observers: ((written: readonly PlacedEvent[]) => void)[] = [];
   #queuedBytes = 0;
   #file: LogFile | null = null;
   #nextNumber: number;
@@ -65,6 +77,8 @@ export class FileJournal implements Journal {
       const folder = join(options.dataDir, 'journal');
       await mkdir(folder, { recursive: true, mode: 0o700 });
       const last = (await listLogFiles(folder)).at(-1);
+      // What a killed process left in the page cache is read from now on as if it were durable.
+      if (last !== undefined) await syncFile(join(folder, last));
       return new FileJournal(options, folder, lock, last === undefined ? 1 : (logFileNumber(last) ?? 0) + 1);
     } catch (error) {
       lock[Symbol.dispose]();
@@ -78,33 +92,53 @@ export class FileJournal implements Journal {
 
   async append({ type, ...fields }: NewEvent, { durable }: { readonly durable: boolean }): Promise<Position> {
     const at = new Date(this.#clock.now()).toISOString();
-    const line = Buffer.from(`${JSON.stringify({ at, type, ...fields })}\n`);
+    const event = { at, type, ...fields } as JournalEvent;
+    const line = Buffer.from(`${JSON.stringify(event)}\n`);
     if (line.length > this.#limits.maxLineBytes) {
       throw new JournalError(
         'too_large',
         `a ${type} of ${String(line.length)} bytes is too large for the journal`,
       );
     }
-    return await this.#enqueue(line, durable);
+    return await this.#enqueue(event, line, durable);
   }
 
   async flush(): Promise<void> {
     if (this.#file === null && !this.#writing) return;
-    await this.#enqueue(Buffer.alloc(0), true);
+    await this.#enqueue(null, Buffer.alloc(0), true);
   }
 
   read(position: Position): Promise<JournalEvent> {
     return readEvent(this.#folder, position);
   }
 
-  async *events(): AsyncIterable<PlacedEvent> {
+  observe(observer: (written: readonly PlacedEvent[]) => void): void {
+    this.#observers.push(observer);
+  }
+
+  async files(): Promise<JournalFile[]> {
+    const names = await listLogFiles(this.#folder);
+    return Promise.all(
+      names.map(async (name) => {
+        const { size } = await stat(join(this.#folder, name));
+        return { name, number: logFileNumber(name) ?? 0, bytes: size };
+      }),
+    );
+  }
+
+  async *events({ after, onSkip }: EventsOptions = {}): AsyncIterable<PlacedEvent> {
     const active = this.#file === null ? null : { name: this.#file.name, bytes: this.#file.bytes };
-    const skip = (): void => {
-      this.#skippedLines += 1;
-    };
+    const first = after === undefined ? 0 : (logFileNumber(after.file) ?? 0);
+    const { maxLineBytes } = this.#limits;
     for (const file of await listLogFiles(this.#folder)) {
+      if ((logFileNumber(file) ?? 0) < first) continue;
       const end = file === active?.name ? active.bytes : Infinity;
-      yield* readLogFile(this.#folder, file, { end, maxLineBytes: this.#limits.maxLineBytes, skip });
+      const start = file === after?.file ? after.offset : 0;
+      const skip = (reason: SkipReason): void => {
+        this.#skippedLines += 1;
+        onSkip?.(reason, file);
+      };
+      yield* readLogFile(this.#folder, file, { start, end, maxLineBytes, skip });
       if (file === active?.name) return;
     }
   }
@@ -122,7 +156,7 @@ export class FileJournal implements Journal {
     }
   }
 
-  #enqueue(line: Buffer, durable: boolean): Promise<Position> {
+  #enqueue(event: JournalEvent | null, line: Buffer, durable: boolean): Promise<Position> {
     if (this.#closed) return Promise.reject(new JournalError('closed', 'the journal is closed'));
     if (this.#queuedBytes + line.length > this.#limits.maxQueuedBytes) {
       return Promise.reject(
@@ -131,7 +165,7 @@ export class FileJournal implements Journal {
     }
     this.#queuedBytes += line.length;
     return new Promise((resolve, reject) => {
-      this.#queue.push({ line, durable, resolve, reject });
+      this.#queue.push({ event, line, durable, resolve, reject });
       if (!this.#writing) void this.#writeAll();
     });
   }
@@ -158,10 +192,14 @@ export class FileJournal implements Journal {
       let offset = file.bytes;
       const durable = batch.some((entry) => entry.durable);
       await file.append(data, durable);
-      for (const { line, resolve } of batch) {
-        resolve({ file: file.name, offset, bytes: line.length });
-        offset += line.length;
-      }
+      const placed = batch.map((entry) => {
+        const position = { file: file.name, offset, bytes: entry.line.length };
+        offset += entry.line.length;
+        return { ...entry, position };
+      });
+      const written = placed.flatMap(({ event, position }) => (event === null ? [] : [{ event, position }]));
+      if (written.length > 0) for (const observe of this.#observers) observe(written);
+      for (const { resolve, position } of placed) resolve(position);
     } catch (error) {
       await this.#file?.abandon();
       this.#file = null;
@@ -180,8 +218,8 @@ export class FileJournal implements Journal {
       await file.close();
     }
     const name = logFileName(this.#clock.now(), this.#nextNumber);
-    this.#nextNumber += 1;
     this.#file = await LogFile.create(this.#folder, name);
+    this.#nextNumber += 1; // Only now: a number without a file would look like a lost file.
     return this.#file;
   }
 }

@@ -12,6 +12,45 @@ export interface PlacedEvent {
   readonly position: Position;
 }
 
+/** The end of an event's line. */
+export interface Place {
+  readonly file: string;
+  readonly offset: number;
+}
+
+/** A file of the journal. Numbers are consecutive from 1, so that a missing file shows. */
+export interface JournalFile {
+  readonly name: string;
+  readonly number: number;
+  readonly bytes: number;
+}
+
+/**
+ * Why a line could not be read. `torn`: it has no end, because its append never resolved. `unknown_type`: another version
+ * wrote it. `damaged`: it was whole once, so a record is lost.
+ */
+export type SkipReason = 'torn' | 'unknown_type' | 'damaged';
+
+export interface EventsOptions {
+  /** Only events after this place. Its file may be gone; then from the next file on. */
+  readonly after?: Place | undefined;
+  readonly onSkip?: ((reason: SkipReason, file: string) => void) | undefined;
+}
+
+/** The journal as those see it who derive something from it and keep it beside it. */
+export interface JournalHistory extends Pick<Journal, 'append'> {
+  events(options?: EventsOptions): AsyncIterable<PlacedEvent>;
+  read(position: Position): Promise<JournalEvent>;
+  /** Oldest first. */
+  files(): Promise<JournalFile[]>;
+  flush(): Promise<void>;
+  /**
+   * From now on `observer` gets every batch of events that was written, in order, before the appends resolve. Its events are
+   * not durable yet where no one asked for that: `flush` before something that is derived from them is.
+   */
+  observe(observer: (written: readonly PlacedEvent[]) => void): void;
+}
+
 /**
  * The log of record. Events are kept in the order in which `append` was called.
  *
@@ -30,7 +69,7 @@ export interface Journal extends AsyncDisposable {
   read(position: Position): Promise<JournalEvent>;
 
   /** All recorded events, including those of earlier processes, oldest first. Unreadable lines are skipped and counted. */
-  events(): AsyncIterable<PlacedEvent>;
+  events(options?: EventsOptions): AsyncIterable<PlacedEvent>;
 
   /** Number of lines that `events` has skipped: torn by a crash, or foreign. */
   readonly skippedLines: number;

@@ -1,4 +1,4 @@
-import { open, readdir, type FileHandle } from 'node:fs/promises';
+import { open, readdir, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** `<UTC time>-<number>.jsonl`. The number orders the files, because clocks may be set back; the time is for people. */
@@ -27,6 +27,12 @@ export async function syncFolder(folder: string): Promise<void> {
   await handle.sync();
 }
 
+/** Makes what a file has durable. */
+export async function syncFile(path: string): Promise<void> {
+  await using handle = await open(path, 'r+');
+  await handle.datasync();
+}
+
 /** A file to which only this process appends. */
 export class LogFile {
   readonly name: string;
@@ -44,6 +50,7 @@ export class LogFile {
       await syncFolder(folder);
     } catch (error) {
       await handle.close();
+      await rm(join(folder, name), { force: true });
       throw error;
     }
     return new LogFile(name, handle);

@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseEvent, type JournalEvent } from './event.ts';
-import { JournalError, type PlacedEvent, type Position } from './journal.ts';
+import { parseEvent, UnknownEventType, type JournalEvent } from './event.ts';
+import { JournalError, type PlacedEvent, type Position, type SkipReason } from './journal.ts';
 import { logFileNumber } from './log-file.ts';
 
 const NEWLINE = 0x0a;
@@ -14,42 +14,55 @@ interface Line {
   readonly offset: number;
 }
 
-/** Events of one file up to `end`. Calls `skip` for each line that is torn, too long or foreign. */
+interface ReadOptions {
+  /** Bytes from which and up to which the file is read; a line starts at `start`. */
+  readonly start: number;
+  readonly end: number;
+  readonly maxLineBytes: number;
+  readonly skip: (reason: SkipReason) => void;
+}
+
+/** Events of one part of a file. Calls `skip` for each line that is torn, too long or foreign. */
 export async function* readLogFile(
   folder: string,
   file: string,
-  options: { readonly end: number; readonly maxLineBytes: number; readonly skip: () => void },
+  options: ReadOptions,
 ): AsyncIterable<PlacedEvent> {
   for await (const { bytes, offset } of linesOf(join(folder, file), options)) {
     const event = parse(bytes);
-    if (event === null) options.skip();
+    if (typeof event === 'string') options.skip(event);
     else yield { event, position: { file, offset, bytes: bytes.length + 1 } };
   }
 }
 
-function parse(bytes: Buffer): JournalEvent | null {
+function parse(bytes: Buffer): JournalEvent | SkipReason {
   try {
     return parseEvent(bytes.toString('utf8'));
   } catch (error) {
-    if (error instanceof SyntaxError) return null;
+    if (error instanceof UnknownEventType) return 'unknown_type';
+    if (error instanceof SyntaxError) return 'damaged';
     throw error;
   }
 }
 
 async function* linesOf(
   path: string,
-  { end, maxLineBytes, skip }: { end: number; maxLineBytes: number; skip: () => void },
+  { start: first, end, maxLineBytes, skip }: ReadOptions,
 ): AsyncIterable<Line> {
-  if (end === 0) return;
+  if (end <= first) return;
   let pending: Buffer[] = [];
   let pendingBytes = 0;
-  let offset = 0;
-  for await (const chunk of createReadStream(path, { end: end - 1, highWaterMark: CHUNK_BYTES })) {
+  let offset = first;
+  for await (const chunk of createReadStream(path, {
+    start: first,
+    end: end - 1,
+    highWaterMark: CHUNK_BYTES,
+  })) {
     let start = 0;
     const data = chunk as Buffer;
     for (let stop = data.indexOf(NEWLINE); stop >= 0; stop = data.indexOf(NEWLINE, start)) {
       const bytes = pendingBytes + stop - start;
-      if (bytes > maxLineBytes) skip();
+      if (bytes > maxLineBytes) skip('damaged');
       else yield { bytes: Buffer.concat([...pending, data.subarray(start, stop)]), offset };
       offset += bytes + 1;
       start = stop + 1;
@@ -60,7 +73,7 @@ async function* linesOf(
     if (pendingBytes <= maxLineBytes) pending.push(data.subarray(start));
     else pending = []; // Too long for a line of the journal: only its length is kept until its newline.
   }
-  if (pendingBytes > 0) skip();
+  if (pendingBytes > 0) skip('torn');
 }
 
 /** The event at a position. @throws JournalError `unreadable` */

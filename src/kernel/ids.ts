@@ -12,6 +12,12 @@ export type TaskName = Branded<'TaskName'>;
 /** The job that a rollout belongs to, for fairness and reports: `X-Job-Id`, else the task. */
 export type JobId = Branded<'JobId'>;
 
+/**
+ * What one rollout is known by: its id within the job that its requests name. The rollouts of requests without a job are
+ * known by their ids alone, apart from those of every job.
+ */
+export type RolloutKey = RolloutId | Branded<'RolloutKey'>;
+
 /** Longest accepted id, in UTF-16 code units. */
 export const MAX_ID_LENGTH = 256;
 
@@ -35,6 +41,11 @@ function parse<Name extends string>(name: Name, text: string): Branded<Name> {
   const problem = idProblem(text);
   if (problem !== null) throw new RangeError(`${name} ${problem}`);
   return text as Branded<Name>;
+}
+
+/** Ids contain no control characters, so a newline can't be part of either. */
+export function rolloutKey(id: string, namedJob?: string | null): RolloutKey {
+  return (namedJob === undefined || namedJob === null ? id : `${namedJob}\n${id}`) as RolloutKey;
 }
 
 /** This parser and the others below: @throws RangeError that names the id and the problem. */

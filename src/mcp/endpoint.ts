@@ -5,10 +5,11 @@ import {
   CallToolRequestSchema, ErrorCode, ListToolsRequestSchema, McpError,
   type CallToolResult, type ListToolsResult,
 } from '@modelcontextprotocol/sdk/types.js'; // prettier-ignore
+import { errorMessage } from '../kernel/errors.ts';
 import { callId, idProblem, type CallId, type RolloutId } from '../kernel/ids.ts';
 import { chooseTask } from '../policy/match.ts';
 import type { Catalog } from '../policy/schema.ts';
-import { UnknownTask, type Opening, type Rollouts } from '../rollouts/registry.ts';
+import { JobNotNamed, OtherTask, UnknownTask, type Opening, type Rollouts } from '../rollouts/registry.ts';
 import {
   ConflictingRepeat,
   type CallAnswer,
@@ -88,7 +89,8 @@ export class McpEndpoint {
   }
 
   #list(opening: Opening): ListToolsResult {
-    const task = this.#parts.rollouts.get(opening.id)?.task ?? chooseTask(this.#parts.catalog, opening);
+    const task =
+      this.#parts.rollouts.get(opening.id, opening.job)?.task ?? chooseTask(this.#parts.catalog, opening);
     if ('problem' in task) throw new McpError(ErrorCode.InvalidParams, task.problem);
     return {
       tools: definitionsOf(task).map(({ name, description, parameters, readOnly }) => ({
@@ -104,12 +106,14 @@ export class McpEndpoint {
     try {
       return toolResult(await this.#parts.calls.runCall(request));
     } catch (error) {
-      if (error instanceof UnknownTask || error instanceof ConflictingRepeat)
-        throw new McpError(ErrorCode.InvalidParams, error.message);
+      if (callersFaults.some((fault) => error instanceof fault))
+        throw new McpError(ErrorCode.InvalidParams, errorMessage(error));
       throw error;
     }
   }
 }
+
+const callersFaults = [UnknownTask, OtherTask, JobNotNamed, ConflictingRepeat] as const;
 
 /** The call id of a message. A message id is unique within its session, so a repeated message joins its call. */
 function callIdOf(sessionKey: string, requestId: string | number): CallId {

@@ -68,6 +68,7 @@ export const causes = {
   image_missing: task('The image does not exist.'),
   image_broken: task('The image cannot be started.'),
   setup_failed: task('A set-up command of the task failed.'),
+  task_removed: task("The rollout's task is configured no more."),
   rollout_life: task('The rollout reached its maximum lifetime.'),
   engine_down: infra('The container engine does not answer.'),
   engine_error: infra('The container engine answered with an error.'),
@@ -81,6 +82,9 @@ export const causes = {
   cpu_starved: infra('The host gave the command too little processor time within its time limit.'),
   egress_down: infra('The egress proxy or the name servers failed while the command used them.'),
   rollout_idle: infra('The rollout was ended after too long without a call.'),
+  calls_never_arrived: infra(
+    "The graded sample has calls of this server's tools, and none of them arrived here.",
+  ),
   blind: {
     ...infra('The evidence sources were unavailable when the sandbox was lost.'),
     attribution: 'undetermined',

@@ -1,4 +1,4 @@
-import type { EventOf } from '../journal/event.ts';
+import type { EventOf, InRollout } from '../journal/event.ts';
 import type { Journal, Position } from '../journal/journal.ts';
 import type { CallId, RolloutId } from '../kernel/ids.ts';
 import type { Outcome } from '../outcome/causes.ts';
@@ -44,7 +44,7 @@ export type CallReply = Pick<
 >;
 
 /** A call as it arrives. */
-export interface ArrivedCall {
+export interface ArrivedCall extends InRollout {
   readonly rollout: RolloutId;
   /** Unique in the rollout: the client's id, or for a later occurrence of that id one made from it. */
   readonly callId: CallId;
@@ -72,6 +72,7 @@ export interface ArrivedCall {
  */
 export class Call {
   readonly rollout: RolloutId;
+  readonly #in: InRollout;
   readonly callId: CallId;
   readonly clientId: CallId;
   readonly occurrence: number;
@@ -81,7 +82,9 @@ export class Call {
   #callsAtDelivery: number | null = null;
 
   constructor(arrived: ArrivedCall) {
-    this.rollout = arrived.rollout;
+    const { rollout, namedJob } = arrived;
+    this.rollout = rollout;
+    this.#in = { rollout, ...(namedJob !== undefined && { namedJob }) };
     this.callId = arrived.callId;
     this.clientId = arrived.clientId ?? arrived.callId;
     this.occurrence = arrived.occurrence ?? 1;
@@ -118,12 +121,12 @@ export class Call {
     to: { readonly sandbox: string; readonly number: number; readonly arguments: unknown },
   ): Promise<void> {
     this.#check('intended');
-    const { rollout, callId: call, tool, argumentsSha256 } = this;
+    const { callId: call, tool, argumentsSha256 } = this;
     const { number, sandbox } = to;
     const position = await journal.append(
       {
         type: 'call_intended',
-        rollout,
+        ...this.#in,
         call,
         number,
         sandbox,
@@ -141,11 +144,11 @@ export class Call {
   /** It has ended with this reply, which is durable before anybody sees it. */
   async finish(journal: Journal, reply: CallReply): Promise<CallEnding> {
     this.#check('finished');
-    const { rollout, callId: call, tool, argumentsSha256, intent } = this;
+    const { callId: call, tool, argumentsSha256, intent } = this;
     const position = await journal.append(
       {
         type: 'call_finished',
-        rollout,
+        ...this.#in,
         call,
         tool,
         number: intent?.number ?? null,
@@ -166,10 +169,7 @@ export class Call {
   /** It ended as `queue_wait`, was sent again and waits once more. */
   async reopen(journal: Journal): Promise<void> {
     this.#check('reopened');
-    await journal.append(
-      { type: 'call_reopened', rollout: this.rollout, call: this.callId },
-      { durable: false },
-    );
+    await journal.append({ type: 'call_reopened', ...this.#in, call: this.callId }, { durable: false });
     this.#become({ name: 'reopened', intent: this.intent });
   }
 

@@ -77,7 +77,7 @@ export class Losses {
     rollout.sandbox?.detach();
     rollout.markDisplaced({ cause, evidence });
     await this.#parts.journal.append(
-      { type: 'rollout_displaced', rollout: rollout.id, cause, evidence },
+      { type: 'rollout_displaced', ...rollout.ref, cause, evidence },
       { durable: true },
     );
   }
@@ -86,7 +86,7 @@ export class Losses {
     rollout.sandbox?.detach();
     rollout.markLost(cause);
     await this.#parts.journal.append(
-      { type: 'rollout_lost', rollout: rollout.id, cause, evidence },
+      { type: 'rollout_lost', ...rollout.ref, cause, evidence },
       { durable: true },
     );
     if (rollout.handle !== null) void this.#parts.removals.add(rollout.handle);

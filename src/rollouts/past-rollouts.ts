@@ -1,8 +1,10 @@
-import type { EventOf, JournalEvent } from '../journal/event.ts';
+import type { EventOf, InRollout, JournalEvent } from '../journal/event.ts';
 import type { Position } from '../journal/journal.ts';
+import { rolloutKey } from '../kernel/ids.ts';
 import type { CauseCode } from '../outcome/causes.ts';
 import type { SandboxHandle } from '../sandbox/sandbox.ts';
 import type { CallEnding, CallIntent } from './call.ts';
+import { job010 } from './kept-verdict.ts';
 import type { Displacement, EndReason, Upload } from './rollout.ts';
 
 /** A call as the journal records it. Without an ending it was intended, and its result never became durable. */
@@ -25,9 +27,12 @@ export interface PastCall {
 /** A rollout as the journal records it. */
 export interface PastRollout {
   readonly id: string;
+  /** The job that its requests name; null where they name none. */
+  readonly namedJob: string | null;
   readonly task: string;
   readonly job: string;
   readonly openedAt: number;
+  readonly unsure: boolean;
   handle: SandboxHandle | null;
   displacement: Displacement | null;
   recoveries: number;
@@ -45,7 +50,9 @@ export interface PastRollout {
  * before that the journal doesn't hold its arguments, so only a repeated request can continue it.
  */
 export class PastRollouts {
-  readonly byId = new Map<string, PastRollout>();
+  readonly byKey = new Map<string, PastRollout>();
+  /** Rollouts of 0.1.0 under a named job, which their later events don't repeat. */
+  readonly #named010 = new Map<string, PastRollout>();
 
   add(event: JournalEvent, position: Position): void {
     const at = Date.parse(event.at);
@@ -54,40 +61,44 @@ export class PastRollouts {
         this.#opened(event, at);
         return;
       case 'sandbox_claimed':
-        this.#with(event.rollout, (rollout) => {
+        this.#with(event, (rollout) => {
           claimed(rollout, event);
         });
         return;
       case 'call_refused':
-        this.#with(event.rollout, (rollout) => rollout.clientFaults.push(event.cause));
+        this.#with(event, (rollout) => rollout.clientFaults.push(event.cause));
         return;
       case 'rollout_displaced':
-        this.#with(event.rollout, (rollout) => (rollout.displacement = event));
+        this.#with(event, (rollout) => (rollout.displacement = event));
         return;
       case 'file_uploaded':
-        this.#with(event.rollout, (rollout) => {
+        this.#with(event, (rollout) => {
           uploaded(rollout, event);
         });
         return;
       case 'call_intended':
-        this.#with(event.rollout, (rollout) => intended(rollout, event, position, at));
+        this.#with(event, (rollout) => intended(rollout, event, position, at));
         return;
       case 'call_finished':
-        this.#with(event.rollout, (rollout) => finished(rollout, event, position, at));
+        this.#with(event, (rollout) => finished(rollout, event, position, at));
         return;
       case 'call_delivered':
-        this.#with(event.rollout, (rollout) => {
+        this.#with(event, (rollout) => {
           delivered(rollout, event);
         });
         return;
       case 'call_reopened':
-        this.#with(event.rollout, (rollout) => (rollout.lastActivityAt = at));
+        this.#with(event, (rollout) => (rollout.lastActivityAt = at));
         return;
       case 'rollout_lost':
-        this.#with(event.rollout, (rollout) => (rollout.lossCause ??= event.cause));
+        this.#with(event, (rollout) => (rollout.lossCause ??= event.cause));
         return;
       case 'rollout_ended':
-        this.#with(event.rollout, (rollout) => (rollout.endReason = event.how));
+        this.#with(event, (rollout) => (rollout.endReason = event.how));
+        return;
+      case 'graded':
+        if (event.reasons.includes('calls_never_arrived'))
+          this.#with(event, (rollout) => (rollout.lossCause ??= 'calls_never_arrived'));
         return;
       default:
         return;
@@ -95,12 +106,16 @@ export class PastRollouts {
   }
 
   #opened(event: EventOf<'rollout_opened'>, at: number): void {
-    const { rollout: id, task, job } = event;
-    this.byId.set(id, {
+    const { rollout: id, task, job, unsure = false } = event;
+    const former = job010(event);
+    const namedJob = event.namedJob ?? former;
+    const past: PastRollout = {
       id,
+      namedJob,
       task,
       job,
       openedAt: at,
+      unsure,
       handle: null,
       displacement: null,
       recoveries: 0,
@@ -111,11 +126,14 @@ export class PastRollouts {
       lastActivityAt: at,
       calls: new Map(),
       clientFaults: [],
-    });
+    };
+    this.byKey.set(rolloutKey(id, namedJob), past);
+    if (former !== null) this.#named010.set(id, past);
   }
 
-  #with(id: string, change: (rollout: PastRollout) => unknown): void {
-    const rollout = this.byId.get(id);
+  #with({ rollout: id, namedJob }: InRollout, change: (rollout: PastRollout) => unknown): void {
+    const own = this.byKey.get(rolloutKey(id, namedJob));
+    const rollout = own ?? (namedJob === undefined ? this.#named010.get(id) : undefined);
     if (rollout !== undefined) change(rollout);
   }
 }

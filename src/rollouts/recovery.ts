@@ -67,7 +67,7 @@ export class Recovery {
     const record = (how: How, calls: number, detail: string | null): Promise<unknown> => {
       const durationMs = Math.round(clock.monotonic() - began);
       return this.#parts.journal.append(
-        { type: 'recovery_ended', rollout: rollout.id, how, calls, durationMs, detail },
+        { type: 'recovery_ended', ...rollout.ref, how, calls, durationMs, detail },
         { durable: true },
       );
     };

@@ -5,11 +5,14 @@ import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
 import { jobId, rolloutId, type CallId } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
 import { judge } from '../outcome/attribute.ts';
+import { render } from '../outcome/render.ts';
+import { compose } from '../outcome/transcript.ts';
 import type { Catalog } from '../policy/schema.ts';
 import { SandboxFault, type Sandbox, type SandboxEngine, type SandboxHandle } from '../sandbox/sandbox.ts';
 import type { Call } from './call.ts';
 import { PastRollouts, type PastRollout } from './past-rollouts.ts';
 import type { Rollouts } from './registry.ts';
+import type { VerdictIndex } from './verdict-index.ts';
 import { Rollout } from './rollout.ts';
 import type { Sandboxes } from './sandboxes.ts';
 
@@ -30,6 +33,7 @@ export interface RestoreParts {
   readonly journal: Journal;
   readonly engine: SandboxEngine;
   readonly rollouts: Rollouts;
+  readonly index: Pick<VerdictIndex, 'status'>;
   readonly sandboxes: Pick<Sandboxes, 'binding' | 'losses'>;
   readonly removals: RemovalQueue;
   readonly clock: Clock;
@@ -47,10 +51,14 @@ export async function restore(parts: RestoreParts): Promise<InterruptedCall[]> {
   const byId = new Map(found.map((handle) => [handle.id, handle]));
   const interrupted: InterruptedCall[] = [];
   const taskless: PastRollout[] = [];
-  const adoptions = [...past.byId.values()].map(async (one) => {
-    const rollout = reviveRollout(parts, one);
+  const { gap } = parts.index.status;
+  const adoptions = [...past.byKey.values()].map(async (one) => {
+    const spansGap = gap !== null && one.openedAt <= gap.since;
+    if (spansGap && one.endReason !== null) return; // Records of it may be lost; the index has what is known.
+    const rollout = reviveRollout(parts, one, spansGap);
     if (rollout === null) {
       taskless.push(one);
+      await endOpenCalls(parts, one);
       return;
     }
     const calls = reviveCalls(rollout, one);
@@ -62,7 +70,7 @@ export async function restore(parts: RestoreParts): Promise<InterruptedCall[]> {
   for (const handle of byId.values()) void parts.removals.add(handle);
   parts.log.info(
     {
-      rollouts: past.byId.size,
+      rollouts: past.byKey.size,
       sandboxes: found.length,
       unclaimed: byId.size,
       interrupted: interrupted.length,
@@ -80,15 +88,43 @@ function warnOfTaskless(log: Log, taskless: readonly PastRollout[]): void {
   log.warn({ rollouts: taskless.length, tasks, examples }, 'rollouts of tasks that are configured no more');
 }
 
+/**
+ * A call that was interrupted can't be continued without its task. The rollout's other calls stay as they are, and the index
+ * has its verdict; a further call ends as `task_removed` too.
+ */
+async function endOpenCalls({ journal, clock }: RestoreParts, past: PastRollout): Promise<void> {
+  const evidence = { kind: 'lost_before', cause: 'task_removed' } as const;
+  const { outcome } = judge(evidence);
+  const { status, transcript } = render(outcome, null);
+  const output = compose(transcript);
+  const { id: rollout, namedJob } = past;
+  for (const { callId: call, tool, argumentsSha256, intent, ending, at } of past.calls.values()) {
+    if (ending !== null) continue;
+    const number = intent?.number ?? null;
+    const durationMs = Math.max(0, clock.now() - at);
+    const told = { call, tool, number, argumentsSha256, outcome, evidence, status, output, durationMs };
+    await journal.append(
+      { type: 'call_finished', rollout, ...(namedJob !== null && { namedJob }), ...told, result: null },
+      { durable: true },
+    );
+  }
+}
+
 /** Null where its task is configured no more. */
-function reviveRollout({ catalog, rollouts }: RestoreParts, past: PastRollout): Rollout | null {
+function reviveRollout(
+  { catalog, rollouts }: RestoreParts,
+  past: PastRollout,
+  spansGap: boolean,
+): Rollout | null {
   const task = catalog.tasks.get(past.task);
   if (task === undefined) return null;
   const rollout = new Rollout({
     id: rolloutId(past.id),
+    ...(past.namedJob !== null && { namedJob: jobId(past.namedJob) }),
     task,
     job: jobId(past.job),
     openedAt: past.openedAt,
+    unsure: past.unsure || spansGap,
   });
   rollout.skipNumbers(past.lastNumber);
   rollout.skipRecoveries(past.recoveries);

@@ -1,4 +1,5 @@
-import type { CallId, JobId, RolloutId } from '../kernel/ids.ts';
+import { rolloutKey, type CallId, type JobId, type RolloutId, type RolloutKey } from '../kernel/ids.ts';
+import type { InRollout } from '../journal/event.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { CauseCode } from '../outcome/causes.ts';
 import type { Task } from '../policy/schema.ts';
@@ -6,7 +7,7 @@ import type { Evidence } from '../outcome/evidence.ts';
 import type { Sandbox, SandboxHandle } from '../sandbox/sandbox.ts';
 import { Call, type ArrivedCall } from './call.ts';
 import { CallLock } from './call-lock.ts';
-import { verdictOf, type Verdict } from './verdict.ts';
+import { EMPTY_TALLY, judgeTally, tallyWith, type Tally, type Verdict } from './verdict.ts';
 
 export type RolloutState = 'opened' | 'live' | 'displaced' | 'lost' | 'ended';
 
@@ -26,6 +27,19 @@ export interface Displacement {
   readonly evidence: Evidence;
 }
 
+export interface RolloutOptions {
+  readonly id: RolloutId;
+  /** The job that its requests name; absent where they name none. */
+  readonly namedJob?: JobId | undefined;
+  readonly task: Task;
+  readonly job: JobId;
+  readonly openedAt: number;
+  /** Opened while records were missing: it may have had an earlier life that nobody remembers. */
+  readonly unsure?: boolean;
+  /** Calls that are counted in the verdict index and no longer held here. */
+  readonly earlier?: { readonly tally: Tally; readonly recoveries: number } | undefined;
+}
+
 /**
  * One rollout: its task, its calls, and the sandbox they run in.
  *
@@ -39,7 +53,12 @@ export interface Displacement {
 export class Rollout {
   readonly id: RolloutId;
   readonly task: Task;
+  /** For fairness and reports: the named job, else the task. */
   readonly job: JobId;
+  readonly key: RolloutKey;
+  /** How events name it. */
+  readonly ref: InRollout & { readonly rollout: RolloutId };
+  readonly unsure: boolean;
   readonly openedAt: number;
   /** Held by a call or a file transfer until its result is durable. */
   readonly callLock: CallLock;
@@ -62,12 +81,19 @@ export class Rollout {
   /** The calls that came before the seal; null while there is none. */
   #beforeSeal: ReadonlySet<Call> | null = null;
   #lastNumber = 0;
+  readonly #earlier: Tally | null;
 
-  constructor(options: { id: RolloutId; task: Task; job: JobId; openedAt: number }) {
-    this.id = options.id;
+  constructor(options: RolloutOptions) {
+    const { id, namedJob, earlier } = options;
+    this.id = id;
     this.task = options.task;
     this.job = options.job;
+    this.key = rolloutKey(id, namedJob);
+    this.ref = { rollout: id, ...(namedJob !== undefined && { namedJob }) };
+    this.unsure = options.unsure ?? false;
     this.openedAt = options.openedAt;
+    this.#earlier = earlier?.tally ?? null;
+    this.#recoveries = earlier?.recoveries ?? 0;
     this.lastActivityAt = options.openedAt;
     this.callLock = new CallLock(options.task.policy.parallel_calls);
   }
@@ -109,13 +135,18 @@ export class Rollout {
   get busy(): boolean {
     return this.calls.values().some(({ ending }) => ending === null);
   }
+  /** Its earlier calls are counted in the verdict, and not held here. */
+  get hasForgottenCalls(): boolean {
+    return this.#earlier !== null;
+  }
   get verdict(): Verdict {
     const calls = this.calls.values().map(({ ending, intent }) => ({
       cause: ending?.outcome.cause ?? null,
       recovered: intent !== null && intent.attempts > 1,
     }));
     const refused = this.#clientFaults.map((cause) => ({ cause, recovered: false }));
-    return verdictOf([...calls, ...refused], this.#lossCause, this.#recoveries);
+    const tally = tallyWith(this.#earlier ?? EMPTY_TALLY, [...calls, ...refused]);
+    return judgeTally(tally, { end: this.#lossCause, recoveries: this.#recoveries, doubtful: this.unsure });
   }
 
   /** A request that the caller got wrong. It counts: the model saw an error that wasn't its own. */
@@ -137,8 +168,8 @@ export class Rollout {
   }
 
   /** Takes in a call as it was recorded. */
-  addCall(arrived: Omit<ArrivedCall, 'rollout'>): Call {
-    const call = new Call({ ...arrived, rollout: this.id });
+  addCall(arrived: Omit<ArrivedCall, 'rollout' | 'namedJob'>): Call {
+    const call = new Call({ ...arrived, ...this.ref });
     this.calls.set(call.callId, call);
     this.#latest.set(call.clientId, call);
     return call;
@@ -217,6 +248,11 @@ export class Rollout {
     this.#sandbox = null;
   }
 
+  /** The platform's record of the rollout has tool calls, and none of them ever came. Also after its end. */
+  noteCallsNeverArrived(): void {
+    this.#lossCause ??= 'calls_never_arrived';
+  }
+
   /** No further call is accepted. Returns false where it had ended already. */
   markEnded(reason: EndReason): boolean {
     if (this.#state === 'ended') return false;
@@ -232,7 +268,7 @@ export class Rollout {
     const { verdict, reasons, counts } = this.verdict;
     const how = this.#endReason ?? 'stopped';
     await journal.append(
-      { type: 'rollout_ended', rollout: this.id, how, verdict, reasons, counts: { ...counts } },
+      { type: 'rollout_ended', ...this.ref, how, verdict, reasons, counts: { ...counts } },
       { durable: true },
     );
   }

@@ -44,7 +44,7 @@ export class SandboxClaims {
     const attempt = 1 + rollout.recoveries + (rebuilds ? 1 : 0);
     await this.#orRemove(sandbox, () =>
       journal.append(
-        { type: 'sandbox_claimed', rollout: rollout.id, handle: sandbox.handle, attempt },
+        { type: 'sandbox_claimed', ...rollout.ref, handle: sandbox.handle, attempt },
         { durable: true },
       ),
     );

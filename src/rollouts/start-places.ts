@@ -30,7 +30,7 @@ export class StartPlaces {
       return await this.#supply.acquireSandbox({
         spec: { ...specOf(rollout.task), ...(ownUser !== undefined && { ownUser }) },
         job: rollout.job,
-        rollout: rollout.id,
+        rollout: rollout.key,
         deadline,
         leave: leaving.signal,
         onFault: (fault) => void this.#recordFailedStart(rollout, fault),
@@ -42,7 +42,7 @@ export class StartPlaces {
 
   /** Null where the rollout waits for no sandbox. */
   queuePlace(rollout: Rollout): QueuePlace | null {
-    return this.#supply.queuePlaceOf(rollout.id);
+    return this.#supply.queuePlaceOf(rollout.key);
   }
 
   /**
@@ -63,7 +63,7 @@ export class StartPlaces {
 
   async #recordFailedStart(rollout: Rollout, { code, message }: SandboxFault): Promise<void> {
     await this.#journal.append(
-      { type: 'attempt_failed', rollout: rollout.id, call: null, step: 'sandbox_start', code, message },
+      { type: 'attempt_failed', ...rollout.ref, call: null, step: 'sandbox_start', code, message },
       { durable: false },
     );
   }

@@ -14,9 +14,15 @@ export interface Counts {
   readonly undetermined: number;
 }
 
+/**
+ * `valid`, `exclude`, `pending`: of the rollout's calls. `no_tool_call`: this server has never seen the id, and would know.
+ * `unknown`: it doesn't have the id, or not all of it, and records are missing.
+ */
+export const VERDICTS = ['valid', 'exclude', 'pending', 'no_tool_call', 'unknown'] as const;
+
 /** Whether a grader may train on the rollout. */
 export interface Verdict {
-  readonly verdict: 'valid' | 'exclude' | 'pending';
+  readonly verdict: (typeof VERDICTS)[number];
   /** Cause codes that exclude, each once, in order of appearance. */
   readonly reasons: readonly CauseCode[];
   /** `replay`: its sandbox was rebuilt at least once. What no call ever printed could not be compared. */
@@ -31,35 +37,66 @@ export interface JudgedCall {
   readonly recovered: boolean;
 }
 
-/** Where a finished call is counted. */
-type Column = Attribution | 'recovered';
-
-/**
- * Folds the causes of a rollout's calls into its verdict. `end` is the cause that ended the rollout outside any
- * call, such as a sandbox lost between calls; `recoveries` how often its sandbox was rebuilt.
- */
-export function verdictOf(calls: readonly JudgedCall[], end: CauseCode | null, recoveries: number): Verdict {
-  const finished = calls.flatMap(({ cause, recovered }) => (cause === null ? [] : [{ cause, recovered }]));
-  const tally = (wanted: Column): number => finished.filter((call) => columnOf(call) === wanted).length;
-  const counts = {
-    calls: calls.length,
-    pending: calls.length - finished.length,
-    ok: tally('ok'),
-    model: tally('model'),
-    recovered: tally('recovered'),
-    infra: tally('infra'),
-    task: tally('task'),
-    client: tally('client'),
-    undetermined: tally('undetermined'),
-  };
-  const endings = [...finished.map(({ cause }) => cause), ...(end === null ? [] : [end])];
-  const reasons = [...new Set(endings.filter((cause) => causes[cause].excludes))];
-  const recovered = recoveries > 0 ? 'replay' : null;
-  if (reasons.length > 0) return { verdict: 'exclude', reasons, recovered, counts };
-  return { verdict: counts.pending > 0 ? 'pending' : 'valid', reasons, recovered, counts };
+/** Calls that are counted already, and the causes among them that exclude. */
+export interface Tally {
+  readonly counts: Counts;
+  readonly reasons: readonly CauseCode[];
 }
 
-function columnOf({ cause, recovered }: { cause: CauseCode; recovered: boolean }): Column {
+export const EMPTY_TALLY: Tally = {
+  counts: {
+    calls: 0,
+    pending: 0,
+    ok: 0,
+    model: 0,
+    recovered: 0,
+    infra: 0,
+    task: 0,
+    client: 0,
+    undetermined: 0,
+  },
+  reasons: [],
+};
+
+/** Where a call is counted. */
+type Column = Attribution | 'recovered' | 'pending';
+
+/** The tally with further calls. The only place where a cause becomes a count and a reason. */
+export function tallyWith(before: Tally, calls: Iterable<JudgedCall>): Tally {
+  const counts = { ...before.counts };
+  const reasons = new Set(before.reasons);
+  for (const call of calls) {
+    counts.calls += 1;
+    counts[columnOf(call)] += 1;
+    if (call.cause !== null && causes[call.cause].excludes) reasons.add(call.cause);
+  }
+  return { counts, reasons: [...reasons] };
+}
+
+/**
+ * The verdict on a rollout's calls. `end` is the cause that ended the rollout outside any call, such as a sandbox lost
+ * between calls. `doubtful`: calls may be missing from the tally.
+ */
+export function judgeTally(
+  tally: Tally,
+  { end, recoveries, doubtful = false }: { end: CauseCode | null; recoveries: number; doubtful?: boolean },
+): Verdict {
+  const { counts } = tally;
+  const own = end !== null && causes[end].excludes ? [end] : [];
+  const reasons = [...new Set([...tally.reasons, ...own])];
+  const recovered = recoveries > 0 ? 'replay' : null;
+  if (reasons.length > 0) return { verdict: 'exclude', reasons, recovered, counts };
+  if (counts.pending > 0) return { verdict: 'pending', reasons, recovered, counts };
+  return { verdict: doubtful ? 'unknown' : 'valid', reasons, recovered, counts };
+}
+
+/** The verdict on calls that are all at hand. `recoveries`: how often the sandbox was rebuilt. */
+export function verdictOf(calls: readonly JudgedCall[], end: CauseCode | null, recoveries: number): Verdict {
+  return judgeTally(tallyWith(EMPTY_TALLY, calls), { end, recoveries });
+}
+
+function columnOf({ cause, recovered }: JudgedCall): Column {
+  if (cause === null) return 'pending';
   const { attribution } = causes[cause];
   return recovered && (attribution === 'ok' || attribution === 'model') ? 'recovered' : attribution;
 }

@@ -1,4 +1,5 @@
 import type { Attribution } from '../outcome/causes.ts';
+import type { Gradings } from './recent-gradings.ts';
 
 /** The alarms, with what a raised one means. The README of this folder has the same table; a test compares them. */
 export const alarms = {
@@ -6,6 +7,10 @@ export const alarms = {
   infra_rate: 'Infrastructure failed at least 5 calls and 1 % of all calls in the last 5 minutes.',
   undetermined_share:
     'At least 5 calls and 1 % of all calls in the last 30 minutes have the attribution undetermined.',
+  calls_never_arrived:
+    'Graded rollouts of the last 30 minutes made tool calls, and none of them arrived at this server.',
+  verdict_unknown:
+    'Records are missing, and 1 % of the requests to grade of the last 30 minutes are for rollouts that may be among them.',
   exclusion_rising: 'The share of excluded rollouts rises with the training steps of the last 7 days.',
   behaviour_linked:
     'Infrastructure fails some behaviours more often than others; the model may learn to avoid them.',
@@ -37,6 +42,8 @@ export interface AlarmSources {
   readonly callsWithin: (seconds: number) => Readonly<Record<Attribution, number>>;
   /** Jobs whose clients use call ids again. */
   readonly jobsReusingIds: () => readonly string[];
+  /** Requests to grade of the last half hour. */
+  readonly gradings: () => Gradings;
 }
 
 const INFRA_WINDOW_S = 300;
@@ -59,11 +66,13 @@ export class Alarms {
   }
 
   states(): Alarm[] {
-    const { engineAnswers, callsWithin } = this.#sources;
+    const { engineAnswers, callsWithin, gradings } = this.#sources;
     return [
       { name: 'engine_circuit', state: engineAnswers() ? 'quiet' : 'raised', detail: '' },
       { name: 'infra_rate', ...share(callsWithin(INFRA_WINDOW_S), 'infra') },
       { name: 'undetermined_share', ...share(callsWithin(UNDETERMINED_WINDOW_S), 'undetermined') },
+      { name: 'calls_never_arrived', ...shareOf(gradings(), 'calls_never_arrived', 0) },
+      { name: 'verdict_unknown', ...shareOf(gradings(), 'unknown', LEAST_SHARE) },
       { name: 'exclusion_rising', state: this.#ofRisk(({ exclusionRises }) => exclusionRises), detail: '' },
       {
         name: 'behaviour_linked',
@@ -88,6 +97,16 @@ function reusedIds(jobs: readonly string[]): Omit<Alarm, 'name'> {
   const more = jobs.length > JOBS_NAMED ? ` and ${String(jobs.length - JOBS_NAMED)} more` : '';
   const fix = 'Make the ids unique in the client, or set call_ids: per_turn in the task.';
   return { state: 'raised', detail: `Jobs: ${named}${more}. ${fix}` };
+}
+
+function shareOf(gradings: Gradings, of: keyof Gradings, least: number): Omit<Alarm, 'name'> {
+  const total = Object.values(gradings).reduce((sum, count) => sum + count, 0);
+  const hits = gradings[of];
+  const raised = hits > 0 && hits >= least * total;
+  return {
+    state: raised ? 'raised' : 'quiet',
+    detail: hits === 0 ? '' : `${String(hits)} of ${String(total)} requests to grade`,
+  };
 }
 
 function share(calls: Readonly<Record<Attribution, number>>, of: Attribution): Omit<Alarm, 'name'> {

@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { noneByAttribution, type Outcome } from '../outcome/causes.ts';
 import type { Alarm, AlarmState } from './alarms.ts';
+import type { GradingState } from './recent-gradings.ts';
 
 /** From reading a file in a warm sandbox to the longest time a request is held. */
 const DURATION_BUCKETS_S = [
@@ -28,6 +29,12 @@ export interface CountedCall {
   readonly durationMs: number | null;
 }
 
+export interface CountedGrading {
+  readonly state: GradingState;
+  readonly ending: string;
+  readonly callsMissing: number;
+}
+
 /** The metrics for Prometheus. Has a registry of its own, so that two instances in one process don't mix. */
 export class Metrics {
   readonly #registry = new Registry();
@@ -35,6 +42,8 @@ export class Metrics {
   readonly #durations: Histogram<'tool'>;
   readonly #refusals: Counter<'code'>;
   readonly #reusedIds: Counter<'sign'>;
+  readonly #gradings: Counter<'state' | 'ending'>;
+  readonly #callsMissing: Counter;
 
   constructor() {
     const registers = [this.#registry];
@@ -49,6 +58,17 @@ export class Metrics {
       help: 'Time from the arrival of a call to its durable result, waiting included.',
       labelNames: ['tool'],
       buckets: DURATION_BUCKETS_S,
+      registers,
+    });
+    this.#gradings = new Counter({
+      name: 'faultline_gradings_total',
+      help: 'Requests to grade, by what was known of the rollout and how the request ended.',
+      labelNames: ['state', 'ending'],
+      registers,
+    });
+    this.#callsMissing = new Counter({
+      name: 'faultline_graded_calls_missing_total',
+      help: 'Tool calls that graded samples record in structured form and that never arrived here.',
       registers,
     });
     this.#refusals = new Counter({
@@ -85,6 +105,11 @@ export class Metrics {
     for (const { labels, value } of (await this.#calls.get()).values)
       counts[labels.attribution as Outcome['attribution']] += value;
     return counts;
+  }
+
+  graded({ state, ending, callsMissing }: CountedGrading): void {
+    this.#gradings.inc({ state, ending });
+    this.#callsMissing.inc(callsMissing);
   }
 
   requestRefused(code: string): void {

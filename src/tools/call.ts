@@ -210,7 +210,7 @@ export class ToolCalls implements Disposable {
   /** Records a faulty request of the caller. It excludes the rollout and does not affect its calls. */
   async refuseCall(rollout: Rollout, cause: 'bad_request' | 'conflicting_repeat'): Promise<void> {
     rollout.noteClientFault(cause);
-    await this.#parts.journal.append({ type: 'call_refused', rollout: rollout.id, cause }, { durable: true });
+    await this.#parts.journal.append({ type: 'call_refused', ...rollout.ref, cause }, { durable: true });
   }
 
   /** Resolves when the rollout's calls that are under way now have ended. */

@@ -14,9 +14,9 @@ export function noteDelivery(journal: Journal, rollout: Rollout, call: Call): vo
 }
 
 /** What can't be recorded counts as not delivered after a restart: a repetition then gets the stored answer. */
-async function record(journal: Journal, { id }: Rollout, call: Call, callsBegun: number): Promise<void> {
+async function record(journal: Journal, { ref }: Rollout, call: Call, callsBegun: number): Promise<void> {
   try {
-    const event = { type: 'call_delivered', rollout: id, call: call.callId, callsBegun } as const;
+    const event = { type: 'call_delivered', ...ref, call: call.callId, callsBegun } as const;
     await journal.append(event, { durable: false });
   } catch (error) {
     if (!(error instanceof JournalError)) throw error;

@@ -11,7 +11,7 @@ const hasHalfCharacter = (text: string): boolean => /[\ud800-\udc7f\udd00-\udfff
 export const filePath = z
   .string()
   .min(1)
-  .refine((path) => !hasNul(path), 'a path cannot hold a NUL character')
+  .refine((path) => !hasNul(path), 'a path cannot hold a null byte (\\u0000)')
   .refine((path) => !hasHalfCharacter(path), 'a path cannot hold half a character (a lone surrogate)')
   .refine(
     (path) => !VARIABLE.test(path),
@@ -23,7 +23,7 @@ export const filePath = z
 export const patternText = z
   .string()
   .min(1)
-  .refine((text) => !hasNul(text), 'it cannot hold a NUL character; \\x00 matches one')
+  .refine((text) => !hasNul(text), 'it cannot hold a null byte (\\u0000); \\x00 matches one')
   .refine((text) => text.isWellFormed(), 'it cannot hold half a character (a lone surrogate)');
 
 /** Names that would be misread in a list of lines: they are written as JSON strings. */

@@ -3,8 +3,7 @@ import type { Blobs } from '../journal/blobs.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Deadline } from '../kernel/deadline.ts';
-import type { RolloutId } from '../kernel/ids.ts';
-import type { Opening, Rollouts } from '../rollouts/registry.ts';
+import type { Opening, RolloutName, Rollouts } from '../rollouts/registry.ts';
 import type { Rollout } from '../rollouts/rollout.ts';
 import type { Sandboxes } from '../rollouts/sandboxes.ts';
 import { CHUNK_BYTES, FileRefused, fileLimits, putFile } from '../rollouts/upload.ts';
@@ -55,7 +54,7 @@ export class FileTransfer {
       const sandbox = await this.#sandboxes.claims.acquireSandbox(rollout, deadline);
       const place = await putFile({ rollout, sandbox, path, content: await this.#blobs.open(kept.sha256) });
       await this.#journal.append(
-        { type: 'file_uploaded', rollout: rollout.id, path, place, ...kept },
+        { type: 'file_uploaded', ...rollout.ref, path, place, ...kept },
         { durable: true },
       );
       rollout.uploads.push({ number: place, path, sha256: kept.sha256 });
@@ -64,8 +63,8 @@ export class FileTransfer {
   }
 
   /** The file as a stream. An error at the first chunk (missing, a folder) is a problem; a later error breaks the stream. */
-  async download(id: RolloutId, path: string): Promise<{ body: Readable } | TransferProblem> {
-    const rollout = this.#rollouts.get(id);
+  async download({ id, job }: RolloutName, path: string): Promise<{ body: Readable } | TransferProblem> {
+    const rollout = this.#rollouts.get(id, job);
     if (rollout === undefined) return { problem: `no rollout ${id}`, status: 404 };
     const problem = pathProblem(path);
     if (problem !== null) return problem;

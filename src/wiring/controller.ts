@@ -18,6 +18,7 @@ import type { Catalog } from '../policy/schema.ts';
 import { ReportProcess } from '../report/report-process.ts';
 import { Recovery } from '../rollouts/recovery.ts';
 import { Rollouts } from '../rollouts/registry.ts';
+import { VerdictIndex } from '../rollouts/verdict-index.ts';
 import { Replay } from '../rollouts/replay.ts';
 import { specOf } from '../rollouts/sandbox-spec.ts';
 import { openSandboxes } from '../rollouts/sandboxes.ts';
@@ -28,7 +29,7 @@ import { FileTransfer } from '../tools/transfer.ts';
 import { UnrecordedRuns } from '../tools/unrecorded-runs.ts';
 import { PageFiles } from '../web/page-files.ts';
 import { openEngine, type OpenEngine } from './engine.ts';
-import { observeCalls, observeReusedIds, wireTelemetry } from './telemetry.ts';
+import { observeCalls, observeGradings, observeReusedIds, wireTelemetry } from './telemetry.ts';
 
 export type Controller = Awaited<ReturnType<typeof wireController>>;
 
@@ -37,9 +38,13 @@ export async function wireController(config: Config, log: Log) {
   const clock = systemClock;
   const catalog = new LiveCatalog(config);
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-  const controllerId = await keptId(config.dataDir);
-  const journal = await FileJournal.open({ dataDir: config.dataDir, clock });
-  const blobs = await Blobs.at(config.dataDir);
+  const { dataDir } = config;
+  const journal = await FileJournal.open({ dataDir, clock });
+  const former = await formerId(dataDir);
+  // Before the id is written: a start that is killed between the two is a first start again.
+  const index = VerdictIndex.open({ dataDir, journal, firstStart: former === null, clock, log });
+  const controllerId = former ?? (await newId(dataDir));
+  const blobs = await Blobs.at(dataDir);
   const opened = await openEngine(config, { catalog, controllerId, clock, log });
   const { engine, cap } = opened;
   const { images } = engine;
@@ -48,7 +53,7 @@ export async function wireController(config: Config, log: Log) {
   const replay = new Replay({ journal, blobs, rerunCall });
   const recovery = new Recovery({ engine, removals, retries: admission.retries, replay, journal, clock });
   const sandboxes = openSandboxes({ supply, removals, engine, recovery, journal, clock });
-  const rollouts = new Rollouts({ catalog, journal, clock });
+  const rollouts = new Rollouts({ catalog, journal, index, clock });
   const telemetry = wireTelemetry({ rollouts, admission, journal, clock });
   const tokens = new TokenBudget({ clock });
   const onFinished = observeCalls({ ...telemetry, bursts: admission.bursts, log });
@@ -71,7 +76,11 @@ export async function wireController(config: Config, log: Log) {
     tokens,
     calls,
     transfer,
-    gate: wireGate(config.grader, { rollouts, sandboxes, calls, journal, clock }),
+    index,
+    gate: wireGate(config.grader, {
+      ...{ catalog, rollouts, sandboxes, calls, journal, clock },
+      onGraded: observeGradings({ ...telemetry, log }),
+    }),
     ...wireAdapters({ catalog, rollouts, sandboxes, calls, transfer, unrecorded }),
     ...telemetry,
     ...wireUi(config),
@@ -106,7 +115,7 @@ const wireUi = ({ dataDir }: Config) => ({ reports: new ReportProcess(dataDir), 
 
 function wireGate(
   grader: Config['grader'],
-  parts: Omit<GateParts, 'grader' | 'excluded' | 'recovered' | 'pendingMs'>,
+  parts: Omit<GateParts, 'grader' | 'excluded' | 'recovered' | 'unknown' | 'pendingMs'>,
 ): GraderGate | null {
   if (grader === null) return null;
   const client = new GraderClient({ ...grader, clock: parts.clock });
@@ -116,15 +125,20 @@ function wireGate(
 /** As in package.json; a test compares them. */
 export const VERSION = '0.2.0';
 
+const idFile = (dataDir: string): string => join(dataDir, 'controller-id');
+
 /** The id on the labels of this controller's containers. Kept in the data folder, so that a restart finds them again. */
-async function keptId(dataDir: string): Promise<string> {
-  const file = join(dataDir, 'controller-id');
+async function formerId(dataDir: string): Promise<string | null> {
   try {
-    return (await readFile(file, 'utf8')).trim();
+    return (await readFile(idFile(dataDir), 'utf8')).trim();
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') throw error;
-    const id = randomUUID();
-    await writeFile(file, `${id}\n`, { mode: 0o600 });
-    return id;
+    return null;
   }
+}
+
+async function newId(dataDir: string): Promise<string> {
+  const id = randomUUID();
+  await writeFile(idFile(dataDir), `${id}\n`, { mode: 0o600 });
+  return id;
 }

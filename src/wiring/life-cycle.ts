@@ -7,7 +7,8 @@ import { VERSION, type Controller } from './controller.ts';
 
 /** Restores what an earlier process left and continues its calls. Must be done before the first request is taken. */
 export async function resume(controller: Controller): Promise<void> {
-  const { journal, controllerId, calls, catalog, admission, log } = controller;
+  const { journal, index, controllerId, calls, catalog, admission, log } = controller;
+  await index.catchUp();
   await journal.append(
     { type: 'controller_started', controller: controllerId, version: VERSION, pid: process.pid },
     { durable: true },
@@ -51,8 +52,8 @@ export function watchTraining(
  * calls and removes its sandbox. `keep` leaves sandboxes and running commands for the next start to adopt.
  */
 export async function stop(controller: Controller, onStop: Config['onStop']): Promise<void> {
-  const { calls, rollouts, sandboxes, admission, removals, journal, tokens, controllerId, opened } =
-    controller;
+  const { calls, rollouts, sandboxes, admission, removals, journal, index } = controller;
+  const { tokens, controllerId, opened } = controller;
   admission.starts.close();
   admission.pool.close();
   admission.bursts.close();
@@ -66,5 +67,6 @@ export async function stop(controller: Controller, onStop: Config['onStop']): Pr
   await journal.append({ type: 'controller_stopped', controller: controllerId }, { durable: true });
   await opened[Symbol.asyncDispose]();
   await tokens[Symbol.asyncDispose]();
+  await index[Symbol.asyncDispose]();
   await journal[Symbol.asyncDispose]();
 }

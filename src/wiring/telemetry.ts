@@ -1,3 +1,4 @@
+import type { GateParts } from '../grading/gate.ts';
 import { admissionSources, type Admission } from '../admission/admission.ts';
 import type { BurstLog } from '../admission/burst-log.ts';
 import type { Journal } from '../journal/journal.ts';
@@ -7,6 +8,7 @@ import type { Rollouts } from '../rollouts/registry.ts';
 import { Alarms } from '../telemetry/alarms.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { RecentActivity } from '../telemetry/recent-activity.ts';
+import { RecentGradings } from '../telemetry/recent-gradings.ts';
 import { ReusedIds } from '../telemetry/reused-ids.ts';
 import type { CallParts } from '../tools/call.ts';
 import { toolLabel } from '../tools/tool-name.ts';
@@ -27,7 +29,9 @@ export function wireTelemetry({ rollouts, admission, journal, clock }: Telemetry
   };
   const activity = new RecentActivity({ clock, gauges });
   const reusedIds = new ReusedIds(clock);
+  const gradings = new RecentGradings({ clock });
   const alarms = new Alarms({
+    gradings: () => gradings.recent(),
     engineAnswers: () => admission.breaker.state === 'closed',
     callsWithin: (seconds) => activity.callsWithin(seconds),
     jobsReusingIds: () => reusedIds.jobs(),
@@ -40,7 +44,7 @@ export function wireTelemetry({ rollouts, admission, journal, clock }: Telemetry
     journalSkippedLines: () => journal.skippedLines,
     alarms: () => alarms.states(),
   });
-  return { metrics, activity, alarms, reusedIds };
+  return { metrics, activity, gradings, alarms, reusedIds };
 }
 
 interface Observers {
@@ -48,6 +52,26 @@ interface Observers {
   readonly activity: RecentActivity;
   readonly bursts: BurstLog;
   readonly log: Log;
+}
+
+/** Tells all observers of a grading. Lost calls and a verdict that nobody knows are a line in the log each. */
+export function observeGradings({
+  metrics,
+  gradings,
+  log,
+}: Pick<Observers, 'metrics' | 'log'> & { readonly gradings: RecentGradings }): GateParts['onGraded'] {
+  return ({ id: rollout, job = null }, graded) => {
+    metrics.graded(graded);
+    gradings.graded(graded.state);
+    const { state, callsMissing } = graded;
+    if (callsMissing > 0)
+      log.warn(
+        { rollout, job, callsMissing, excluded: state === 'calls_never_arrived' },
+        'calls never arrived',
+      );
+    if (state === 'unknown')
+      log.warn({ rollout, job, ending: graded.ending }, 'graded without a known verdict');
+  };
 }
 
 /** Tells all observers of a finished call: metrics, recent activity, the burst log, and one line in the log. */

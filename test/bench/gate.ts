@@ -35,7 +35,7 @@ const BRANCHES = {
   'grader refuses (4xx)': { grader: 'refuse', rollouts: null, status: 502 },
   'grader fails (5xx), three tries': { grader: 'fail', rollouts: null, status: 502 },
   'grader gives no number': { grader: 'words', rollouts: null, status: 502 },
-  'grader does not answer, three tries': { grader: 'hang', rollouts: null, status: 504 },
+  'grader does not answer': { grader: 'hang', rollouts: null, status: 504 },
 } as const;
 type Branch = keyof typeof BRANCHES;
 
@@ -47,7 +47,7 @@ const MIX: Readonly<Record<Branch, number>> = {
   'grader refuses (4xx)': 8,
   'grader fails (5xx), three tries': 4,
   'grader gives no number': 6,
-  'grader does not answer, three tries': 2,
+  'grader does not answer': 2,
 };
 
 const order = (Object.keys(MIX) as Branch[]).flatMap((branch) =>

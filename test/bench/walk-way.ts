@@ -11,6 +11,8 @@ import { callId, rolloutId } from '../../src/kernel/ids.ts';
 import { seccompProfiles } from '../../src/policy/seccomp.ts';
 import { Recovery } from '../../src/rollouts/recovery.ts';
 import { Rollouts } from '../../src/rollouts/registry.ts';
+import { VerdictIndex } from '../../src/rollouts/verdict-index.ts';
+import { nothingPast } from '../unit/support/nothing-past.ts';
 import { Replay } from '../../src/rollouts/replay.ts';
 import { openSandboxes } from '../../src/rollouts/sandboxes.ts';
 import { DockerEngine } from '../../src/sandbox/docker/docker-engine.ts';
@@ -72,7 +74,12 @@ export class Walk implements Way {
     const { removals, retries, pool } = openAdmission({ engine, images, clock, log, startsAtOnce: 4, cap });
     const replay = new Replay({ journal, blobs: await Blobs.at(dataDir), rerunCall });
     const recovery = new Recovery({ engine, removals, retries, replay, journal, clock });
-    const rollouts = new Rollouts({ catalog, journal, clock });
+    const index =
+      journal instanceof FileJournal
+        ? VerdictIndex.open({ dataDir, journal, firstStart: true, clock, log })
+        : null;
+    await index?.catchUp();
+    const rollouts = new Rollouts({ catalog, journal, index: index ?? nothingPast, clock });
     const sandboxes = openSandboxes({ supply: pool, removals, engine, recovery, journal, clock });
     const tokens = new TokenBudget({ clock });
     const calls = new ToolCalls({
@@ -90,6 +97,7 @@ export class Walk implements Way {
       calls[Symbol.dispose]();
       await tokens[Symbol.asyncDispose]();
       await engine[Symbol.asyncDispose]();
+      await index?.[Symbol.asyncDispose]();
       await journal[Symbol.asyncDispose]();
     };
     const way = new Walk(calls, end);

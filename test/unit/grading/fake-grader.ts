@@ -1,4 +1,5 @@
-import { GraderGate, type GateParts } from '../../../src/grading/gate.ts';
+import type { GivenGateParts } from '../support/http-server.ts';
+import { GraderGate } from '../../../src/grading/gate.ts';
 import { GraderClient } from '../../../src/grading/grader-client.ts';
 import { systemClock } from '../../../src/kernel/clock.ts';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -52,12 +53,13 @@ async function bodyOf(request: IncomingMessage): Promise<Record<string, unknown>
 /** A gate before this grader, as a server has it by default. */
 export function gateTo({ url }: FakeGrader) {
   const grader = new GraderClient({ url, token: null, requestMs: 5_000, clock: systemClock });
-  return (parts: Omit<GateParts, 'grader' | 'excluded' | 'recovered' | 'pendingMs'>): GraderGate =>
+  return (parts: GivenGateParts): GraderGate =>
     new GraderGate({
       ...parts,
       grader,
       excluded: { kind: 'withhold' },
       recovered: 'forward',
+      unknown: 'withhold',
       pendingMs: 1_000,
     });
 }

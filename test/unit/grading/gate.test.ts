@@ -21,20 +21,21 @@ interface Bench {
 interface BenchOptions {
   readonly excluded?: ExcludedRule;
   readonly recovered?: 'forward' | 'exclude';
+  readonly unknown?: 'withhold' | 'forward';
   readonly pendingMs?: number;
   readonly requestMs?: number;
   readonly url?: string;
 }
 
 async function bench(replies: Parameters<typeof fakeGrader>, options: BenchOptions = {}): Promise<Bench> {
-  const { excluded = { kind: 'withhold' }, recovered = 'forward' } = options;
+  const { excluded = { kind: 'withhold' }, recovered = 'forward', unknown = 'withhold' } = options;
   const { pendingMs = 5000, requestMs = 5000 } = options;
   const grader = await fakeGrader(...replies);
   const url = options.url ?? grader.url;
   const server = await testServer({
     gate: (parts) => {
       const client = new GraderClient({ url, token: 'grader-token', requestMs, clock: parts.clock });
-      return new GraderGate({ ...parts, grader: client, excluded, recovered, pendingMs });
+      return new GraderGate({ ...parts, grader: client, excluded, recovered, unknown, pendingMs });
     },
   });
   open.push(grader, server);
@@ -128,13 +129,12 @@ describe('a rollout that may be graded', () => {
     ]);
   });
 
-  test('without a tool call is valid too, and its job is the header', async () => {
+  test('without a tool call is graded too, as that, and its job is the header', async () => {
     const made = await bench([answers(200, '{"score": 0}')]);
     const reply = await grade(made, REQUEST, { 'x-job-id': 'job-9' });
     expect(reply.json()).toEqual({ score: 0 });
-    expect(made.grader.asked[0]?.body).toMatchObject({
-      faultline: { verdict: 'valid', counts: { calls: 0 } },
-    });
+    const faultline = { verdict: 'no_tool_call', counts: { calls: 0 }, trajectory: { calls: 0 } };
+    expect(made.grader.asked[0]?.body).toMatchObject({ faultline });
     expect(await gradings(made)).toMatchObject([{ job: 'job-9', score: 0 }]);
   });
 
@@ -223,7 +223,7 @@ describe('a grader that fails is told apart, and never becomes a score', () => {
     ['its own 4xx', [answers(422, '{}')], 'refused', 502, 1],
     ['5xx', [answers(500, '{}')], 'failed', 502, 3],
     ['too busy', [answers(429, '{}')], 'failed', 502, 3],
-    ['no answer in time', [hangs], 'timed_out', 504, 3],
+    ['no answer in time', [hangs], 'timed_out', 504, 1],
     ['a connection that breaks', [breaksOff], 'unreachable', 502, 3],
     ['a redirect', [answers(302, '')], 'unreachable', 502, 3],
     ['a score in words', [answers(200, '{"score":"0.5"}')], 'no_score', 502, 1],

@@ -46,17 +46,22 @@ test('an excluded rollout says why, with the evidence; a valid one has none', as
     { call_id: 'a', cause: 'image_missing', evidence: { kind: 'no_sandbox', fault: 'image_missing' } },
   ]);
   expect((await get('good/verdict')).json()).toMatchObject({ verdict: 'valid', evidence: [] });
-  expect((await get('other/verdict')).statusCode).toBe(404);
+  expect((await get('other/verdict')).json()).toMatchObject({
+    verdict: 'no_tool_call',
+    reasons: [],
+    evidence: [],
+  });
   expect((await get('other/trajectory')).statusCode).toBe(404);
 });
 
-test('the verdicts of a step in one request: order kept, twice asked once answered, strangers apart', async () => {
+test('the verdicts of a step in one request: order kept, twice asked once answered, strangers said to be such', async () => {
   for (const id of ['r1', 'r2', 'r3']) await call(id, 'a', { command: 'pwd' });
   const reply = (await verdicts(['r3', 'stranger', 'r1', 'r3'])).json<{
-    verdicts: { rollout_id: string }[];
+    verdicts: { rollout_id: string; verdict: string }[];
     unknown: string[];
   }>();
-  expect(reply.verdicts.map(({ rollout_id }) => rollout_id)).toEqual(['r3', 'r1']);
+  expect(reply.verdicts.map(({ rollout_id }) => rollout_id)).toEqual(['r3', 'stranger', 'r1']);
+  expect(reply.verdicts.map(({ verdict }) => verdict)).toEqual(['valid', 'no_tool_call', 'valid']);
   expect(reply.unknown).toEqual(['stranger']);
 });
 

@@ -128,7 +128,7 @@ describe('reading', () => {
 
   test.each<[Method, string, string]>([
     ['GET', '/rollouts/nope', 'unknown_rollout'],
-    ['GET', '/rollouts/nope/verdict', 'unknown_rollout'],
+    ['GET', '/rollouts/nope/trajectory', 'unknown_rollout'],
     ['GET', '/rollouts/nope/calls/c', 'unknown_rollout'],
     ['DELETE', '/rollouts/nope', 'unknown_rollout'],
     ['GET', '/rollouts/r/calls/nope', 'unknown_call'],

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { JournalEvent } from '../../../src/journal/event.ts';
+import { rolloutKey } from '../../../src/kernel/ids.ts';
 import { PastRollouts, type PastCall } from '../../../src/rollouts/past-rollouts.ts';
 
 const at = (second: number): string => new Date(second * 1000).toISOString();
@@ -31,7 +32,7 @@ function foldedCall(...events: object[]): PastCall | undefined {
   const past = new PastRollouts();
   for (const [offset, event] of [opened, ...events].entries())
     past.add(event as JournalEvent, { file: 'f', offset, bytes: 1 });
-  return past.byId.get('r')?.calls.get('c');
+  return past.byKey.get(rolloutKey('r', 'j'))?.calls.get('c');
 }
 
 describe('a past call', () => {

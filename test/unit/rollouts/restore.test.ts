@@ -4,6 +4,7 @@ import type { Journal } from '../../../src/journal/journal.ts';
 import { restore, type RestoreParts } from '../../../src/rollouts/restore.ts';
 import { FakeEngine } from '../support/fake-engine.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+import { nothingPast } from '../support/nothing-past.ts';
 
 it('a thousand rollouts of a task that is configured no more are one line in the log, and are passed over', async () => {
   const opened = Array.from({ length: 1_000 }, (_, nth) => ({
@@ -18,6 +19,7 @@ it('a thousand rollouts of a task that is configured no more are one line in the
   const logged: unknown[] = [];
   const parts = {
     catalog: { tasks: new Map() },
+    index: nothingPast,
     journal: {
       async *events() {
         for (const event of opened) yield await Promise.resolve({ event, position: null });

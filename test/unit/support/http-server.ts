@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { admissionSources, openAdmission } from '../../../src/admission/admission.ts';
@@ -15,6 +15,7 @@ import { loadCatalog } from '../../../src/policy/load.ts';
 import type { Catalog, Policy, Task } from '../../../src/policy/schema.ts';
 import { ReportProcess } from '../../../src/report/report-process.ts';
 import { Rollouts } from '../../../src/rollouts/registry.ts';
+import { VerdictIndex } from '../../../src/rollouts/verdict-index.ts';
 import { Recovery } from '../../../src/rollouts/recovery.ts';
 import { Replay } from '../../../src/rollouts/replay.ts';
 import { restore } from '../../../src/rollouts/restore.ts';
@@ -22,12 +23,13 @@ import { specOf } from '../../../src/rollouts/sandbox-spec.ts';
 import { openSandboxes } from '../../../src/rollouts/sandboxes.ts';
 import { Alarms } from '../../../src/telemetry/alarms.ts';
 import { RecentActivity } from '../../../src/telemetry/recent-activity.ts';
+import { RecentGradings } from '../../../src/telemetry/recent-gradings.ts';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
 import { TokenBudget } from '../../../src/tokens/token-budget.ts';
 import { ReusedIds } from '../../../src/telemetry/reused-ids.ts';
 import { ToolCalls } from '../../../src/tools/call.ts';
 import { toolLabel } from '../../../src/tools/tool-name.ts';
-import { observeReusedIds } from '../../../src/wiring/telemetry.ts';
+import { observeGradings, observeReusedIds } from '../../../src/wiring/telemetry.ts';
 import { rerunCall } from '../../../src/tools/prepared-call.ts';
 import type { SandboxHandle } from '../../../src/sandbox/sandbox.ts';
 import type { Transfers } from '../../../src/tools/transfer.ts';
@@ -46,6 +48,7 @@ export interface TestServer extends AsyncDisposable {
   /** Where it keeps journal and uploads. */
   readonly dataDir: string;
   readonly calls: ToolCalls;
+  readonly index: VerdictIndex;
   /** What the application logged, messages and fields. */
   readonly logged: Readonly<Record<string, unknown>>[];
 }
@@ -54,6 +57,9 @@ const noTransfer: Transfers = {
   upload: () => Promise.resolve({ problem: 'no files here', status: 404 }),
   download: () => Promise.resolve({ problem: 'no files here', status: 404 }),
 };
+
+/** What a test's gate gets from the server. */
+export type GivenGateParts = Omit<GateParts, 'grader' | 'excluded' | 'recovered' | 'unknown' | 'pendingMs'>;
 
 export interface TestOptions {
   readonly transfer?: Transfers;
@@ -65,10 +71,14 @@ export interface TestOptions {
   readonly task?: Partial<Task>;
   /** What an earlier server left: it is restored. */
   readonly past?: Past;
+  /** The data folder, which stays after the server's end; absent: a new one, which is removed. */
+  readonly keep?: string;
+  /** False for a data folder that an earlier server used: what it left is restored. */
+  readonly firstStart?: boolean;
   /** What a call does in the fake engine. */
   readonly script?: Script;
   /** The gate before a grader; without it none is configured. */
-  readonly gate?: (parts: Omit<GateParts, 'grader' | 'excluded' | 'recovered' | 'pendingMs'>) => GraderGate;
+  readonly gate?: (parts: GivenGateParts) => GraderGate;
 }
 
 export interface Past {
@@ -79,7 +89,7 @@ export interface Past {
 
 /** The whole controller but for the engine, with the project's own tasks, and nothing that listens. */
 export async function testServer(options: TestOptions = {}): Promise<TestServer> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'faultline-http-'));
+  const dataDir = options.keep ?? mkdtempSync(join(tmpdir(), 'faultline-http-'));
   const logged: Record<string, unknown>[] = [];
   const note = (fields: Readonly<Record<string, unknown>>, message: string): void => {
     logged.push({ ...fields, message });
@@ -87,13 +97,20 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
   const log = { info: note, warn: note, error: note };
   const engine = new FakeEngine();
   if (options.script !== undefined) engine.script = options.script;
-  for (const part of ['journal', 'blobs'])
-    if (options.past !== undefined)
-      cpSync(join(options.past.dataDir, part), join(dataDir, part), { recursive: true });
+  if (options.past !== undefined) copyPast(options.past, dataDir);
   const journal = await FileJournal.open({ dataDir, clock });
+  const { past, firstStart = past === undefined } = options;
+  const index = VerdictIndex.open({
+    dataDir,
+    journal,
+    firstStart,
+    clock,
+    log: { ...log, info: () => undefined },
+  });
+  await index.catchUp();
   const catalog = testCatalog(options);
   for (const handle of options.past?.sandboxes ?? []) engine.hold(handle, specOf(catalog.defaultTask));
-  const rollouts = new Rollouts({ catalog, journal, clock });
+  const rollouts = new Rollouts({ catalog, journal, index, clock });
   const host = {
     memoryAvailableBytes: 2 ** 35,
     pidMax: 2 ** 22,
@@ -117,7 +134,9 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
     gauges: () => ({ waiting: 0, starting: 0, live: 0, warm: 0 }),
   });
   const reusedIds = new ReusedIds(clock);
+  const gradings = new RecentGradings({ clock });
   const alarms = new Alarms({
+    gradings: () => gradings.recent(),
     engineAnswers: () => admission.breaker.state === 'closed',
     callsWithin: (seconds) => activity.callsWithin(seconds),
     jobsReusingIds: () => reusedIds.jobs(),
@@ -142,12 +161,13 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
     },
     onReusedId: observeReusedIds({ metrics, reusedIds, log }),
   });
-  if (options.past !== undefined) {
-    const parts = { catalog, journal, engine, rollouts, sandboxes, removals, clock, log };
+  if (!firstStart) {
+    const parts = { catalog, journal, index, engine, rollouts, sandboxes, removals, clock, log };
     for (const { rollout, call, arguments: given } of await restore(parts))
       void calls.continueCall(rollout, call, given);
   }
-  const gate = options.gate?.({ rollouts, sandboxes, calls, journal, clock }) ?? null;
+  const onGraded = observeGradings({ metrics, gradings, log });
+  const gate = options.gate?.({ catalog, rollouts, sandboxes, calls, journal, clock, onGraded }) ?? null;
   const transfer = options.transfer ?? noTransfer;
   const app = await buildApp({
     token: TOKEN,
@@ -169,6 +189,8 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
     clock,
     metrics,
     activity,
+    gradings,
+    index,
     alarms,
     reports: new ReportProcess(dataDir),
     page: new PageFiles(),
@@ -178,10 +200,17 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
     await app.close();
     await calls.idle();
     await tokens[Symbol.asyncDispose]();
+    await index[Symbol.asyncDispose]();
     await journal[Symbol.asyncDispose]();
-    rmSync(dataDir, { recursive: true });
+    if (options.keep === undefined) rmSync(dataDir, { recursive: true });
   };
-  return { app, engine, rollouts, journal, dataDir, calls, logged, [Symbol.asyncDispose]: dispose };
+  return { app, engine, rollouts, journal, calls, index, dataDir, logged, [Symbol.asyncDispose]: dispose };
+}
+
+function copyPast(past: Past, dataDir: string): void {
+  for (const part of ['journal', 'blobs', 'verdicts.db'])
+    if (existsSync(join(past.dataDir, part)))
+      cpSync(join(past.dataDir, part), join(dataDir, part), { recursive: true });
 }
 
 function testCatalog({ catalog: given, policy = {}, task: change = {} }: TestOptions): Catalog {

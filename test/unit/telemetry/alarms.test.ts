@@ -2,13 +2,16 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { Alarms, alarms, type AlarmName, type AlarmState } from '../../../src/telemetry/alarms.ts';
 import { RecentActivity } from '../../../src/telemetry/recent-activity.ts';
+import { RecentGradings } from '../../../src/telemetry/recent-gradings.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
+const noGradings = () => new RecentGradings({ clock: new ManualClock() }).recent();
 const NONE = { ok: 0, model: 0, infra: 0, task: 0, client: 0, undetermined: 0 };
 
 function stateOf(name: AlarmName, calls: Partial<typeof NONE>, engineAnswers = true): AlarmState | undefined {
   const board = new Alarms({
     engineAnswers: () => engineAnswers,
+    gradings: noGradings,
     callsWithin: () => ({ ...NONE, ...calls }),
     jobsReusingIds: () => [],
   });
@@ -44,11 +47,16 @@ test('an engine that does not answer', () => {
 });
 
 test('what the report on risk says: unknown before it and after one that failed', () => {
-  const board = new Alarms({ engineAnswers: () => true, callsWithin: () => NONE, jobsReusingIds: () => [] });
+  const board = new Alarms({
+    engineAnswers: () => true,
+    callsWithin: () => NONE,
+    gradings: noGradings,
+    jobsReusingIds: () => [],
+  });
   const ofRisk = () =>
     board
       .states()
-      .slice(3, 5)
+      .slice(5, 7)
       .map(({ state, detail }) => [state, detail]);
   expect(ofRisk()).toEqual([
     ['unknown', ''],

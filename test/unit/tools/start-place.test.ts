@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { callId, jobId, rolloutId, type RolloutId } from '../../../src/kernel/ids.ts';
+import { callId, jobId, rolloutId, rolloutKey, type RolloutId } from '../../../src/kernel/ids.ts';
 import { loadCatalog } from '../../../src/policy/load.ts';
 import type { Catalog } from '../../../src/policy/schema.ts';
 import { Rollouts } from '../../../src/rollouts/registry.ts';
@@ -9,6 +9,7 @@ import { ToolCalls } from '../../../src/tools/call.ts';
 import { type CallAnswer } from '../../../src/tools/call-answer.ts';
 import { settle } from '../support/manual-clock.ts';
 import { MemoryJournal } from '../support/memory-journal.ts';
+import { nothingPast } from '../support/nothing-past.ts';
 import { scene, type Scene } from '../admission/scene.ts';
 
 const MINUTE_MS = 60_000;
@@ -28,7 +29,7 @@ function controller(): Controller {
   const catalog = patient(
     loadCatalog({ policiesDir: 'policies', imagesDir: 'images', taskFile: 'policies/tasks.yaml' }),
   );
-  const rollouts = new Rollouts({ catalog, journal, clock });
+  const rollouts = new Rollouts({ catalog, journal, index: nothingPast, clock });
   const sandboxes = openSandboxes({
     supply,
     removals,
@@ -68,7 +69,7 @@ function patient(catalog: Catalog): Catalog {
 }
 
 function positionOf(set: Controller, id: string): number | null {
-  return set.starts.queuePlaceOf(id as RolloutId)?.position ?? null;
+  return set.starts.queuePlaceOf(rolloutKey(id, 'job'))?.position ?? null;
 }
 
 async function answered(call: Promise<CallAnswer>): Promise<[number, string]> {
@@ -144,7 +145,10 @@ describe('a place in the start queue', () => {
     expect((await answered(again))[0]).toBe(200);
     await Promise.all(calls);
     expect(set.journal.of('call_reopened')).toMatchObject([{ rollout: 'r-1', call: 'c' }]);
-    expect(set.rollouts.get('r-1' as RolloutId)?.verdict.counts).toMatchObject({ calls: 1, infra: 0 });
+    expect(set.rollouts.get('r-1' as RolloutId, jobId('job'))?.verdict.counts).toMatchObject({
+      calls: 1,
+      infra: 0,
+    });
   });
 
   it('is had once by two repetitions that come at the same moment', async () => {
@@ -172,7 +176,7 @@ describe('a place in the start queue', () => {
     set.engine.startMs = 100_000;
     const calls = [set.call('r-0', 'c'), set.call('r-1', 'c')];
     await settle();
-    const rollout = set.rollouts.get('r-1' as RolloutId);
+    const rollout = set.rollouts.get('r-1' as RolloutId, jobId('job'));
     if (rollout !== undefined) await set.sandboxes.ends.endRollout(rollout, 'deleted');
     await settle();
     expect(positionOf(set, 'r-1')).toBeNull();
