@@ -11,7 +11,7 @@
 
 /* The spans point into the frame. All but `data` are free of NUL. */
 struct request {
-  uint64_t kind, timeout_ms, keep_bytes, output_bytes;
+  uint64_t kind, timeout_ms, longest_ms, keep_bytes, output_bytes;
   uint64_t offset, length, mode, depth, limit;
   struct span text, path, directory, data, pattern, glob;
   bool has_directory, has_glob;

@@ -57,6 +57,7 @@ export const COMMAND_TAGS = {
   limit: 15,
   pattern: 16,
   glob: 17,
+  longestMs: 40,
 } as const;
 
 export const REPORT_TAGS = {
@@ -83,6 +84,8 @@ export const REPORT_TAGS = {
   lastCall: 25,
   refusedFrames: 26,
   starvedMs: 27,
+  beforeMore: 40,
+  afterMore: 41,
 } as const;
 
 export const KILL_REASONS = {
@@ -102,7 +105,10 @@ export const INTERPRETER_FATES = { kept: 0, lost: 1, replaced: 2 } as const sati
 
 export const START_STAGES = { fork: 0, exec: 1 } as const satisfies Record<StartFailure['stage'], number>;
 
-/** Places in the field of counters. */
+/**
+ * Places in the fields of counters: the first `FIRST_COUNTERS` in `before` or `after`, as in 0.1.0, the others in
+ * `beforeMore` or `afterMore`, which is absent in reports of 0.1.0.
+ */
 export const COUNTER_PLACES = {
   oomKills: 0,
   memoryUsageBytes: 1,
@@ -116,4 +122,8 @@ export const COUNTER_PLACES = {
   cpuThrottledPeriods: 9,
   rootFreeBytes: 10,
   rootFreeInodes: 11,
+  memoryLimitHits: 12,
+  pidsPeak: 13,
 } as const satisfies Record<keyof Counters, number>;
+
+export const FIRST_COUNTERS = 12;

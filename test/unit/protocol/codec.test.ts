@@ -55,14 +55,17 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
     type: fc.constant('start' as const),
     call,
     work,
-    limits: fc.record({ timeoutMs: natural, keepBytes: natural, outputBytes: natural }),
+    limits: fc.record(
+      { timeoutMs: natural, keepBytes: natural, outputBytes: natural, longestMs: natural },
+      { requiredKeys: ['timeoutMs', 'keepBytes', 'outputBytes'] },
+    ),
   }),
   fc.record({ type: fc.constant('acknowledge' as const), call }),
   fc.record({ type: fc.constant('cancel' as const), call }),
 );
 
 const counter = fc.integer({ min: -1, max: Number.MAX_SAFE_INTEGER });
-const counters: fc.Arbitrary<Counters> = fc.record({
+const firstCounters = {
   oomKills: counter,
   memoryUsageBytes: counter,
   memoryPeakBytes: counter,
@@ -75,7 +78,12 @@ const counters: fc.Arbitrary<Counters> = fc.record({
   cpuThrottledPeriods: counter,
   rootFreeBytes: counter,
   rootFreeInodes: counter,
-});
+};
+/** Of this version and of 0.1.0. */
+const counters: fc.Arbitrary<Counters> = fc.oneof(
+  fc.record({ ...firstCounters, memoryLimitHits: counter, pidsPeak: counter }),
+  fc.record(firstCounters),
+);
 
 const stream: fc.Arbitrary<StreamRecord> = fc
   .record({ head: data, tail: data, more: fc.nat(), sha256: fc.uint8Array({ minLength: 32, maxLength: 32 }) })
