@@ -194,7 +194,9 @@ describe('frames that are no messages', () => {
         if (field === undefined) throw new Error('an ending has 13 fields');
         const without = frame.fields.filter((other) => other !== field);
         const longer = { tag: field.tag, value: Buffer.concat([field.value, Buffer.of(1)]) };
-        expect(decodeReport({ ...frame, fields: without })).toBeNull();
+        // Reports of 0.1.0 have no second fields of counters.
+        const later = [40, 41].includes(field.tag);
+        expect(decodeReport({ ...frame, fields: without }) === null).toBe(!later);
         expect(decodeReport({ ...frame, fields: [...frame.fields, field] })).toBeNull();
         // Payload and streams may be longer; a stream may not hold more than its total.
         const open = [12, 13, 14].includes(field.tag);
