@@ -41,19 +41,21 @@ export function refusal(
 export function evidenceOf(tool: Tool, sandbox: Sandbox, report: CallReport): Evidence {
   if (report.type === 'exited') return { kind: 'ended', need: tool.need, record: evidenceRecord(report) };
   const offered = tool.need === 'shell' || tool.need === 'python' ? sandbox.offers[tool.need] !== null : true;
-  const { errno, stage, killReach, before } = report;
-  return { kind: 'not_started', need: tool.need, offered, record: { errno, stage, killReach, before } };
+  const { errno, stage, killReach, before, after, host } = report;
+  const record = { errno, stage, killReach, before, after, ...(host && { host }) };
+  return { kind: 'not_started', need: tool.need, offered, record };
 }
 
 /** The part of an ending that is evidence. It contains no byte that a process of the sandbox wrote. */
 function evidenceRecord(ending: Extract<CallReport, Ending>) {
   const { waitStatus, killReason, killReach, interpreter, starvedMs, before, after } = ending;
-  const { egress, paused, sandboxesUsed } = ending;
+  const { egress, paused, sandboxesUsed, host } = ending;
   return {
     ...{ waitStatus, killReason, killReach, interpreter, starvedMs, before, after },
     ...(egress && { egress }),
     ...(paused && { paused }),
     ...(sandboxesUsed !== undefined && { sandboxesUsed }),
+    ...(host && { host }),
   };
 }
 

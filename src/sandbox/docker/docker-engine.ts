@@ -12,7 +12,7 @@ import type {
 import type { HostSide, SandboxdClient } from '../sandboxd-client.ts';
 import { SandboxdVolume, BUILT_SANDBOXD } from './sandboxd-volume.ts';
 import { removeContainer, removeOrphanedVolumes } from './container-start.ts';
-import { CpuShares } from './cpu-shares.ts';
+import { HostWatch } from './host-watch.ts';
 import { LABELS } from './container-spec.ts';
 import { holdsDiskQuota } from './disk-quota.ts';
 import { DockerConnection } from './docker-connection.ts';
@@ -54,7 +54,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   readonly #watch: EventWatch;
   readonly #sweeper: Sweeper;
   readonly #egressSockets: EgressSockets;
-  readonly #shares: CpuShares | null;
+  readonly #host: HostWatch | null;
   readonly #starter: SandboxStarter;
   readonly #known = new Map<string, Known>();
   readonly #removed = new Set<string>();
@@ -69,7 +69,8 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     this.images = new DockerImages(connection);
     this.#egressSockets = new EgressSockets(connection, options.egress);
     const sandboxes = (): Iterable<string> => this.#known.keys();
-    this.#shares = connection.local ? new CpuShares({ ...options, sandboxes }) : null;
+    const pidOf = (id: string, deadline: Deadline): Promise<number> => connection.pidOf(id, deadline);
+    this.#host = connection.local ? new HostWatch({ ...options, sandboxes, pidOf }) : null;
     this.#watch = new EventWatch(connection, options.clock, options.controllerId);
     this.#sweeper = new Sweeper(options.clock, options.log, (container) =>
       removeContainer(connection, container),
@@ -127,9 +128,14 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
 
   #hostSide(id: string): HostSide {
     return {
-      began: () => this.#shares?.began(id),
-      pauses: () => this.#watch.pauses(id),
-      used: (sinceMs) => this.#shares?.used(sinceMs) ?? null,
+      began: () => {
+        const pauses = this.#watch.pauses(id);
+        const mark = this.#host?.began(id);
+        return async (report) => ({
+          ...(this.#watch.pauses(id) > pauses && { paused: true }),
+          ...(mark && (await this.#host?.since(id, mark, report))),
+        });
+      },
     };
   }
 
@@ -210,7 +216,9 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     const findings = { ...this.#findings, runtime };
     const started = await this.#starter.start(probeSpec(this.#volume.image), findings, within);
     const startMs = clock.monotonic() - began;
-    await this.remove(this.#remember(started).handle, within);
+    const { handle } = this.#remember(started);
+    await this.#host?.learn(handle.id);
+    await this.remove(handle, within);
     return startMs;
   }
 
@@ -241,7 +249,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     for (const { client } of this.#known.values()) client.detach();
     this.images[Symbol.dispose]();
     this.#watch[Symbol.dispose]();
-    this.#shares?.[Symbol.dispose]();
+    this.#host?.[Symbol.dispose]();
     await this.#sweeper[Symbol.asyncDispose]();
   }
 }
