@@ -31,11 +31,11 @@ export class CpuWeights {
     this.#log = log;
   }
 
-  /** A call begins in the sandbox, which has used this much processor time so far: restores its weight. */
-  began(id: string, usedUs: number): void {
+  /** A call begins in the sandbox, which has used this much processor time so far: restores its weight. Never throws. */
+  async began(id: string, usedUs: number): Promise<void> {
     const low = this.#known.get(id)?.low === true;
     this.#known.set(id, { beforeUs: usedUs, low: false });
-    if (low) void this.#write(id, 'usual');
+    if (low) await this.#write(id, 'usual');
   }
 
   /** After each round. */

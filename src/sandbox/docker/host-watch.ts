@@ -69,7 +69,7 @@ export class HostWatch implements Disposable {
   began(id: string): HostMark {
     const { use, weights } = this.#found ?? {};
     use?.began(id);
-    weights?.began(id, use?.measured.get(id)?.usedUs ?? 0);
+    void weights?.began(id, use?.measured.get(id)?.usedUs ?? 0);
     return { atMs: this.#parts.clock.monotonic(), limitHits: use?.limitHits(id) ?? 0 };
   }
 
