@@ -106,6 +106,9 @@ interface EventFields {
     readonly verdict: string;
     readonly reasons: readonly string[];
     readonly counts: Readonly<Record<string, number>>;
+    /** Of `life`: how long it lived, and for how much of that commands of its calls ran. */
+    readonly lifeMs?: number;
+    readonly commandsMs?: number;
   };
   /** The result of one request to grade a rollout. Durable before the score is sent. */
   graded: {
@@ -141,7 +144,7 @@ export type NewEvent = { [Type in EventType]: { readonly type: Type } & EventFie
 type FieldKind =
   'text' | 'number' | 'object' | 'list' | 'any' | 'text or null' | 'number or null' | 'object or null';
 
-type Optional = 'item' | 'attempts' | 'streams' | 'place';
+type Optional = 'item' | 'attempts' | 'streams' | 'place' | 'lifeMs' | 'commandsMs';
 
 /** The required fields of each event. */
 const required = {

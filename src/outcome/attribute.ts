@@ -54,7 +54,7 @@ export function attribute(evidence: Evidence): Outcome {
     case 'lost_before':
       return outcome(evidence.cause, 'no');
     case 'rollout_over':
-      return outcome(overCause(evidence), 'no');
+      return outcome(overCause(evidence), evidence.executed ?? 'no');
     default:
       return unreachable(evidence);
   }

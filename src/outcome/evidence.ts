@@ -142,4 +142,6 @@ export type Evidence =
       /** Of `life`: how long the rollout lived, and for how much of that its own commands ran. Absent: unknown. */
       readonly lifeMs?: number;
       readonly commandsMs?: number;
+      /** Of a call that was under way at that moment: whether its command ran. Absent: no. */
+      readonly executed?: Executed;
     };

@@ -3,7 +3,8 @@ import type { Position } from '../journal/journal.ts';
 import type { CauseCode } from '../outcome/causes.ts';
 import type { SandboxHandle } from '../sandbox/sandbox.ts';
 import type { CallEnding, CallIntent } from './call.ts';
-import type { Displacement, EndReason, Upload } from './rollout.ts';
+import { ownTimeMs } from './command-time.ts';
+import type { Displacement, RolloutEnd, Upload } from './rollout.ts';
 
 /** A call as the journal records it. Without an ending it was intended, and its result never became durable. */
 export interface PastCall {
@@ -28,7 +29,9 @@ export interface PastRollout {
   recoveries: number;
   readonly uploads: Upload[];
   lossCause: CauseCode | null;
-  endReason: EndReason | null;
+  end: RolloutEnd | null;
+  /** How long commands of its finished calls ran. */
+  commandsMs: number;
   lastNumber: number;
   lastActivityAt: number;
   readonly calls: Map<string, PastCall>;
@@ -77,7 +80,7 @@ export class PastRollouts {
         this.#with(event.rollout, (rollout) => (rollout.lossCause ??= event.cause));
         return;
       case 'rollout_ended':
-        this.#with(event.rollout, (rollout) => (rollout.endReason = event.how));
+        this.#with(event.rollout, (rollout) => (rollout.end = endOf(event)));
         return;
       default:
         return;
@@ -96,7 +99,8 @@ export class PastRollouts {
       recoveries: 0,
       uploads: [],
       lossCause: null,
-      endReason: null,
+      end: null,
+      commandsMs: 0,
       lastNumber: 0,
       lastActivityAt: at,
       calls: new Map(),
@@ -157,5 +161,11 @@ function finished(
   };
   call.ending = { outcome, status, durationMs, position };
   rollout.calls.set(callId, call);
+  rollout.commandsMs += ownTimeMs(event, event.result?.duration_ms ?? 0);
   rollout.lastActivityAt = at;
+}
+
+function endOf({ how, lifeMs, commandsMs }: EventOf<'rollout_ended'>): RolloutEnd {
+  const known = lifeMs !== undefined && commandsMs !== undefined;
+  return { how, ...(known && { lifeMs, commandsMs }) };
 }

@@ -94,6 +94,7 @@ function reviveRollout({ catalog, rollouts }: RestoreParts, past: PastRollout): 
   rollout.skipRecoveries(past.recoveries);
   for (const cause of past.clientFaults) rollout.noteClientFault(cause);
   rollout.uploads.push(...past.uploads);
+  rollout.commandTime.add(past.commandsMs);
   if (past.handle !== null) rollout.hadSandbox(past.handle);
   rollouts.add(rollout);
   return rollout;
@@ -121,7 +122,7 @@ async function reviveState(
 ): Promise<void> {
   if (past.lossCause !== null) rollout.markLost(past.lossCause);
   else if (past.displacement !== null) rollout.markDisplaced(past.displacement);
-  if (past.endReason !== null) rollout.markEnded(past.endReason);
+  if (past.end !== null) rollout.markEnded(past.end);
   if (past.handle === null || rollout.state !== 'opened') return;
   const { binding, losses } = parts.sandboxes;
   const sandbox = found.has(past.handle.id) ? await attach(parts, past.handle) : null;

@@ -21,6 +21,8 @@ export interface SandboxSpec {
 export type CallReport = (Ending | StartFailure) & {
   /** Present where the sandbox policy lists hosts. */
   readonly egress?: EgressReading;
+  /** How long the call waited, before it was sent, for the egress proxy to answer. */
+  readonly waitedMs?: number;
   /** Somebody outside paused the sandbox while the call ran. */
   readonly paused?: boolean;
   /** Of a starved call: the share of the processors that all sandboxes together used during it, 0 to 1, while all were busy. */

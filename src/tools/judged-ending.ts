@@ -16,17 +16,19 @@ export interface JudgedEnding extends Judged {
   readonly run: Ending | null;
   /** The text for the model if its call was refused; else null. */
   readonly refusal: string | null;
+  /** How long infrastructure kept the command from starting or from running. */
+  readonly heldUpMs: number;
 }
 
-const nothingKnown = { tool: null, limits: null, run: null, refusal: null };
+const nothingKnown = { tool: null, limits: null, run: null, refusal: null, heldUpMs: 0 };
 
 /** The only place where a call's ending is judged. */
 export function judgeEnding(
   evidence: Evidence,
-  known: Partial<Pick<JudgedEnding, 'tool' | 'limits' | 'run' | 'refusal'>> = {},
+  known: Partial<Pick<JudgedEnding, 'tool' | 'limits' | 'run' | 'refusal' | 'heldUpMs'>> = {},
 ): JudgedEnding {
-  const { tool, limits, run, refusal } = { ...nothingKnown, ...known };
-  return { ...judge(evidence), tool, limits, run, refusal };
+  const { tool, limits, run, refusal, heldUpMs } = { ...nothingKnown, ...known };
+  return { ...judge(evidence), tool, limits, run, refusal, heldUpMs };
 }
 
 /** A call refused because of the model, before anything could run. */

@@ -3,6 +3,7 @@ import type { Task } from '../policy/schema.ts';
 import type { RerunCall } from '../rollouts/replay.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { Call } from '../rollouts/call.ts';
+import { starvedByHostMs } from '../rollouts/command-time.ts';
 import type { Rollout } from '../rollouts/rollout.ts';
 import { overBudget } from './call-budget.ts';
 import { parseArguments } from './arguments.ts';
@@ -46,7 +47,10 @@ export async function runPrepared(
 ): Promise<JudgedEnding> {
   const report = await sandbox.run(number, tool.work(input, task.policy), limits);
   const run = report.type === 'exited' ? report : null;
-  return judgeEnding(evidenceOf(tool, sandbox, report), { tool, limits, run });
+  const evidence = evidenceOf(tool, sandbox, report);
+  const starvedMs = evidence.kind === 'ended' ? starvedByHostMs(evidence.record) : 0;
+  const heldUpMs = starvedMs + (report.waitedMs ?? 0);
+  return judgeEnding(evidence, { tool, limits, run, heldUpMs });
 }
 
 /** Runs a past call again, for a replay. */

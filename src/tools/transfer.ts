@@ -107,6 +107,7 @@ export class FileTransfer {
     const deadline = Deadline.after(this.#clock, 'turn_wait', TRANSFER_MS);
     using lock = await rollout.callLock.acquire(deadline);
     if (lock === null) return { problem: 'earlier calls of this rollout took too long', status: 503 };
+    using _held = rollout.heldUpTime.begin(this.#clock);
     if (rollout.state === 'lost' || rollout.state === 'ended')
       return { problem: 'the rollout has ended', status: 410 };
     for (;;) {

@@ -131,9 +131,12 @@ export class Egress implements AsyncDisposable {
         await rm(join(parent, name), { recursive: true, force: true });
   }
 
-  /** Waits until the proxy answers, at most `withinMs`. */
-  ready(withinMs: number): Promise<void> {
-    return this.#health.ready(withinMs);
+  /** Waits until the proxy answers, at most `withinMs`. @returns how long that took, in milliseconds. */
+  async ready(withinMs: number): Promise<number> {
+    const { clock } = this.#options;
+    const began = clock.monotonic();
+    await this.#health.ready(withinMs);
+    return clock.monotonic() - began;
   }
 
   mark(egressSocket: EgressSocket): EgressMark {
