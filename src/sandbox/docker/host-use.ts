@@ -80,7 +80,7 @@ export class HostUse {
       whole || known === undefined || known.begun || !known.quiet || this.#looks % QUIET_LOOKS === 0;
     const ids = [...live].filter((id) => due(this.#measured.get(id)));
     for (const id of ids) await this.#measure(id, withMemory);
-    if (withMemory) await this.#observeLimits();
+    await this.#observeLimits();
     await this.#note();
   }
 

@@ -53,8 +53,11 @@ export class HostWatch implements Disposable {
     const deadline = Deadline.after(clock, 'engine_request', LEARN_MS);
     const pid = await pidOf(id, deadline).catch(() => 0);
     const paths = await findCgroupPaths(id, pid, roots);
-    if (paths !== null) this.#found = this.#with(paths);
-    else if (this.#failedAt === -Infinity)
+    if (paths !== null) {
+      this.#found = this.#with(paths);
+      // The limits above sandboxes are known from now on, whoever lowers them later.
+      await this.#found.use.look(new Set(this.#parts.sandboxes()));
+    } else if (this.#failedAt === -Infinity)
       log.warn({}, 'the control groups of sandboxes are not visible here: no shortage of the host can be shown');
     if (paths === null) this.#failedAt = clock.monotonic();
     return paths !== null;
