@@ -43,6 +43,9 @@ static struct source sources[COUNTERS][ALTERNATIVES] = {
     [COUNTER_MEMORY_LIMIT_HITS] = {{CG "memory.events.local", "oom ", 1, -1},
                                    {CG "memory/memory.failcnt", NULL, 1, -1},
                                    {CG "memory.events", "oom ", 1, -1}},
+    [COUNTER_MEMORY_REACHED_BYTES] = {{CG "memory.peak", NULL, 1, -1},
+                                      {CG "memory/memory.memsw.max_usage_in_bytes", NULL, 1, -1},
+                                      {CG "memory/memory.max_usage_in_bytes", NULL, 1, -1}},
     [COUNTER_PIDS_PEAK] = {{CG "pids.peak", NULL, 1, -1}, {CG "pids/pids.peak", NULL, 1, -1}},
 };
 /* cgroup v1 counts the limit on memory and swap together apart from the one on memory. */

@@ -23,29 +23,42 @@ function outsideCause(record: EndedRecord): CauseCode | null {
   if (record.killReason === 'timeout' && record.paused === true) return 'sandbox_paused';
   if (record.killReason === 'starved' && withheldByOthers(record.sandboxesUsed)) return 'cpu_starved';
   const refused = (rise(record, 'pidsLimitHits') ?? 0) > 0;
-  if (refused && record.waitStatus !== 0 && hostProcessesRanOut(record)) return 'host_processes';
+  // Whatever its status: a shell goes on after a fork that failed.
+  if (refused && hostProcessesRanOut(record)) return 'host_processes';
   return null;
 }
 
 function ownCause(record: EndedRecord): CauseCode {
   if (record.killReason === 'starved' || record.killReason === 'timeout') return 'time_limit';
   if (record.interpreter === 'lost') return 'interpreter_ended';
-  if (record.waitStatus !== 0 && (ownForkRefusals(record) ?? 0) > 0) return 'process_limit';
+  if (record.waitStatus > 0 && (ownForkRefusals(record) ?? 0) > 0) return 'process_limit';
   return record.egress?.crashed === true ? 'egress_crashed' : 'completed';
 }
 
 /**
- * A process was OOM-killed, no limit of the sandbox itself had refused memory, by sandboxd's counter as by the host's, and
+ * A process was OOM-killed, no limit of the sandbox itself had refused memory, by sandboxd's counters as by the host's, and
  * sandboxes were not what used the memory.
  */
 function hostRanOut(record: EndedRecord): boolean {
   const { memory } = record.host ?? {};
-  return (
-    rise(record, 'memoryLimitHits') === 0 &&
-    memory?.ownLimitHits === 0 &&
-    withheldByOthers(memory.sandboxesUsed)
-  );
+  return ownLimitDidNothing(record) && memory?.ownLimitHits === 0 && withheldByOthers(memory.sandboxesUsed);
 }
+
+/** The kernel charges memory in batches, and a runtime's inner group is charged less than the one with the limit. */
+const LIMIT_SLACK = { share: 0.01, bytes: 2 ** 20 };
+
+/**
+ * No refusal was counted, and a count of 0 means something: either the sandbox has never come near its limit, or the counter
+ * has counted a refusal before the call. (Linux 6.18 does not count them on cgroup v1.)
+ */
+function ownLimitDidNothing({ before, after }: EndedRecord): boolean {
+  if (rise({ before, after }, 'memoryLimitHits') !== 0) return false;
+  const { memoryReachedBytes: reached, memoryLimitBytes: limit } = after;
+  if (isKnown(reached) && isKnown(limit) && reached + slackOf(limit) < limit) return true;
+  return (before.memoryLimitHits ?? 0) > 0;
+}
+
+const slackOf = (limit: number): number => Math.max(LIMIT_SLACK.bytes, LIMIT_SLACK.share * limit);
 
 type ForkRecord = Pick<NotStartedRecord, 'before' | 'after'> & { readonly host?: HostReading };
 
@@ -64,10 +77,13 @@ function wasNeverFull({ after }: ForkRecord): boolean {
   return isKnown(peak) && isKnown(limit) && peak < limit;
 }
 
-/** The sandbox's own limit refused no fork, the host was full, and not of the processes of sandboxes. */
+/**
+ * A limit above the sandbox refused a fork, or no limit did and the host was full; and sandboxes are not what filled it.
+ * Says nothing on whether a fork was refused.
+ */
 export function hostProcessesRanOut(record: ForkRecord): boolean {
   const { processes } = record.host ?? {};
-  return (
-    ownForkRefusals(record) === 0 && processes?.full === true && withheldByOthers(processes.sandboxesUsed)
-  );
+  if (ownForkRefusals(record) !== 0 || !withheldByOthers(processes?.sandboxesUsed)) return false;
+  const refusedAbove = rise(record, 'pidsLimitHits') !== 0;
+  return refusedAbove || processes?.full === true;
 }

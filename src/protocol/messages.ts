@@ -102,9 +102,11 @@ export interface Counters {
   readonly rootFreeInodes: number;
   /**
    * How often a limit of the sandbox's own control group refused memory. cgroup v2: `oom` of memory.events; v1: the failcnt
-   * of memory and of memory with swap together. Absent: a sandboxd of 0.1.0, unknown.
+   * of memory and of memory with swap together, which Linux 6.18 leaves at 0. Absent: a sandboxd of 0.1.0, unknown.
    */
   readonly memoryLimitHits?: number;
+  /** The most memory that the sandbox ever had, with what it had in swap where a limit covers both. */
+  readonly memoryReachedBytes?: number;
   /** The most processes that the sandbox ever had. Absent: unknown, as above. */
   readonly pidsPeak?: number;
 }

@@ -124,6 +124,7 @@ export const COUNTER_PLACES = {
   rootFreeInodes: 11,
   memoryLimitHits: 12,
   pidsPeak: 13,
+  memoryReachedBytes: 14,
 } as const satisfies Record<keyof Counters, number>;
 
 export const FIRST_COUNTERS = 12;

@@ -92,7 +92,12 @@ function accountedPaths(account: string, id: string, version: 1 | 2): ReadonlyMa
 function upToId(path: string, id: string): string | null {
   const parts = path.split('/');
   const last = parts.findLastIndex((part) => part.includes(id));
-  return last < 0 ? null : parts.slice(0, last + 1).join('/').replace(id, ID);
+  return last < 0
+    ? null
+    : parts
+        .slice(0, last + 1)
+        .join('/')
+        .replace(id, ID);
 }
 
 async function exists(file: string): Promise<boolean> {

@@ -58,7 +58,10 @@ export class HostWatch implements Disposable {
       // The limits above sandboxes are known from now on, whoever lowers them later.
       await this.#found.use.look(new Set(this.#parts.sandboxes()));
     } else if (this.#failedAt === -Infinity)
-      log.warn({}, 'the control groups of sandboxes are not visible here: no shortage of the host can be shown');
+      log.warn(
+        {},
+        'the control groups of sandboxes are not visible here: no shortage of the host can be shown',
+      );
     if (paths === null) this.#failedAt = clock.monotonic();
     return paths !== null;
   }

@@ -30,7 +30,8 @@ export async function examine(
   const asked = await events(connection, id, found.created, context.deadline);
   const seen = [...watch.of(id), ...(asked ?? [])];
   const from = watch.engineTime(context.since) - CLOCK_SLACK_S;
-  const happened = (what: string): boolean => seen.some(({ action, time }) => action === what && time >= from);
+  const happened = (what: string): boolean =>
+    seen.some(({ action, time }) => action === what && time >= from);
   const killed = seen.some(({ action, signal }) => action === 'kill' && isDeadly(signal));
   return {
     container: found.container,
@@ -73,7 +74,11 @@ async function events(
   const found: ContainerEvent[] = [];
   const collect = async (): Promise<void> => {
     const until = (connection.clock.now() / 1000).toFixed(3);
-    const query = { since: created ?? 0, until, filters: { container: [id], event: ['kill', 'pause', 'oom'] } };
+    const query = {
+      since: created ?? 0,
+      until,
+      filters: { container: [id], event: ['kill', 'pause', 'oom'] },
+    };
     const stream = await connection.events(query);
     for await (const line of lines(stream.lines)) {
       const event = parseEvent(line);

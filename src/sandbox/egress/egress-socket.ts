@@ -66,7 +66,12 @@ export class EgressSocket implements AsyncDisposable {
   }
 
   get counts(): EgressSocketCounts {
-    return { connections: this.#connections, denied: this.#denied, namesFailed: this.#namesFailed, failed: this.#failed };
+    return {
+      connections: this.#connections,
+      denied: this.#denied,
+      namesFailed: this.#namesFailed,
+      failed: this.#failed,
+    };
   }
 
   /** Connections that are open now. */

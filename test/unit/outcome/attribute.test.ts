@@ -19,6 +19,7 @@ const calm: Counters = {
   rootFreeBytes: -1,
   rootFreeInodes: -1,
   memoryLimitHits: 0,
+  memoryReachedBytes: 10 * MiB,
   pidsPeak: 3,
 };
 const oom: Counters = { ...calm, oomKills: 1 };
@@ -164,11 +165,30 @@ const rows: readonly (readonly [string, Evidence, CauseCode])[] = [
     'memory_limit',
   ],
   [
+    'a kernel that does not count refusals: the own limit was reached',
+    ended({ waitStatus: 9, after: { ...oom, memoryReachedBytes: 512 * MiB }, host: hostMemory }),
+    'memory_limit',
+  ],
+  [
+    'the same with half of it in swap (M2)',
+    ended({
+      waitStatus: 9,
+      after: { ...oom, memoryPeakBytes: 256 * MiB, memoryReachedBytes: 512 * MiB },
+      host: hostMemory,
+    }),
+    'memory_limit',
+  ],
+  [
+    'an inner group of the runtime’s, charged less than the one that was at its limit (64 processors)',
+    ended({ waitStatus: 9, after: { ...oom, memoryReachedBytes: 508 * MiB }, host: hostMemory }),
+    'memory_limit',
+  ],
+  [
     'a sandbox that had reached its limit in an earlier call, when the host runs out',
     ended({
       waitStatus: 9,
-      before: { ...calm, oomKills: 1, memoryPeakBytes: 512 * MiB, memoryLimitHits: 7 },
-      after: { ...calm, oomKills: 2, memoryPeakBytes: 512 * MiB, memoryLimitHits: 7 },
+      before: { ...calm, oomKills: 1, memoryReachedBytes: 512 * MiB, memoryLimitHits: 7 },
+      after: { ...calm, oomKills: 2, memoryReachedBytes: 512 * MiB, memoryLimitHits: 7 },
       host: hostMemory,
     }),
     'host_memory',
@@ -292,6 +312,14 @@ const rows: readonly (readonly [string, Evidence, CauseCode])[] = [
       host: { processes: { full: true, sandboxesUsed: 0.9 } },
     }),
     'tool_unstartable',
+  ],
+  [
+    'a fork that a limit above the sandbox refused, which has room again',
+    notStarted(11, 'fork', true, 'shell', {
+      after: { ...calm, pidsLimitHits: 1 },
+      host: { processes: { full: false, sandboxesUsed: 0.1 } },
+    }),
+    'host_processes',
   ],
   [
     'the same, where nothing shows that the host was full',

@@ -17,7 +17,26 @@ const share = fc.constantFrom(0, 0.2, 0.49, 0.5, 0.9, 1, -1, Number.NaN);
 const optional = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
   fc.option(value, { nil: undefined, freq: 3 });
 
-const counters = fc.record({
+/** Of a sandbox that has reached no limit, so that outside causes are generated often enough. */
+const calm = fc.record({
+  oomKills: fc.constantFrom(0, 1),
+  memoryUsageBytes: fc.constant(1),
+  memoryPeakBytes: fc.constant(1),
+  memoryLimitBytes: fc.constant(512 * 2 ** 20),
+  pidsCurrent: fc.constant(1),
+  pidsLimit: fc.constant(256),
+  pidsLimitHits: fc.constantFrom(0, 1),
+  cpuUsageUs: fc.constant(0),
+  cpuThrottledUs: fc.constant(0),
+  cpuThrottledPeriods: fc.constant(0),
+  rootFreeBytes: fc.constant(-1),
+  rootFreeInodes: fc.constant(-1),
+  memoryLimitHits: fc.constant(0),
+  memoryReachedBytes: fc.constant(100 * 2 ** 20),
+  pidsPeak: fc.constant(2),
+});
+
+const anyCounters = fc.record({
   oomKills: counter,
   memoryUsageBytes: bytes,
   memoryPeakBytes: bytes,
@@ -31,8 +50,11 @@ const counters = fc.record({
   rootFreeBytes: counter,
   rootFreeInodes: counter,
   memoryLimitHits: optional(counter),
+  memoryReachedBytes: optional(bytes),
   pidsPeak: optional(fc.constantFrom(-1, 1, 2, 256)),
 });
+
+const counters = fc.oneof(anyCounters, calm);
 
 const host = fc.record({
   memory: optional(fc.record({ ownLimitHits: counter, sandboxesUsed: share })),
@@ -123,6 +145,9 @@ const facts: Partial<Record<CauseCode, (record: Ended & NotStarted) => boolean>>
   host_memory: ({ before, after, host: seen }) =>
     rose(before, after, 'oomKills') > 0 &&
     rose(before, after, 'memoryLimitHits') === 0 &&
+    ((before.memoryLimitHits ?? -1) > 0 ||
+      ((after.memoryReachedBytes ?? -1) >= 0 &&
+        (after.memoryReachedBytes ?? Infinity) < 0.98 * after.memoryLimitBytes)) &&
     seen?.memory?.ownLimitHits === 0 &&
     lessThanHalf(seen.memory.sandboxesUsed),
   egress_down: ({ before, after, egress }) =>
@@ -130,9 +155,8 @@ const facts: Partial<Record<CauseCode, (record: Ended & NotStarted) => boolean>>
   sandbox_paused: ({ paused, killReason }) => paused === true && killReason === 'timeout',
   cpu_starved: ({ sandboxesUsed, killReason }) => killReason === 'starved' && lessThanHalf(sandboxesUsed),
   host_processes: ({ before, after, host: seen }) =>
-    seen?.processes?.full === true &&
-    lessThanHalf(seen.processes.sandboxesUsed) &&
-    (rose(before, after, 'pidsLimitHits') === 0 ||
+    lessThanHalf(seen?.processes?.sandboxesUsed) &&
+    ((rose(before, after, 'pidsLimitHits') === 0 && seen?.processes?.full === true) ||
       (rose(before, after, 'pidsLimitHits') > 0 && (after.pidsPeak ?? Infinity) < after.pidsLimit)),
   // sandboxd's own number, before it started anything.
   agent_full: ({ errno }) => errno === 105,
@@ -207,10 +231,10 @@ describe('unknown evidence', () => {
     fc.assert(
       fc.property(evidence, (given) => {
         if (isInfra(attribute(given).cause)) return;
-        for (const poorer of [...withEachFieldUnknown(given), ...withEachCounterUnknown(given)] as Evidence[])
-          expect([poorer, isInfra(attribute(poorer).cause)]).toEqual([poorer, false]);
+        const poorer = [...withEachFieldUnknown(given), ...withEachCounterUnknown(given)] as Evidence[];
+        expect(poorer.find((one) => isInfra(attribute(one).cause))).toBeUndefined();
       }),
-      { numRuns: RUNS / 10 },
+      { numRuns: RUNS / 4 },
     );
   });
 

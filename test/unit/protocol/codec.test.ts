@@ -81,7 +81,7 @@ const firstCounters = {
 };
 /** Of this version and of 0.1.0. */
 const counters: fc.Arbitrary<Counters> = fc.oneof(
-  fc.record({ ...firstCounters, memoryLimitHits: counter, pidsPeak: counter }),
+  fc.record({ ...firstCounters, memoryLimitHits: counter, pidsPeak: counter, memoryReachedBytes: counter }),
   fc.record(firstCounters),
 );
 

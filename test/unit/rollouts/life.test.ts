@@ -82,7 +82,11 @@ describe('a rollout whose maximum lifetime is over', () => {
   it('does not count time that the host withheld, nor runs that infrastructure ended', async () => {
     const { rollout, ends, run } = open();
     await run(100 * MINUTE_MS, { starvedMs: 90 * MINUTE_MS, sandboxesUsed: 0.1 });
-    await run(100 * MINUTE_MS, { egress: { connections: 1, denied: 0, disturbed: true }, before: CALM, after: CALM });
+    await run(100 * MINUTE_MS, {
+      egress: { connections: 1, denied: 0, disturbed: true },
+      before: CALM,
+      after: CALM,
+    });
     await ends.endRollout(rollout, 'life');
     expect(causeOf(rollout.overEvidence)).toBe('rollout_life');
   });
@@ -92,7 +96,13 @@ describe('a rollout whose maximum lifetime is over', () => {
     await run(5 * MINUTE_MS);
     await ends.endRollout(rollout, 'life');
     const past = new PastRollouts();
-    const opened = { type: 'rollout_opened', rollout: 'r', task: task.name, job: 'j', at: '2026-01-01T00:00:00Z' };
+    const opened = {
+      type: 'rollout_opened',
+      rollout: 'r',
+      task: task.name,
+      job: 'j',
+      at: '2026-01-01T00:00:00Z',
+    };
     for (const [offset, event] of [opened, ...memory.events].entries())
       past.add(event as JournalEvent, { file: 'f', offset, bytes: 1 });
     const { end } = past.byId.get('r') ?? {};

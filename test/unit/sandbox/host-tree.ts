@@ -34,7 +34,10 @@ export class HostTree implements Disposable {
   /** Seconds that each of the four processors has been idle. */
   idle(seconds: number): void {
     const line = (name: string): string => `${name} 1 2 3 ${String(seconds * 100)} 0 0 0 5 0 0\n`;
-    this.proc('stat', `cpu  1 2 3 9 0 0 0 0 0 0\n${['cpu0', 'cpu1', 'cpu2', 'cpu3'].map(line).join('')}intr 1 2\n`);
+    this.proc(
+      'stat',
+      `cpu  1 2 3 9 0 0 0 0 0 0\n${['cpu0', 'cpu1', 'cpu2', 'cpu3'].map(line).join('')}intr 1 2\n`,
+    );
   }
 
   /** A container's group, by its path from the root. */

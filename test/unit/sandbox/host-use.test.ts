@@ -18,7 +18,11 @@ interface Scene extends Disposable {
   readonly use: HostUse;
   readonly paths: CgroupPaths;
   /** Time passes, the sandboxes have used this much, and a round is made. */
-  pass(seconds: number, uses: Readonly<Record<string, Partial<Use>>>, live?: readonly string[]): Promise<void>;
+  pass(
+    seconds: number,
+    uses: Readonly<Record<string, Partial<Use>>>,
+    live?: readonly string[],
+  ): Promise<void>;
 }
 
 async function open(): Promise<Scene> {
@@ -47,7 +51,11 @@ describe('where control groups are', () => {
   it.each([
     ['a parent of the operator’s', `/sandboxes.slice/docker-${A}.scope`, `sandboxes.slice/docker-${A}.scope`],
     ['crun under systemd, which puts processes one level lower', `/${scope(A)}/container`, scope(A)],
-    ['a rootless engine', `/user.slice/user@1000.service/docker-${A}.scope`, `user.slice/user@1000.service/docker-${A}.scope`],
+    [
+      'a rootless engine',
+      `/user.slice/user@1000.service/docker-${A}.scope`,
+      `user.slice/user@1000.service/docker-${A}.scope`,
+    ],
   ])('is read from the process’s own account: %s', async (_, path, folder) => {
     using tree = new HostTree();
     tree.container(folder);
