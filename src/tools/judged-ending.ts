@@ -80,7 +80,10 @@ export function resultOf(policy: Policy, judged: JudgedEnding): ToolResult | nul
     memoryBytes: policy.limits.memory,
     processes: policy.limits.processes,
   });
-  if (run === null || tool === null) return notice === null ? null : { ...nothing, notice, duration_ms: 0 };
+  if (run === null || tool === null) {
+    const notices = [notice, clearedNotice(judged)].filter((text) => text !== null);
+    return notices.length === 0 ? null : { ...nothing, notice: notices.join('; '), duration_ms: 0 };
+  }
   const notices = [notice, ...sideEffects(run, outcome)].filter((text) => text !== null);
   return {
     ...tool.show(run),
@@ -89,13 +92,20 @@ export function resultOf(policy: Policy, judged: JudgedEnding): ToolResult | nul
   };
 }
 
+/** For a call that was not started: sandboxd made room for the next one. The notice of `process_limit` says so itself. */
+function clearedNotice({ evidence, outcome }: Judged): string | null {
+  if (evidence.kind !== 'not_started' || outcome.cause === 'process_limit') return null;
+  return evidence.record.killReach === 'everything' ? EVERYTHING_ENDED : null;
+}
+
+const EVERYTHING_ENDED = 'all processes were ended, interpreter and background included';
+
 /** Effects of a run on the rest of the sandbox, as notices for the model. */
 function sideEffects(run: Ending, outcome: Outcome): string[] {
   if (run.interpreter === 'lost' && outcome.cause !== 'interpreter_ended')
     return ['interpreter died; state reset'];
   if (run.interpreter === 'replaced') return ['the interpreter was restarted; earlier state is gone'];
-  if (run.killReach === 'everything')
-    return ['all processes were ended, interpreter and background included'];
+  if (run.killReach === 'everything') return [EVERYTHING_ENDED];
   return [];
 }
 
