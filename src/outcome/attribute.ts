@@ -1,7 +1,7 @@
 import { unreachable } from '../kernel/errors.ts';
 import { causes, type CauseCode, type Outcome } from './causes.ts';
 import { endedCause } from './ended-cause.ts';
-import { atLeastHalf } from './known.ts';
+import { atLeastHalf, isKnownFalse } from './known.ts';
 import { notStartedCause } from './not-started-cause.ts';
 import type { Evidence, FaultCode, PostMortem } from './evidence.ts';
 
@@ -88,11 +88,10 @@ function startCause(fault: FaultCode): CauseCode {
 function lossCause(seen: PostMortem): CauseCode {
   if (seen.foreignKill) return 'sandbox_killed';
   if (seen.foreignPause) return 'sandbox_paused';
-  const { oomFlag }: Partial<PostMortem> = seen;
   const exited = seen.container === 'exited';
   if (seen.engineDisturbed) {
     if (exited && seen.oomFlag && seen.oomSince === true) return 'sandbox_broken';
-    return seen.container !== 'unknown' && oomFlag === false ? 'engine_restarted' : 'blind';
+    return seen.container !== 'unknown' && isKnownFalse(seen.oomFlag) ? 'engine_restarted' : 'blind';
   }
   if (exited && seen.oomFlag) return 'sandbox_broken';
   if (seen.evidenceGap) return 'blind';

@@ -9,6 +9,11 @@ export function isKnown(value: number | undefined): value is number {
   return value !== undefined && Number.isFinite(value) && value >= 0;
 }
 
+/** A fact that a journal states, and denies. */
+export function isKnownFalse(fact: boolean | undefined): boolean {
+  return fact === false;
+}
+
 /** By how much a counter rose during the call; null: unknown. A counter that fell has not counted the whole call. */
 export function rise(
   { before, after }: { readonly before: Counters; readonly after?: Counters },

@@ -29,7 +29,7 @@ interface Scene {
   readonly rollout: Rollout;
   readonly ends: RolloutEnds;
   /** A command that takes this long, while the host may take a part of it, or the call be lost to infrastructure. */
-  run(ms: number, change?: Partial<EndedRecord>): Promise<JudgedEnding>;
+  readonly run: (ms: number, change?: Partial<EndedRecord>) => Promise<JudgedEnding>;
 }
 
 function open(): Scene {
