@@ -36,7 +36,7 @@ struct call {
   bool may_set_state; /* the shell command could change directory or exports */
   struct bytes unkept;
   uint64_t output_bytes;
-  int64_t started_at, exited_at, limit, deadline, drain_until;
+  int64_t started_at, exited_at, limit, longest, deadline, drain_until;
   int64_t starved; /* milliseconds of the limit in which others kept it from the processors */
   struct cpu_time main_before;
   int64_t interrupt_until, kill_at, kill_until;

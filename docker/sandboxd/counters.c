@@ -1,5 +1,6 @@
 #include "counters.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -15,10 +16,9 @@ struct source {
 };
 
 #define ALTERNATIVES 3
-#define FROM_FILES COUNTER_ROOT_FREE_BYTES
 #define CG "/sys/fs/cgroup/"
 /* Of each counter the paths of cgroup v2 and v1. Which of them exist tells the two apart. */
-static struct source sources[FROM_FILES][ALTERNATIVES] = {
+static struct source sources[COUNTERS][ALTERNATIVES] = {
     [COUNTER_OOM_KILLS] = {{CG "memory.events.local", "oom_kill ", 1, -1},
                            {CG "memory/memory.oom_control", "oom_kill ", 1, -1},
                            {CG "memory.events", "oom_kill ", 1, -1}},
@@ -40,7 +40,17 @@ static struct source sources[FROM_FILES][ALTERNATIVES] = {
     [COUNTER_CPU_THROTTLED_PERIODS] = {{CG "cpu.stat", "nr_throttled ", 1, -1},
                                        {CG "cpu/cpu.stat", "nr_throttled ", 1, -1},
                                        {CG "cpu,cpuacct/cpu.stat", "nr_throttled ", 1, -1}},
+    [COUNTER_MEMORY_LIMIT_HITS] = {{CG "memory.events.local", "oom ", 1, -1},
+                                   {CG "memory/memory.failcnt", NULL, 1, -1},
+                                   {CG "memory.events", "oom ", 1, -1}},
+    [COUNTER_MEMORY_REACHED_BYTES] = {{CG "memory.peak", NULL, 1, -1},
+                                      {CG "memory/memory.memsw.max_usage_in_bytes", NULL, 1, -1},
+                                      {CG "memory/memory.max_usage_in_bytes", NULL, 1, -1}},
+    [COUNTER_PIDS_PEAK] = {{CG "pids.peak", NULL, 1, -1}, {CG "pids/pids.peak", NULL, 1, -1}},
 };
+/* cgroup v1 counts the limit on memory and swap together apart from the one on memory. */
+static struct source swap_hits = {CG "memory/memory.memsw.failcnt", NULL, 1, -1};
+static bool swap_unknown;
 static int root_fd = -1;
 
 /* -1 for "max" and for the largest page count of v1: both mean that there is no limit. */
@@ -68,7 +78,10 @@ static int64_t read_source(const struct source *source) {
 
 void counters_open(void) {
   root_fd = open("/", O_PATH | O_CLOEXEC);
-  for (int i = 0; i < FROM_FILES; i++) {
+  swap_hits.fd = open(swap_hits.path, O_RDONLY | O_CLOEXEC);
+  /* Without the file there is no such limit. */
+  swap_unknown = swap_hits.fd < 0 && errno != ENOENT;
+  for (int i = 0; i < COUNTERS; i++) {
     for (int k = 0; k < ALTERNATIVES; k++) {
       struct source *source = &sources[i][k];
       if (!source->path) break;
@@ -81,12 +94,20 @@ void counters_open(void) {
   }
 }
 
+static int64_t with_swap_hits(int64_t memory_hits) {
+  if (memory_hits < 0 || swap_unknown) return -1;
+  if (swap_hits.fd < 0) return memory_hits;
+  int64_t hits = read_source(&swap_hits);
+  return hits < 0 ? -1 : memory_hits + hits;
+}
+
 void counters_read(int64_t out[COUNTERS]) {
-  for (int i = 0; i < FROM_FILES; i++) {
+  for (int i = 0; i < COUNTERS; i++) {
     out[i] = -1;
     for (int k = 0; k < ALTERNATIVES; k++)
       if (sources[i][k].path && sources[i][k].fd >= 0) out[i] = read_source(&sources[i][k]);
   }
+  out[COUNTER_MEMORY_LIMIT_HITS] = with_swap_hits(out[COUNTER_MEMORY_LIMIT_HITS]);
   struct statfs fs;
   bool known = fstatfs(root_fd, &fs) == 0;
   out[COUNTER_ROOT_FREE_BYTES] = known ? (int64_t)(fs.f_bavail * (uint64_t)fs.f_bsize) : -1;

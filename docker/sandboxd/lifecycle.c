@@ -155,6 +155,7 @@ void call_begin(struct call *call, const struct request *request) {
   call->output_bytes = request->output_bytes;
   call->started_at = now_ms();
   call->limit = (int64_t)request->timeout_ms;
+  call->longest = (int64_t)request->longest_ms;
   call->deadline = call->started_at + call->limit;
   call->state = CALL_STARTING;
   int error = work_start(call, request);

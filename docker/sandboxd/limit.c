@@ -9,9 +9,17 @@ static int64_t used_ms(const struct call *call) {
   const int64_t *before = call->before;
   counters_read(now);
   if (now[COUNTER_CPU_USAGE_US] < 0 || before[COUNTER_CPU_USAGE_US] < 0) return -1;
+  if (now[COUNTER_CPU_THROTTLED_US] < 0 || before[COUNTER_CPU_THROTTLED_US] < 0) return -1;
   int64_t throttled = now[COUNTER_CPU_THROTTLED_US] - before[COUNTER_CPU_THROTTLED_US];
-  if (now[COUNTER_CPU_THROTTLED_US] < 0) throttled = 0;
   return (now[COUNTER_CPU_USAGE_US] - before[COUNTER_CPU_USAGE_US] + throttled) / 1000;
+}
+
+/* When a command that is starved all the time is ended: where the extension is used up, it goes on once more, up to the
+ * longest time that a call may have. */
+static int64_t last_moment(const struct call *call) {
+  int64_t grace = call->limit * GRACE_TIMES < GRACE_MS ? call->limit * GRACE_TIMES : GRACE_MS;
+  int64_t extended = call->limit + grace;
+  return call->started_at + (extended > call->longest ? extended : call->longest);
 }
 
 enum kill_reason limit_reached(struct call *call) {
@@ -20,8 +28,7 @@ enum kill_reason limit_reached(struct call *call) {
   /* Less than a twentieth is usual on any busy host. */
   if (call->starved < call->limit / 20) call->starved = 0;
   int64_t due = call->started_at + call->limit + call->starved;
-  int64_t grace = call->limit * GRACE_TIMES < GRACE_MS ? call->limit * GRACE_TIMES : GRACE_MS;
-  int64_t last = call->started_at + call->limit + grace;
+  int64_t last = last_moment(call);
   if (due <= now) return KILL_TIMEOUT;
   if (last <= now) return KILL_STARVED;
   call->deadline = due < last ? due : last;

@@ -7,7 +7,7 @@
 #define INSTANCE_BYTES 16
 #define FRAME_MAX_BYTES (4u << 20)
 /* How far a time limit moves at most for a command that others kept from the processors: ten times its length, and
- * at most this. */
+ * at most this; then once more, up to COMMAND_TAG_LONGEST_MS after its start. */
 #define GRACE_TIMES 10
 #define GRACE_MS 120000
 
@@ -52,6 +52,7 @@ enum command_tag {
   COMMAND_TAG_GLOB = 17,
   COMMAND_TAG_HOME_PATH = 18,
   COMMAND_TAG_AS_SHELL = 20,
+  COMMAND_TAG_LONGEST_MS = 40,
 };
 
 enum report_tag {
@@ -81,6 +82,8 @@ enum report_tag {
   REPORT_TAG_ORDER = 28,
   REPORT_TAG_UNKEPT = 29,
   REPORT_TAG_FACTS = 30,
+  REPORT_TAG_BEFORE_MORE = 40,
+  REPORT_TAG_AFTER_MORE = 41,
 };
 
 enum kill_reason { KILL_NONE = 0, KILL_TIMEOUT = 1, KILL_OUTPUT = 2, KILL_CANCELLED = 3, KILL_STARVED = 4 };
@@ -123,7 +126,8 @@ enum fact {
   FACT_DIRECTORY_GONE = 23,
 };
 
-/* Places in the counters field: a signed 8-byte number each, -1 where unknown or without limit. */
+/* Places in the fields of counters: a signed 8-byte number each, -1 where unknown or without limit. The first COUNTERS_FIRST
+ * are in one field, as in 0.1.0; the others follow in a field of their own, which an older controller ignores. */
 enum counter {
   COUNTER_OOM_KILLS = 0,
   COUNTER_MEMORY_USAGE_BYTES = 1,
@@ -137,7 +141,11 @@ enum counter {
   COUNTER_CPU_THROTTLED_PERIODS = 9,
   COUNTER_ROOT_FREE_BYTES = 10,
   COUNTER_ROOT_FREE_INODES = 11,
+  COUNTER_MEMORY_LIMIT_HITS = 12,
+  COUNTER_PIDS_PEAK = 13,
+  COUNTER_MEMORY_REACHED_BYTES = 14,
 };
-#define COUNTERS 12
+#define COUNTERS_FIRST 12
+#define COUNTERS 15
 
 #endif

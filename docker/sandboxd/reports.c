@@ -17,10 +17,16 @@ static void text_field(struct bytes *frame, uint8_t tag, const char *text) {
   if (text) frame_bytes(frame, tag, text, strlen(text));
 }
 
-static void counters_field(struct bytes *frame, uint8_t tag, const int64_t counters[COUNTERS]) {
+static void numbers_field(struct bytes *frame, uint8_t tag, const int64_t *numbers, int n) {
   uint8_t text[8 * COUNTERS];
-  for (int i = 0; i < COUNTERS; i++) put_u64(text + 8 * i, (uint64_t)counters[i]);
-  frame_bytes(frame, tag, text, sizeof text);
+  for (int i = 0; i < n; i++) put_u64(text + 8 * i, (uint64_t)numbers[i]);
+  frame_bytes(frame, tag, text, 8 * (size_t)n);
+}
+
+static void counters_field(struct bytes *frame, uint8_t tag, const int64_t counters[COUNTERS]) {
+  uint8_t more = tag == REPORT_TAG_BEFORE ? REPORT_TAG_BEFORE_MORE : REPORT_TAG_AFTER_MORE;
+  numbers_field(frame, tag, counters, COUNTERS_FIRST);
+  numbers_field(frame, more, counters + COUNTERS_FIRST, COUNTERS - COUNTERS_FIRST);
 }
 
 static void counters_now(struct bytes *frame, uint8_t tag) {

@@ -20,6 +20,7 @@ static uint64_t *number_of(struct request *r, uint8_t tag) {
     case COMMAND_TAG_DEPTH: return &r->depth;
     case COMMAND_TAG_LIMIT: return &r->limit;
     case COMMAND_TAG_AS_SHELL: return &r->as_shell;
+    case COMMAND_TAG_LONGEST_MS: return &r->longest_ms;
     default: return NULL;
   }
 }
@@ -69,6 +70,7 @@ bool request_parse(struct span fields, struct request *out) {
   if (fields.n > 0 || out->kind < WORK_SHELL || out->kind > WORK_PROBE) return false;
   if (out->kind != WORK_PYTHON && has_nul(out->text)) return false;
   if (out->timeout_ms > TIMEOUT_MAX_MS) out->timeout_ms = TIMEOUT_MAX_MS;
+  if (out->longest_ms > TIMEOUT_MAX_MS) out->longest_ms = TIMEOUT_MAX_MS;
   if (out->keep_bytes > KEEP_MAX) out->keep_bytes = KEEP_MAX;
   return out->kind != WORK_EXEC || out->argc > 0;
 }

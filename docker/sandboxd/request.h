@@ -12,7 +12,7 @@
 /* The spans point into the frame. All but `data` and the code for Python are free of NUL. `as_shell`: an interpreter starts
  * in the shell's directory, with its environment. */
 struct request {
-  uint64_t kind, timeout_ms, keep_bytes, output_bytes;
+  uint64_t kind, timeout_ms, longest_ms, keep_bytes, output_bytes;
   uint64_t offset, length, mode, depth, limit, as_shell;
   struct span text, path, directory, data, pattern, glob;
   bool has_directory, has_glob;

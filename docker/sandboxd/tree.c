@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 struct process {
@@ -94,6 +95,30 @@ struct cpu_time cpu_time_of(pid_t pid) {
   return read_cpu_time(AT_FDCWD, path);
 }
 
+/* Processors by bit, 8,192 of them. */
+struct processors {
+  uint64_t words[128];
+};
+
+static bool read_affinity(pid_t thread, struct processors *out) {
+  memset(out, 0, sizeof *out);
+  return syscall(SYS_sched_getaffinity, thread, sizeof out->words, out->words) > 0;
+}
+
+/* Of PID 1: all that the container may use. */
+static struct processors own;
+static bool own_known;
+
+/* A thread that may not use every processor of the container waits by its own choice: others may be free meanwhile. Also
+ * true where that is not known. */
+static bool pinned(pid_t thread) {
+  struct processors its;
+  if (!own_known || !read_affinity(thread, &its)) return true;
+  for (size_t i = 0; i < sizeof own.words / sizeof *own.words; i++)
+    if (own.words[i] & ~its.words[i]) return true;
+  return false;
+}
+
 /* While a thread waits, its processor runs a sibling, runs nothing because of the container's quota, or runs a process
  * outside. The first two together are at most what the container used without this thread: what the thread waited beyond
  * that, it waited for processes outside. */
@@ -109,7 +134,7 @@ static int64_t threads_starved_ms(pid_t pid, int64_t used) {
   DIR *directory = opendir(path);
   if (!directory) return 0;
   for (struct dirent *entry; (entry = readdir(directory));) {
-    if (entry->d_name[0] == '.') continue;
+    if (entry->d_name[0] == '.' || pinned(atoi(entry->d_name))) continue;
     int64_t starved = starved_ms(read_cpu_time(dirfd(directory), entry->d_name), used);
     if (starved > most) most = starved;
   }
@@ -120,7 +145,9 @@ static int64_t threads_starved_ms(pid_t pid, int64_t used) {
 int64_t tree_starved_ms(const struct child *child, struct cpu_time main_before, uint64_t since, int64_t used) {
   int count = list_processes();
   struct cpu_time main = cpu_time_of(child->main);
-  int64_t most = starved_ms((struct cpu_time){main.ran - main_before.ran, main.waited - main_before.waited}, used);
+  struct cpu_time since_before = {main.ran - main_before.ran, main.waited - main_before.waited};
+  own_known = read_affinity(0, &own);
+  int64_t most = pinned(child->main) ? 0 : starved_ms(since_before, used);
   mark(count, child);
   for (int i = 0; i < count; i++) {
     const struct process *p = &processes[i];

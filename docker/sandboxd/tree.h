@@ -14,7 +14,8 @@ struct cpu_time {
 };
 
 struct cpu_time cpu_time_of(pid_t pid);
-/* How long, at least, a thread of the tree was ready to run while processes outside the container had the processors.
+/* How long, at least, a thread of the tree was ready to run while processes outside the container had the processors. Threads
+ * that may not use all the processors that PID 1 may use do not count.
  * `used`: milliseconds that this container ran or was throttled since `main_before` was read. */
 int64_t tree_starved_ms(const struct child *child, struct cpu_time main_before, uint64_t since, int64_t used);
 /* Sends SIGKILL to all processes below the child's supervisor (where that was killed: to its orphans) that started at or

@@ -123,6 +123,9 @@ interface EventFields {
     readonly verdict: string;
     readonly reasons: readonly string[];
     readonly counts: Readonly<Record<string, number>>;
+    /** Of `life`: how long it lived, and for how much of that commands of its calls ran. */
+    readonly lifeMs?: number;
+    readonly commandsMs?: number;
   };
   /** The result of one request to grade a rollout. Durable before the score is sent. */
   graded: InRollout & {
@@ -168,7 +171,9 @@ type Optional =
   | 'occurrence'
   | 'namedJob'
   | 'unsure'
-  | 'callsMissing';
+  | 'callsMissing'
+  | 'lifeMs'
+  | 'commandsMs';
 
 /** The required fields of each event. */
 const required = {

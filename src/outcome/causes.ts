@@ -43,8 +43,14 @@ export const causes = {
   unknown_tool: model('The task has no such tool.'),
   call_budget: model('The rollout had already made all tool calls that its task allows.'),
   time_limit: model('The command reached its time limit.'),
+  rollout_time: {
+    ...model('Commands of the rollout ran for at least half of its maximum lifetime, and it is over.'),
+    endsRollout: true,
+  },
   output_limit: model('The command wrote more output than the sandbox policy allows.'),
-  memory_limit: model('The sandbox reached its own memory limit.'),
+  memory_limit: model(
+    'Out of memory: by its own limit, or nothing shows that anything but sandboxes used up the host.',
+  ),
   process_limit: model('The sandbox reached its own process limit.'),
   interpreter_ended: model('The code ended the Python interpreter.'),
   shell_removed: model('The shell was present when the sandbox started and is now missing.'),
@@ -53,6 +59,10 @@ export const causes = {
   sandbox_broken: {
     ...model("The sandbox's own memory limit killed sandboxd, its first process."),
     endsRollout: true,
+  },
+  egress_crashed: {
+    ...model('The egress proxy crashed while the command was connected; perhaps its own request did it.'),
+    attribution: 'undetermined',
   },
   tool_unstartable: {
     ...model('The tool could not be started, and the evidence does not show why.'),
@@ -69,7 +79,7 @@ export const causes = {
   image_broken: task('The image cannot be started.'),
   setup_failed: task('A set-up command of the task failed.'),
   task_removed: task("The rollout's task is configured no more."),
-  rollout_life: task('The rollout reached its maximum lifetime.'),
+  rollout_life: task('The rollout reached its maximum lifetime, mostly without a command running.'),
   engine_down: infra('The container engine does not answer.'),
   engine_error: infra('The container engine answered with an error.'),
   start_timeout: infra('The sandbox did not become ready in time.'),
@@ -79,6 +89,7 @@ export const causes = {
   engine_restarted: infra('The container engine went down and the sandbox was lost with it.'),
   agent_full: infra('sandboxd held too many endings that the controller had not acknowledged.'),
   host_memory: infra('The host, not the sandbox, ran out of memory.'),
+  host_processes: infra('The host, not the sandbox, could have no more processes.'),
   cpu_starved: infra('The host gave the command too little processor time within its time limit.'),
   egress_down: infra('The egress proxy or the name servers failed while the command used them.'),
   rollout_idle: infra('The rollout was ended after too long without a call.'),

@@ -48,6 +48,7 @@ export function noticeOf(outcome: Outcome, limits: NoticeLimits): string | null 
     python_removed: 'Python missing (removed earlier in this rollout)',
     shell_absent: 'this image has no shell',
     python_absent: 'this image has no Python 3',
+    rollout_time: `${outcome.executed === 'no' ? 'not run' : 'stopped'}: this rollout has used up its time`,
     turn_wait: 'not run: earlier calls of this rollout took too long',
     sandbox_broken: 'the sandbox is gone: it ran out of memory',
     sandbox_died: 'the sandbox is gone',

@@ -24,6 +24,7 @@ function startFields(work: Work, limits: CallLimits): Field[] {
     number(COMMAND_TAGS.timeoutMs, limits.timeoutMs),
     number(COMMAND_TAGS.keepBytes, limits.keepBytes),
     number(COMMAND_TAGS.outputBytes, limits.outputBytes),
+    ...(limits.longestMs === undefined ? [] : [number(COMMAND_TAGS.longestMs, limits.longestMs)]),
     ...workFields(work),
   ];
 }

@@ -15,9 +15,14 @@ export type CallNumber = number;
 export interface CallLimits {
   /**
    * Time on sandboxd's clock from the start of the command. Time in which processes outside the sandbox kept it from the
-   * processors is added, up to `longestMs` in all.
+   * processors is added, up to `latestEndMs` in all.
    */
   readonly timeoutMs: number;
+  /**
+   * A command that is starved when its extension is used up goes on once more, up to this time from its start. Absent, or
+   * not more than the extension: it is ended.
+   */
+  readonly longestMs?: number;
   /** Bytes kept per stream: one half from its beginning, one from its end. What is between is counted and dropped. */
   readonly keepBytes: number;
   /** A call that writes more than this to one stream is ended with reason `output`. */
@@ -29,8 +34,8 @@ export const GRACE_TIMES = 10;
 export const GRACE_MS = 120_000;
 
 /** The longest that sandboxd lets a command run, from its start. */
-export const longestMs = ({ timeoutMs }: CallLimits): number =>
-  timeoutMs + Math.min(timeoutMs * GRACE_TIMES, GRACE_MS);
+export const latestEndMs = ({ timeoutMs, longestMs = 0 }: CallLimits): number =>
+  Math.max(timeoutMs + Math.min(timeoutMs * GRACE_TIMES, GRACE_MS), longestMs);
 
 /** The work that a `start` asks for. Only the sandbox interprets paths and commands. */
 export type Work =
@@ -101,6 +106,15 @@ export interface Counters {
   readonly cpuThrottledPeriods: number;
   readonly rootFreeBytes: number;
   readonly rootFreeInodes: number;
+  /**
+   * How often a limit of the sandbox's own control group refused memory. cgroup v2: `oom` of memory.events; v1: the failcnt
+   * of memory and of memory with swap together, which Linux 6.18 leaves at 0. Absent: a sandboxd of 0.1.0, unknown.
+   */
+  readonly memoryLimitHits?: number;
+  /** The most memory that the sandbox ever had, with what it had in swap where a limit covers both. */
+  readonly memoryReachedBytes?: number;
+  /** The most processes that the sandbox ever had. Absent: unknown, as above. */
+  readonly pidsPeak?: number;
 }
 
 /** One output stream of a call. */
@@ -115,8 +129,9 @@ export interface StreamRecord {
 }
 
 /**
- * Why sandboxd ended a call's processes. `none`: it did not. `starved`: the limit was extended as far as possible, and the
- * command still had less than its time, because processes outside this sandbox used the processors.
+ * Why sandboxd ended a call's processes. `none`: it did not. `starved`: the limit was extended as far as possible, then the
+ * command went on once up to `longestMs`, and it still had less than its time, because processes outside this sandbox used
+ * the processors.
  */
 export type KillReason = 'none' | 'timeout' | 'output' | 'cancelled' | 'starved';
 
@@ -215,7 +230,7 @@ export interface Ending {
   readonly exitedAtMs: number;
   /**
    * Of a call that reached its limit: how long the command was ready to run while processes outside the sandbox used the
-   * processors.
+   * processors. Threads that may not use every processor of the sandbox do not count.
    */
   readonly starvedMs: number;
   readonly stdout: StreamRecord;

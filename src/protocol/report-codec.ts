@@ -24,6 +24,7 @@ import type {
 import {
   COUNTER_PLACES,
   FACTS,
+  FIRST_COUNTERS,
   INTERPRETER_FATES,
   KILL_REACHES,
   KILL_REASONS,
@@ -72,7 +73,7 @@ function readState(frame: Frame): Report {
     running: runningAt(frame),
     lastCall: numberAt(frame, REPORT_TAGS.lastCall),
     refusedFrames: numberAt(frame, REPORT_TAGS.refusedFrames),
-    counters: countersAt(frame, REPORT_TAGS.before),
+    counters: countersAt(frame, 'before'),
   };
 }
 
@@ -83,8 +84,8 @@ function readStartFailure(frame: Frame): StartFailure {
     errno: numberAt(frame, REPORT_TAGS.errno),
     stage: chosen(frame, REPORT_TAGS.stage, START_STAGES),
     killReach: chosen(frame, REPORT_TAGS.killReach, KILL_REACHES),
-    before: countersAt(frame, REPORT_TAGS.before),
-    after: countersAt(frame, REPORT_TAGS.after),
+    before: countersAt(frame, 'before'),
+    after: countersAt(frame, 'after'),
   };
 }
 
@@ -108,17 +109,21 @@ function readEnding(frame: Frame): Ending {
     ...unkeptAt(frame),
     payload: bytes(frame, REPORT_TAGS.payload),
     ...(facts !== null && { facts }),
-    before: countersAt(frame, REPORT_TAGS.before),
-    after: countersAt(frame, REPORT_TAGS.after),
+    before: countersAt(frame, 'before'),
+    after: countersAt(frame, 'after'),
   };
 }
 
-function countersAt(frame: Frame, tag: number): Counters {
-  const value = bytes(frame, tag);
-  const places = Object.entries(COUNTER_PLACES);
-  if (value.length !== 8 * places.length) throw new Malformed();
-  const pairs = places.map(([name, place]) => [name, safeNumber(value.readBigInt64BE(8 * place))] as const);
-  return Object.fromEntries(pairs) as Record<keyof Counters, number>;
+/** Those of the second field are left out where the report has none. Places beyond the known ones are a newer sandboxd's. */
+function countersAt(frame: Frame, when: 'before' | 'after'): Counters {
+  const first = bytes(frame, REPORT_TAGS[when]);
+  const more = optional(frame, REPORT_TAGS[`${when}More`]);
+  if (first.length !== 8 * FIRST_COUNTERS || (more !== null && more.length % 8 !== 0)) throw new Malformed();
+  const value = Buffer.concat([first, more ?? Buffer.alloc(0)]);
+  const pairs = Object.entries(COUNTER_PLACES)
+    .filter(([, place]) => 8 * place < value.length)
+    .map(([name, place]) => [name, safeNumber(value.readBigInt64BE(8 * place))] as const);
+  return Object.fromEntries(pairs) as unknown as Counters;
 }
 
 /** Written with the model's rights: what is no fact, or has an impossible value, is left out. */

@@ -61,6 +61,7 @@ export const COMMAND_TAGS = {
   glob: 17,
   homePath: 18,
   asShell: 20,
+  longestMs: 40,
 } as const;
 
 export const REPORT_TAGS = {
@@ -90,6 +91,8 @@ export const REPORT_TAGS = {
   order: 28,
   unkept: 29,
   facts: 30,
+  beforeMore: 40,
+  afterMore: 41,
 } as const;
 
 export const KILL_REASONS = {
@@ -143,7 +146,10 @@ export const FACTS = {
   directoryGone: 23,
 } as const satisfies Record<FileFact, number>;
 
-/** Places in the field of counters. */
+/**
+ * Places in the fields of counters: the first `FIRST_COUNTERS` in `before` or `after`, as in 0.1.0, the others in
+ * `beforeMore` or `afterMore`, which is absent in reports of 0.1.0.
+ */
 export const COUNTER_PLACES = {
   oomKills: 0,
   memoryUsageBytes: 1,
@@ -157,4 +163,9 @@ export const COUNTER_PLACES = {
   cpuThrottledPeriods: 9,
   rootFreeBytes: 10,
   rootFreeInodes: 11,
+  memoryLimitHits: 12,
+  pidsPeak: 13,
+  memoryReachedBytes: 14,
 } as const satisfies Record<keyof Counters, number>;
+
+export const FIRST_COUNTERS = 12;

@@ -1,6 +1,6 @@
 import type { CauseCode } from '../outcome/causes.ts';
 import type { KeptVerdict } from './kept-verdict.ts';
-import type { EndReason } from './rollout.ts';
+import type { EndReason, RolloutEnd } from './rollout.ts';
 import type { Counts, JudgedCall } from './verdict.ts';
 
 /** Never changed in meaning or order: a change takes a new format number of the store. */
@@ -9,9 +9,12 @@ const NAMED_010 = 1;
 const DOUBTFUL = 2;
 const DISPLACED = 4;
 
+/** With times only where they are known. */
+type EndText = EndReason | readonly [how: EndReason, lifeMs: number, commandsMs: number];
+
 type Row = readonly [
   task?: string, job?: string, openedAt?: number, flags?: number, recoveries?: number, counts?: readonly number[],
-  end?: EndReason | null, loss?: CauseCode | null, reasons?: readonly CauseCode[],
+  end?: EndText | null, loss?: CauseCode | null, reasons?: readonly CauseCode[],
   open?: readonly (readonly [call: string, cause: CauseCode | null, recovered: 0 | 1])[],
 ]; // prettier-ignore
 
@@ -24,7 +27,7 @@ export function writeKept(kept: KeptVerdict): string {
   const calls = Object.entries(open).map(([id, { cause, recovered }]) => [id, cause, recovered ? 1 : 0]);
   const sameJob = job === task ? '' : job;
   const seconds = Math.floor(openedAt / 1000);
-  const row = [task, sameJob, seconds, flags, recoveries, counts, end, loss, tally.reasons, calls];
+  const row = [task, sameJob, seconds, flags, recoveries, counts, writeEnd(end), loss, tally.reasons, calls];
   return JSON.stringify(trimmed(row));
 }
 
@@ -35,7 +38,7 @@ export function readKept(text: string): KeptVerdict {
   const counts = Object.fromEntries(COLUMNS.map((column, at) => [column, counted[at] ?? 0]));
   const sum = counted.reduce((total, count) => total + count, 0);
   return {
-    ...{ task, job: job === '' ? task : job, openedAt: seconds * 1000, recoveries, end, loss },
+    ...{ task, job: job === '' ? task : job, openedAt: seconds * 1000, recoveries, end: readEnd(end), loss },
     named010: (flags & NAMED_010) !== 0,
     doubtful: (flags & DOUBTFUL) !== 0,
     displaced: (flags & DISPLACED) !== 0,
@@ -47,6 +50,19 @@ export function readKept(text: string): KeptVerdict {
       ]),
     ),
   };
+}
+
+function writeEnd(end: RolloutEnd | null): EndText | null {
+  if (end === null) return null;
+  const { how, lifeMs, commandsMs } = end;
+  return lifeMs === undefined || commandsMs === undefined ? how : [how, lifeMs, commandsMs];
+}
+
+function readEnd(text: EndText | null): RolloutEnd | null {
+  if (text === null) return null;
+  if (typeof text === 'string') return { how: text };
+  const [how, lifeMs, commandsMs] = text;
+  return { how, lifeMs, commandsMs };
 }
 
 const EMPTY = new Set(['null', '[]', '0', '""']);

@@ -1,6 +1,6 @@
 import type { EventOf, JournalEvent } from '../journal/event.ts';
 import { causes, type CauseCode } from '../outcome/causes.ts';
-import type { EndReason } from './rollout.ts';
+import type { RolloutEnd } from './rollout.ts';
 import { EMPTY_TALLY, judgeTally, tallyWith, type JudgedCall, type Tally, type Verdict } from './verdict.ts';
 
 /** Calls whose ending may still come or be replaced, by call id: not ended yet, or ended as `queue_wait`. */
@@ -18,7 +18,7 @@ export interface KeptVerdict {
   readonly displaced: boolean;
   readonly recoveries: number;
   readonly loss: CauseCode | null;
-  readonly end: EndReason | null;
+  readonly end: RolloutEnd | null;
   /** Of the calls with their last ending. */
   readonly tally: Tally;
   readonly open: OpenCalls;
@@ -74,8 +74,14 @@ function claimed(kept: KeptVerdict): KeptVerdict {
   return { ...kept, displaced: false, recoveries: kept.recoveries + (kept.displaced ? 1 : 0) };
 }
 
-function ended(kept: KeptVerdict, { how, reasons }: EventOf<'rollout_ended'>, lossy: boolean): KeptVerdict {
-  return { ...(lossy ? withReasons(kept, reasons) : kept), end: kept.end ?? how };
+function ended(kept: KeptVerdict, event: EventOf<'rollout_ended'>, lossy: boolean): KeptVerdict {
+  return { ...(lossy ? withReasons(kept, event.reasons) : kept), end: kept.end ?? endOf(event) };
+}
+
+/** The end that an event records. 0.1.0 did not record times. */
+export function endOf({ how, lifeMs, commandsMs }: EventOf<'rollout_ended'>): RolloutEnd {
+  const known = lifeMs !== undefined && commandsMs !== undefined;
+  return { how, ...(known && { lifeMs, commandsMs }) };
 }
 
 export function verdictOfKept(kept: KeptVerdict): Verdict {

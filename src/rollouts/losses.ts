@@ -94,7 +94,8 @@ export class Losses {
 
   /** What engine and host say about the loss. They are asked once for each, however many calls it hit. */
   async #lossEvidence(rollout: Rollout, fault: SandboxFault): Promise<Evidence> {
-    if (rollout.state === 'ended') return { kind: 'rollout_over', how: rollout.endReason ?? 'stopped' };
+    const { end } = rollout;
+    if (end !== null) return { kind: 'rollout_over', ...end, executed: fault.executed };
     if (rollout.displacement !== null) return rollout.displacement.evidence;
     const { handle } = rollout;
     if (handle === null) return { kind: 'no_sandbox', fault: fault.code };

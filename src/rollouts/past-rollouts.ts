@@ -4,8 +4,9 @@ import { rolloutKey } from '../kernel/ids.ts';
 import type { CauseCode } from '../outcome/causes.ts';
 import type { SandboxHandle } from '../sandbox/sandbox.ts';
 import type { CallEnding, CallIntent } from './call.ts';
-import { job010 } from './kept-verdict.ts';
-import type { Displacement, EndReason, Upload } from './rollout.ts';
+import { ownTimeMs } from './command-time.ts';
+import { endOf, job010 } from './kept-verdict.ts';
+import type { Displacement, RolloutEnd, Upload } from './rollout.ts';
 
 /** A call as the journal records it. Without an ending it was intended, and its result never became durable. */
 export interface PastCall {
@@ -38,7 +39,9 @@ export interface PastRollout {
   recoveries: number;
   readonly uploads: Upload[];
   lossCause: CauseCode | null;
-  endReason: EndReason | null;
+  end: RolloutEnd | null;
+  /** How long commands of its finished calls ran. */
+  commandsMs: number;
   lastNumber: number;
   lastActivityAt: number;
   readonly calls: Map<string, PastCall>;
@@ -94,7 +97,7 @@ export class PastRollouts {
         this.#with(event, (rollout) => (rollout.lossCause ??= event.cause));
         return;
       case 'rollout_ended':
-        this.#with(event, (rollout) => (rollout.endReason = event.how));
+        this.#with(event, (rollout) => (rollout.end = endOf(event)));
         return;
       case 'graded':
         if (event.reasons.includes('calls_never_arrived'))
@@ -121,7 +124,8 @@ export class PastRollouts {
       recoveries: 0,
       uploads: [],
       lossCause: null,
-      endReason: null,
+      end: null,
+      commandsMs: 0,
       lastNumber: 0,
       lastActivityAt: at,
       calls: new Map(),
@@ -184,6 +188,7 @@ function finished(
   };
   call.ending = { outcome, status, durationMs, position };
   rollout.calls.set(callId, call);
+  rollout.commandsMs += ownTimeMs(event, event.result?.duration_ms ?? 0);
   rollout.lastActivityAt = at;
 }
 

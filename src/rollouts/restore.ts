@@ -54,7 +54,7 @@ export async function restore(parts: RestoreParts): Promise<InterruptedCall[]> {
   const { gap } = parts.index.status;
   const adoptions = [...past.byKey.values()].map(async (one) => {
     const spansGap = gap !== null && one.openedAt <= gap.since;
-    if (spansGap && one.endReason !== null) return; // Records of it may be lost; the index has what is known.
+    if (spansGap && one.end !== null) return; // Records of it may be lost; the index has what is known.
     const rollout = reviveRollout(parts, one, spansGap);
     if (rollout === null) {
       taskless.push(one);
@@ -130,6 +130,7 @@ function reviveRollout(
   rollout.skipRecoveries(past.recoveries);
   for (const cause of past.clientFaults) rollout.noteClientFault(cause);
   rollout.uploads.push(...past.uploads);
+  rollout.commandTime.add(past.commandsMs);
   if (past.handle !== null) rollout.hadSandbox(past.handle);
   rollouts.add(rollout);
   return rollout;
@@ -161,7 +162,7 @@ async function reviveState(
 ): Promise<void> {
   if (past.lossCause !== null) rollout.markLost(past.lossCause);
   else if (past.displacement !== null) rollout.markDisplaced(past.displacement);
-  if (past.endReason !== null) rollout.markEnded(past.endReason);
+  if (past.end !== null) rollout.markEnded(past.end);
   if (past.handle === null || rollout.state !== 'opened') return;
   const { binding, losses } = parts.sandboxes;
   const sandbox = found.has(past.handle.id) ? await attach(parts, past.handle) : null;

@@ -7,12 +7,20 @@ import type { Evidence } from '../outcome/evidence.ts';
 import type { Sandbox, SandboxHandle } from '../sandbox/sandbox.ts';
 import { Call, type ArrivedCall } from './call.ts';
 import { CallLock } from './call-lock.ts';
+import { RunningTime } from './running-time.ts';
 import { EMPTY_TALLY, judgeTally, tallyWith, type Tally, type Verdict } from './verdict.ts';
 
 export type RolloutState = 'opened' | 'live' | 'displaced' | 'lost' | 'ended';
 
 /** How a rollout came to its end. */
 export type EndReason = 'deleted' | 'graded' | 'idle' | 'life' | 'stopped';
+
+/** The end of a rollout; of `life` with how long it lived, and for how much of that its commands ran. */
+export interface RolloutEnd {
+  readonly how: EndReason;
+  readonly lifeMs?: number;
+  readonly commandsMs?: number;
+}
 
 /** A file that a caller put into the sandbox; `number` is its place among the calls. */
 export interface Upload {
@@ -67,6 +75,10 @@ export class Rollout {
   lastActivityAt: number;
 
   readonly uploads: Upload[] = [];
+  /** How long commands of its calls have run, without the time in which infrastructure kept them from it. */
+  readonly commandTime = new RunningTime();
+  /** How long calls that held the call lock were held up: by infrastructure, a rebuild, or a caller's file transfer. */
+  readonly heldUpTime = new RunningTime();
 
   #state: RolloutState = 'opened';
   #sandbox: Sandbox | null = null;
@@ -74,7 +86,7 @@ export class Rollout {
   #displacement: Displacement | null = null;
   #recoveries = 0;
   #lossCause: CauseCode | null = null;
-  #endReason: EndReason | null = null;
+  #end: RolloutEnd | null = null;
   readonly #clientFaults: CauseCode[] = [];
   /** The last occurrence of each id that the client has used. */
   readonly #latest = new Map<CallId, Call>();
@@ -119,14 +131,16 @@ export class Rollout {
   get lossCause(): CauseCode | null {
     return this.#lossCause;
   }
+  get end(): RolloutEnd | null {
+    return this.#end;
+  }
   get endReason(): EndReason | null {
-    return this.#endReason;
+    return this.#end?.how ?? null;
   }
   /** Why no further call can run, or null. A cause that cost the rollout its sandbox comes before how it was ended. */
   get overEvidence(): Evidence | null {
     if (this.#lossCause !== null) return { kind: 'lost_before', cause: this.#lossCause };
-    if (this.#state === 'ended') return { kind: 'rollout_over', how: this.#endReason ?? 'stopped' };
-    return null;
+    return this.#end === null ? null : { kind: 'rollout_over', ...this.#end };
   }
   /** Whether a command of the model may have run in its sandbox. */
   get hasRun(): boolean {
@@ -254,11 +268,11 @@ export class Rollout {
   }
 
   /** No further call is accepted. Returns false where it had ended already. */
-  markEnded(reason: EndReason): boolean {
+  markEnded(end: RolloutEnd): boolean {
     if (this.#state === 'ended') return false;
     this.#state = 'ended';
     this.#displacement = null;
-    this.#endReason = reason;
+    this.#end = end;
     this.#sandbox = null;
     return true;
   }
@@ -266,9 +280,9 @@ export class Rollout {
   /** Writes how it ended, with the verdict at that moment. */
   async recordEnd(journal: Journal): Promise<void> {
     const { verdict, reasons, counts } = this.verdict;
-    const how = this.#endReason ?? 'stopped';
+    const end = this.#end ?? { how: 'stopped' };
     await journal.append(
-      { type: 'rollout_ended', ...this.ref, how, verdict, reasons, counts: { ...counts } },
+      { type: 'rollout_ended', ...this.ref, ...end, verdict, reasons, counts: { ...counts } },
       { durable: true },
     );
   }

@@ -1,7 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { Executed } from '../outcome/evidence.ts';
 import {
-  longestMs,
+  latestEndMs,
   type CallLimits,
   type CallNumber,
   type Command,
@@ -60,7 +60,7 @@ export class PendingCall {
   started(): void {
     if (this.#progress === 'started') return;
     this.#progress = 'started';
-    this.#endsBy = this.#clock.monotonic() + longestMs(this.start.limits);
+    this.#endsBy = this.#clock.monotonic() + latestEndMs(this.start.limits);
   }
 
   /** Calls `silent` unless `started` is reported in time, and then the ending within the longest time of the command. */

@@ -1,6 +1,6 @@
 import type { Deadline } from '../kernel/deadline.ts';
 import type { SandboxHandle } from '../kernel/sandbox-handle.ts';
-import type { EgressReading, Executed, FaultCode, PostMortem } from '../outcome/evidence.ts';
+import type { EgressReading, Executed, FaultCode, HostReading, PostMortem } from '../outcome/evidence.ts';
 import type { CallLimits, CallNumber, Ending, StartFailure, Work } from '../protocol/messages.ts';
 import type { Image, Policy } from '../policy/schema.ts';
 
@@ -21,10 +21,14 @@ export interface SandboxSpec {
 export type CallReport = (Ending | StartFailure) & {
   /** Present where the sandbox policy lists hosts. */
   readonly egress?: EgressReading;
+  /** How long the call waited, before it was sent, for the egress proxy to answer. */
+  readonly waitedMs?: number;
   /** Somebody outside paused the sandbox while the call ran. */
   readonly paused?: boolean;
-  /** Of a starved call: the share of the processors that all sandboxes together used during it, 0 to 1. */
+  /** Of a starved call: the share of the processors that all sandboxes together used during it, 0 to 1, while all were busy. */
   readonly sandboxesUsed?: number;
+  /** Of a call that lacked memory or processes: what the host shows. */
+  readonly host?: HostReading;
 };
 
 /** Programs found when the sandbox became ready. Missing then: attributed to the task. Missing later: to the model. */

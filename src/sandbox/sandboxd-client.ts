@@ -25,15 +25,13 @@ export interface ClientOptions {
 
 /** What the engine observes of the sandbox from outside. */
 export interface HostSide {
-  /** To be called when a call begins. */
-  began(): void;
-  /** How often the sandbox has been paused from outside so far. */
-  pauses(): number;
-  /** The share of all processors that all sandboxes together have used since then (monotonic ms), 0 to 1; null: unknown. */
-  used(sinceMs: number): number | null;
+  /** To be called when a call begins. The function that it returns is to be called when it has ended. Neither throws. */
+  began(): (report: CallReport) => Promise<HostObservation>;
 }
 
-const NO_HOST_SIDE: HostSide = { began: () => undefined, pauses: () => 0, used: () => null };
+export type HostObservation = Pick<CallReport, 'paused' | 'sandboxesUsed' | 'host'>;
+
+const NO_HOST_SIDE: HostSide = { began: () => () => Promise.resolve({}) };
 
 /**
  * A sandbox over any byte stream to its sandboxd.
@@ -113,14 +111,9 @@ export class SandboxdClient implements Sandbox {
   }
 
   async run(call: CallNumber, work: Work, limits: CallLimits): Promise<CallReport> {
-    const host = this.#host;
-    const [beganMs, pauses] = [this.#clock.monotonic(), host.pauses()];
-    host.began();
+    const observed = this.#host.began();
     const ran = await this.#run(call, work, limits);
-    if (ran.type !== 'exited') return ran;
-    const used = ran.killReason === 'starved' ? host.used(beganMs) : null;
-    const paused = host.pauses() > pauses;
-    return { ...ran, ...(paused && { paused }), ...(used !== null && { sandboxesUsed: used }) };
+    return { ...ran, ...(await observed(ran)) };
   }
 
   #run(call: CallNumber, work: Work, limits: CallLimits): Promise<Ending | StartFailure> {

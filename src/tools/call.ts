@@ -16,7 +16,7 @@ import { noteDelivery } from './delivery.ts';
 import { fittedReply } from './fitted-reply.ts';
 import { digestsOf, judgeEnding, resultOf, type JudgedEnding } from './judged-ending.ts';
 import { HeldRequests, PATIENCE_MS } from './held-requests.ts';
-import { callLockDeadline, lockTimeout } from './lock-wait.ts';
+import { callLockDeadline, heldUp, LockWait, withNotedTime } from './lock-wait.ts';
 import { prepareCall, runPrepared, type PreparedCall } from './prepared-call.ts';
 import { RunningCalls } from './running-calls.ts';
 import { storedAnswer } from './stored-answer.ts';
@@ -118,9 +118,9 @@ export class ToolCalls implements Disposable {
     const noSandbox = await this.#waitForFirstSandbox(rollout, prepared, patience);
     if (noSandbox !== null) return await finish(noSandbox);
 
-    const { recoveries } = rollout;
+    const wait = new LockWait(rollout, clock);
     using lock = await rollout.callLock.acquire(callLockDeadline(clock, prepared.limits));
-    if (lock === null) return await finish(judgeEnding(lockTimeout(rollout, recoveries), prepared));
+    if (lock === null) return await finish(judgeEnding(wait.evidence(), prepared));
 
     for (;;) {
       const judged = await this.#attempt(rollout, call, prepared, patience);
@@ -161,13 +161,15 @@ export class ToolCalls implements Disposable {
     prepared: PreparedCall,
     patience: Deadline,
   ): Promise<JudgedEnding> {
-    const { claims, losses } = this.#parts.sandboxes;
+    const { clock, sandboxes } = this.#parts;
+    const { claims, losses } = sandboxes;
     const over = rollout.overEvidence;
     if (over !== null) return judgeEnding(over, prepared);
     try {
-      const sandbox = await claims.acquireSandbox(rollout, patience);
+      const sandbox = await heldUp(rollout, clock, () => claims.acquireSandbox(rollout, patience));
       const number = await this.#numberIn(sandbox, rollout, call, prepared.given);
-      return await runPrepared(rollout.task, prepared, sandbox, number);
+      const run = () => runPrepared(rollout.task, prepared, sandbox, number);
+      return await withNotedTime(rollout, clock, run);
     } catch (error) {
       return judgeEnding(await losses.evidenceOf(rollout, error), prepared);
     }

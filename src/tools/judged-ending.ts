@@ -21,17 +21,21 @@ export interface JudgedEnding extends Judged {
   readonly altered: boolean;
   /** The text for the model if its call was refused; else null. */
   readonly refusal: string | null;
+  /** How long infrastructure kept the command from starting or from running. */
+  readonly heldUpMs: number;
 }
 
-const nothingKnown = { tool: null, input: null, limits: null, run: null, altered: false, refusal: null };
+const nothingKnown = {
+  ...{ tool: null, input: null, limits: null, run: null },
+  ...{ altered: false, refusal: null, heldUpMs: 0 },
+};
 
 /** The only place where a call's ending is judged. */
 export function judgeEnding(
   evidence: Evidence,
   known: Partial<Pick<JudgedEnding, keyof typeof nothingKnown>> = {},
 ): JudgedEnding {
-  const { tool, input, limits, run, altered, refusal } = { ...nothingKnown, ...known };
-  return { ...judge(evidence), tool, input, limits, run, altered, refusal };
+  return { ...judge(evidence), ...nothingKnown, ...known };
 }
 
 /** A call refused because of the model, before anything could run. */
@@ -46,19 +50,21 @@ export function refusal(
 export function evidenceOf(tool: Tool, sandbox: Sandbox, report: CallReport): Evidence {
   if (report.type === 'exited') return { kind: 'ended', need: tool.need, record: evidenceRecord(report) };
   const offered = tool.need === 'shell' || tool.need === 'python' ? sandbox.offers[tool.need] !== null : true;
-  const { errno, stage, killReach, before } = report;
-  return { kind: 'not_started', need: tool.need, offered, record: { errno, stage, killReach, before } };
+  const { errno, stage, killReach, before, after, host } = report;
+  const record = { errno, stage, killReach, before, after, ...(host && { host }) };
+  return { kind: 'not_started', need: tool.need, offered, record };
 }
 
 /** The part of an ending that is evidence. It contains no byte that a process of the sandbox wrote. */
 function evidenceRecord(ending: Extract<CallReport, Ending>) {
   const { waitStatus, killReason, killReach, interpreter, starvedMs, before, after } = ending;
-  const { egress, paused, sandboxesUsed } = ending;
+  const { egress, paused, sandboxesUsed, host } = ending;
   return {
     ...{ waitStatus, killReason, killReach, interpreter, starvedMs, before, after },
     ...(egress && { egress }),
     ...(paused && { paused }),
     ...(sandboxesUsed !== undefined && { sandboxesUsed }),
+    ...(host && { host }),
   };
 }
 
@@ -84,7 +90,10 @@ export function resultOf(policy: Policy, judged: JudgedEnding, characters?: numb
     memoryBytes: policy.limits.memory,
     processes: policy.limits.processes,
   });
-  if (run === null || tool === null) return notice === null ? null : { ...nothing, notice, duration_ms: 0 };
+  if (run === null || tool === null) {
+    const notices = [notice, clearedNotice(judged)].filter((text) => text !== null);
+    return notices.length === 0 ? null : { ...nothing, notice: notices.join('; '), duration_ms: 0 };
+  }
   const shown = tool.show(run, judged.input ?? {}, characters);
   const notices = [
     shown.notice ?? null,
@@ -105,13 +114,20 @@ export function streamsOf({ run, tool }: JudgedEnding): Transcript | null {
   return run === null ? null : (tool?.transcript?.(run) ?? null);
 }
 
+/** For a call that was not started: sandboxd made room for the next one. The notice of `process_limit` says so itself. */
+function clearedNotice({ evidence, outcome }: Judged): string | null {
+  if (evidence.kind !== 'not_started' || outcome.cause === 'process_limit') return null;
+  return evidence.record.killReach === 'everything' ? EVERYTHING_ENDED : null;
+}
+
+const EVERYTHING_ENDED = 'all processes were ended, interpreter and background included';
+
 /** Effects of a run on the rest of the sandbox, as notices for the model. */
 function sideEffects(run: Ending, outcome: Outcome): string[] {
   if (run.interpreter === 'lost' && outcome.cause !== 'interpreter_ended')
     return ['interpreter died; state reset'];
   if (run.interpreter === 'replaced') return ['the interpreter was restarted; earlier state is gone'];
-  if (run.killReach === 'everything')
-    return ['all processes were ended, interpreter and background included'];
+  if (run.killReach === 'everything') return [EVERYTHING_ENDED];
   return [];
 }
 

@@ -32,6 +32,7 @@ export async function withCallLock<T extends object>(
   const deadline = Deadline.after(clock, 'turn_wait', WORK_MS);
   using lock = await rollout.callLock.acquire(deadline);
   if (lock === null) return { problem: 'earlier calls of this rollout took too long', status: 503 };
+  using _held = rollout.heldUpTime.begin(clock);
   if (rollout.state === 'lost' || rollout.state === 'ended')
     return { problem: 'the rollout has ended', status: 410 };
   for (;;) {

@@ -3,6 +3,7 @@ import type { Task } from '../policy/schema.ts';
 import type { RerunCall } from '../rollouts/replay.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { Call } from '../rollouts/call.ts';
+import { starvedByHostMs } from '../rollouts/command-time.ts';
 import type { Rollout } from '../rollouts/rollout.ts';
 import { overBudget } from './call-budget.ts';
 import { parseArguments, readArguments, type GivenArguments } from './arguments.ts';
@@ -54,8 +55,11 @@ export async function runPrepared(
 ): Promise<JudgedEnding> {
   const report = await sandbox.run(number, tool.work(input, task.policy), limits);
   const run = report.type === 'exited' ? report : null;
+  const evidence = evidenceOf(tool, sandbox, report);
+  const starvedMs = evidence.kind === 'ended' ? starvedByHostMs(evidence.record) : 0;
+  const heldUpMs = starvedMs + (report.waitedMs ?? 0);
   const altered = Object.values(input).some((value) => typeof value === 'string' && !value.isWellFormed());
-  return judgeEnding(evidenceOf(tool, sandbox, report), { tool, input, limits, run, altered });
+  return judgeEnding(evidence, { tool, input, limits, run, altered, heldUpMs });
 }
 
 /** Runs a past call again, for a replay. */

@@ -41,6 +41,7 @@ export interface Tool {
 export function callLimits(policy: Policy, timeoutMs: number): CallLimits {
   return {
     timeoutMs: Math.min(timeoutMs, policy.times.call_max),
+    longestMs: policy.times.call_max,
     keepBytes: policy.limits.output_kept,
     outputBytes: policy.limits.output_total,
   };

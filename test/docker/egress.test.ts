@@ -148,11 +148,32 @@ it('a name that does not exist is the asker’s fault', async () => {
   expect(await server.verdict('absent')).toMatchObject({ verdict: 'valid', counts: { ok: 1 } });
 });
 
+it('a name that no name server can be asked for is the asker’s fault', async () => {
+  const label = 'a'.repeat(64);
+  await shell('long', `curl -s -o /dev/null http://${label}.open.test:${String(HTTP_PORT)}/`);
+  expect(await server.verdict('long')).toMatchObject({ verdict: 'valid', counts: { ok: 1, infra: 0 } });
+});
+
+it('a proxy that crashes under a call does not excuse the rollout that was connected', async () => {
+  await shell('crasher', 'true');
+  const before = (await outside.arrivals()).held;
+  const using = shell('crasher', `curl -s ${GOOD}/slow; echo $?`);
+  await until(async () => (await outside.arrivals()).held > before);
+  process.kill(proxyPid(), 'SIGABRT');
+  expect(await using).toMatchObject({ status: 200, output: '52\n' });
+  expect(await server.verdict('crasher')).toMatchObject({
+    verdict: 'valid',
+    counts: { infra: 0, undetermined: 1 },
+  });
+  expect((await shell('crasher', `curl -s ${GOOD}/`)).output).toBe('hello from outside\n');
+});
+
 it('a proxy that dies under a call excludes the rollout that used it, no other, and is back', async () => {
   await shell('idle', 'true');
+  const before = (await outside.arrivals()).held;
   const using = shell('hit', `curl -s ${GOOD}/slow`);
   const idling = shell('idle', 'sleep 3; echo slept');
-  await until(async () => (await outside.arrivals()).held > 0);
+  await until(async () => (await outside.arrivals()).held > before);
   process.kill(proxyPid(), 'SIGKILL');
   expect(await using).toMatchObject({ status: 503 });
   expect(await server.verdict('hit')).toMatchObject({ verdict: 'exclude', reasons: ['egress_down'] });

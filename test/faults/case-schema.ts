@@ -51,6 +51,8 @@ const stepSchema = z.discriminatedUnion('do', [
   step('disk', { becomes: z.enum(['full', 'free', 'frozen', 'thawed']) }),
   /** The memory limit of the sandboxes' parent cgroup: what they use now, and so much more; null: none. */
   step('parent_memory', { spare: size.nullable() }),
+  /** The process limit of the sandboxes' parent cgroup: as many as they have now, and so many more; null: none. */
+  step('parent_processes', { spare: z.int().min(0).nullable() }),
   /** An image whose shell has been overwritten below the engine, as a bad disk does it. */
   step('damaged_image', {}),
   /** Descriptors that the controller may have open beyond those it has; null: as before. */

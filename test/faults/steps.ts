@@ -89,6 +89,14 @@ const plays: { readonly [Verb in Step['do']]: Play<Verb> } = {
     if (spare === null) stage.ends('parent memory');
   },
 
+  parent_processes(stage, { spare }) {
+    const folder = join('/sys/fs/cgroup/pids', stage.world.engine.cgroup);
+    const now = Number(readFileSync(join(folder, 'pids.current'), 'utf8'));
+    if (spare !== null) stage.begins('parent processes', 'all');
+    writeFileSync(join(folder, 'pids.max'), spare === null ? 'max' : String(now + spare));
+    if (spare === null) stage.ends('parent processes');
+  },
+
   async damaged_image({ world: { engine, truth } }) {
     truth.note('image damaged', {});
     await damageImage(engine);

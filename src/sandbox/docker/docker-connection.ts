@@ -109,6 +109,12 @@ export class DockerConnection {
     throw new SandboxFault('lost', `the container is ${state.Status}, exit code ${String(state.ExitCode)}`);
   }
 
+  /** Of the container's first process, on the engine's host; 0 where it does not run. @throws SandboxFault */
+  async pidOf(id: string, deadline: Deadline): Promise<number> {
+    const { State: state } = await this.ask('inspect', deadline, this.docker.getContainer(id).inspect());
+    return state.Pid;
+  }
+
   async info(deadline: Deadline): Promise<DaemonInfo> {
     interface Raw {
       readonly CgroupVersion?: string;

@@ -15,7 +15,7 @@ import type { PolicyTrial } from '../limit-findings.ts';
 import type { HostSide, SandboxdClient } from '../sandboxd-client.ts';
 import { SandboxdVolume, BUILT_SANDBOXD } from './sandboxd-volume.ts';
 import { removeContainer, removeOrphanedVolumes } from './container-start.ts';
-import { CpuShares } from './cpu-shares.ts';
+import { HostWatch } from './host-watch.ts';
 import { LABELS } from './container-spec.ts';
 import { findDiskQuota } from './disk-quota.ts';
 import { DockerConnection } from './docker-connection.ts';
@@ -58,7 +58,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   readonly #watch: EventWatch;
   readonly #sweeper: Sweeper;
   readonly #egressSockets: EgressSockets;
-  readonly #shares: CpuShares | null;
+  readonly #host: HostWatch | null;
   readonly #starter: SandboxStarter;
   readonly #trials: PolicyTrials;
   readonly #known = new Map<string, Known>();
@@ -73,7 +73,8 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     this.images = new DockerImages(connection);
     this.#egressSockets = new EgressSockets(connection, options.egress);
     const sandboxes = (): Iterable<string> => this.#known.keys();
-    this.#shares = connection.local ? new CpuShares({ ...options, sandboxes }) : null;
+    const pidOf = (id: string, deadline: Deadline): Promise<number> => connection.pidOf(id, deadline);
+    this.#host = connection.local ? new HostWatch({ ...options, sandboxes, pidOf }) : null;
     this.#watch = new EventWatch(connection, options.clock, options.controllerId);
     this.#sweeper = new Sweeper(options.clock, options.log, (container) =>
       removeContainer(connection, container),
@@ -139,9 +140,14 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
 
   #hostSide(id: string): HostSide {
     return {
-      began: () => this.#shares?.began(id),
-      pauses: () => this.#watch.pauses(id),
-      used: (sinceMs) => this.#shares?.used(sinceMs) ?? null,
+      began: () => {
+        const pauses = this.#watch.pauses(id);
+        const mark = this.#host?.began(id);
+        return async (report) => ({
+          ...(this.#watch.pauses(id) > pauses && { paused: true }),
+          ...(mark && (await this.#host?.since(id, mark, report))),
+        });
+      },
     };
   }
 
@@ -229,8 +235,10 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     const within = this.#probeDeadline();
     const began = clock.monotonic();
     const findings = { ...this.#findings, runtime };
-    await using _ = await this.#startForTrial(probeSpec(this.#volume.image), findings, within);
-    return clock.monotonic() - began;
+    await using trial = await this.#startForTrial(probeSpec(this.#volume.image), findings, within);
+    const startMs = clock.monotonic() - began;
+    await this.#host?.learn(trial.sandbox.handle.id);
+    return startMs;
   }
 
   #probeDeadline(): Deadline {
@@ -273,7 +281,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     for (const { client } of this.#known.values()) client.detach();
     this.images[Symbol.dispose]();
     this.#watch[Symbol.dispose]();
-    this.#shares?.[Symbol.dispose]();
+    this.#host?.[Symbol.dispose]();
     await this.#sweeper[Symbol.asyncDispose]();
   }
 }

@@ -22,6 +22,8 @@ export interface ContainerEvent {
   readonly action: string;
   /** Of a `kill` event: the signal, in the engine's notation. */
   readonly signal: string | null;
+  /** Seconds since 1970 on the engine's clock. */
+  readonly time: number;
 }
 
 /** Events are kept for at most this many containers; the oldest are dropped first. */
@@ -60,6 +62,12 @@ export class EventWatch implements Disposable {
   /** Number of `pause` events. Nothing inside the container can cause one, and this controller never does. */
   pauses(container: string): number {
     return this.#pauses.get(container) ?? 0;
+  }
+
+  /** A moment of this process's monotonic clock on the engine's wall clock, in seconds since 1970, to about a second. */
+  engineTime(monotonicMs: number): number {
+    const wallMs = this.#clock.now() - (this.#clock.monotonic() - monotonicMs);
+    return (wallMs + this.#aheadMs) / 1000;
   }
 
   forget(container: string): void {
@@ -128,10 +136,9 @@ export class EventWatch implements Disposable {
     this.#knownUntil = Math.max(this.#knownUntil ?? 0, event.time);
     if (event.action === 'pause') this.#pauses.set(event.container, this.pauses(event.container) + 1);
     const known = this.#events.get(event.container) ?? [];
-    // `kill` events may repeat without limit; the first of each signal is enough.
-    if (!known.some(({ action, signal }) => action === event.action && signal === event.signal))
-      known.push(event);
-    this.#events.set(event.container, known);
+    // `kill` events may repeat without limit; the last of each signal is enough.
+    const others = known.filter(({ action, signal }) => action !== event.action || signal !== event.signal);
+    this.#events.set(event.container, [...others, event]);
     const oldest = this.#events.keys().next();
     if (this.#events.size > REMEMBERED && oldest.done !== true) this.#events.delete(oldest.value);
   }
@@ -141,8 +148,8 @@ export class EventWatch implements Disposable {
   }
 }
 
-/** Parses one line of the event stream; null where it is no event. `time`: seconds since 1970 on the engine's clock. */
-export function parseEvent(line: string): (ContainerEvent & { container: string; time: number }) | null {
+/** Parses one line of the event stream; null where it is no event. */
+export function parseEvent(line: string): (ContainerEvent & { container: string }) | null {
   interface Raw {
     Action?: string;
     timeNano?: number;

@@ -23,6 +23,8 @@ export interface EgressSocketCounts {
   readonly connections: number;
   readonly denied: number;
   readonly namesFailed: number;
+  /** Requests that the proxy could not fulfil. */
+  readonly failed: number;
 }
 
 /**
@@ -39,6 +41,9 @@ export class EgressSocket implements AsyncDisposable {
   #connections = 0;
   #denied = 0;
   #namesFailed = 0;
+  #failed = 0;
+  /** When the proxy crashed while it had a request of this sandbox; monotonic ms. */
+  #crashedAt = -Infinity;
 
   private constructor(parts: EgressSocketParts) {
     this.folder = parts.folder;
@@ -61,7 +66,12 @@ export class EgressSocket implements AsyncDisposable {
   }
 
   get counts(): EgressSocketCounts {
-    return { connections: this.#connections, denied: this.#denied, namesFailed: this.#namesFailed };
+    return {
+      connections: this.#connections,
+      denied: this.#denied,
+      namesFailed: this.#namesFailed,
+      failed: this.#failed,
+    };
   }
 
   /** Connections that are open now. */
@@ -74,9 +84,20 @@ export class EgressSocket implements AsyncDisposable {
     return [...this.#unlogged.values()].filter((state) => state === 'ended').length;
   }
 
-  logged({ clientPort, denied }: ProxiedRequest): void {
+  logged({ clientPort, denied, status }: ProxiedRequest): void {
     this.#unlogged.delete(clientPort);
     if (denied) this.#denied += 1;
+    if (status >= 500) this.#failed += 1;
+  }
+
+  get crashedAt(): number {
+    return this.#crashedAt;
+  }
+
+  /** The proxy has ended, by a crash at this time or otherwise (null). What it has not logged by now was under way. */
+  proxyEnded(crashedAt: number | null): void {
+    if (this.unlogged > 0 && crashedAt !== null) this.#crashedAt = crashedAt;
+    for (const [port, state] of this.#unlogged) if (state === 'ended') this.#unlogged.delete(port);
   }
 
   nameFailed(): void {

@@ -20,6 +20,8 @@ const BEGIN_MS = 10_000;
 /** How long to wait for the log lines of ended connections. */
 const LOGGED_MS = 1_000;
 const LOGGED_POLL_MS = 5;
+/** Requests that fail in one call, at most, for it to be excused by name servers that fail. */
+const FAILURES = 100;
 /** Parent of the egress sockets' folders. The name is 0.1.0's: its sandboxes, which an upgrade adopts, mount these paths. */
 const SOCKETS_FOLDER = 'doors';
 const PROXY_FOLDER = 'proxy';
@@ -60,7 +62,8 @@ export class Egress implements AsyncDisposable {
       clock: options.clock,
       log: options.log,
       port: () => [...this.#ports.values()][0]?.port ?? null,
-      replace: () => this.#squid?.replace(),
+      answered: () => void this.#squid?.noteAnswer(),
+      replace: (silentMs) => void this.#squid?.replace(silentMs),
     });
     this.#names = new NameServers(options.nameServers);
   }
@@ -86,15 +89,20 @@ export class Egress implements AsyncDisposable {
     const first = this.#squid === null;
     if (this.#squid !== null) await this.#squid.configure(configuration);
     else {
-      const onEnd = (): void => {
+      const onEnd = (crashed: boolean): void => {
         this.#health.noteDown();
+        this.#track(this.#noteEnd(crashed));
       };
       this.#squid = await Squid.start({ folder: place.folder, clock, log, onEnd }, configuration);
     }
     for (const [key, port] of ports) this.#ports.set(key, port);
     this.#health.noteDown();
     await this.#health.ready(BEGIN_MS);
-    if (first) void this.#health.watch(this.#stopped.signal);
+    this.#names.list(all.flatMap((rules) => rules.map(({ host }) => host)));
+    if (first) {
+      void this.#health.watch(this.#stopped.signal);
+      void this.#names.keepLearning(clock, this.#stopped.signal);
+    }
     log.info({ rules: this.#ports.size, up: this.#health.up }, 'egress proxy configured');
   }
 
@@ -131,9 +139,12 @@ export class Egress implements AsyncDisposable {
         await rm(join(parent, name), { recursive: true, force: true });
   }
 
-  /** Waits until the proxy answers, at most `withinMs`. */
-  ready(withinMs: number): Promise<void> {
-    return this.#health.ready(withinMs);
+  /** Waits until the proxy answers, at most `withinMs`. @returns how long that took, in milliseconds. */
+  async ready(withinMs: number): Promise<number> {
+    const { clock } = this.#options;
+    const began = clock.monotonic();
+    await this.#health.ready(withinMs);
+    return clock.monotonic() - began;
   }
 
   mark(egressSocket: EgressSocket): EgressMark {
@@ -148,13 +159,31 @@ export class Egress implements AsyncDisposable {
       await this.#logged(egressSocket);
       await Promise.all(this.#judging);
     }
-    const { denied, namesFailed } = egressSocket.counts;
-    const disturbed = connections + open > 0 && this.#health.downSince(at);
+    const { denied, namesFailed, failed } = egressSocket.counts;
+    const down = connections + open > 0 && this.#health.downSince(at);
+    // A sandbox that was connected when the proxy crashed may have crashed it, also for the calls until it is back.
+    const crashed = down && egressSocket.crashedAt >= Math.min(at, this.#health.downAt);
+    // One that asks for so many names may have been too much for the name servers.
+    const nameless = namesFailed > before.namesFailed && failed - before.failed <= FAILURES;
     return {
       connections,
       denied: denied - before.denied,
-      disturbed: disturbed || namesFailed > before.namesFailed,
+      disturbed: (down && !crashed) || nameless,
+      ...(crashed && { crashed }),
     };
+  }
+
+  /** The log lines of requests that the proxy had ended have come when this time has passed; the others were under way. */
+  async #noteEnd(crashed: boolean): Promise<void> {
+    const { clock } = this.#options;
+    const atMs = clock.monotonic();
+    await pause(clock, LOGGED_MS);
+    for (const egressSocket of this.#egressSockets.values()) egressSocket.proxyEnded(crashed ? atMs : null);
+  }
+
+  #track(judging: Promise<void>): void {
+    const tracked = judging.finally(() => this.#judging.delete(tracked));
+    this.#judging.add(tracked);
   }
 
   async #logged(egressSocket: EgressSocket): Promise<void> {
@@ -167,19 +196,15 @@ export class Egress implements AsyncDisposable {
     if (this.#health.logged(request.clientPort)) return;
     const egressSocket = this.#owners.get(request.clientPort);
     if (egressSocket === undefined) return;
-    if (request.status >= 500) {
-      const judging = this.#judge(egressSocket, request).finally(() => this.#judging.delete(judging));
-      this.#judging.add(judging);
-    }
+    if (request.status >= 500) this.#track(this.#judge(egressSocket, request));
     egressSocket.logged(request);
   }
 
-  /** Why a listed host was not reached. A name that does not exist, or a host that does not answer, is no failure of ours. */
+  /** Why a listed host was not reached: ours only where names that are known to be good can't be resolved either. */
   async #judge(egressSocket: EgressSocket, { host, error }: ProxiedRequest): Promise<void> {
-    const said = await this.#names.ask(host);
-    if (said === 'not-found' || (said === 'found' && error !== 'ERR_DNS_FAIL')) return;
+    if (!(await this.#names.mayHaveFailed(host, error)) || !(await this.#names.haveFailed(host))) return;
     egressSocket.nameFailed();
-    this.#options.log.warn({ said, error }, 'the proxy could not resolve a name for a sandbox');
+    this.#options.log.warn({ error }, 'the name servers of the proxy fail');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -15,7 +15,10 @@ export interface HealthParts {
   readonly log: Log;
   /** Any port that the proxy listens on; null: there is none yet. */
   readonly port: () => number | null;
-  readonly replace: () => void;
+  /** Called after each answer. */
+  readonly answered: () => void;
+  /** Kills a proxy that has been silent for this long; it is restarted. */
+  readonly replace: (silentMs: number) => void;
 }
 
 /** Whether the proxy answers, and when it last did not. */
@@ -25,8 +28,9 @@ export class ProxyHealth {
   /** Health requests by their local port, until the proxy's log has them. */
   readonly #unlogged = new Map<number, () => void>();
   #up = false;
-  /** When it last began to answer again, monotonic milliseconds. */
+  /** When it last began to answer again, and when it last stopped, monotonic milliseconds. */
   #backAt = -Infinity;
+  #downAt = -Infinity;
 
   constructor(parts: HealthParts) {
     this.#parts = parts;
@@ -36,7 +40,13 @@ export class ProxyHealth {
     return this.#up;
   }
 
+  /** When the present or latest time without an answer began. */
+  get downAt(): number {
+    return this.#downAt;
+  }
+
   noteDown(): void {
+    if (this.#up) this.#downAt = this.#parts.clock.monotonic();
     this.#up = false;
   }
 
@@ -57,6 +67,7 @@ export class ProxyHealth {
       const port = this.#parts.port();
       const there = port !== null && (await this.#ask(port));
       if (there) this.#noteUp();
+      if (there) this.#parts.answered();
       else this.noteDown();
       return there;
     });
@@ -80,7 +91,7 @@ export class ProxyHealth {
       else silentSince ??= clock.monotonic();
       if (silentSince !== null && clock.monotonic() - silentSince > REPLACED_MS && !ended()) {
         log.warn({}, 'egress proxy does not answer, replacing it');
-        replace();
+        replace(clock.monotonic() - silentSince);
         silentSince = null;
       }
       await pause(clock, there ? WATCH_MS : POLL_MS, signal);

@@ -23,12 +23,12 @@ export class NetworkedSandbox implements Sandbox {
   async run(call: CallNumber, work: Work, limits: CallLimits): Promise<CallReport> {
     // Such a call began under an earlier process of this controller; its end closed every egress socket.
     const goesOn = call <= this.#inner.lastCall;
-    if (!goesOn) await this.#egress.ready(READY_MS);
+    const waitedMs = goesOn ? 0 : await this.#egress.ready(READY_MS);
     const mark = this.#egress.mark(this.#egressSocket);
     const ran = await this.#inner.run(call, work, limits);
     const reading = await this.#egress.since(this.#egressSocket, mark);
     const egress: EgressReading = goesOn ? { ...reading, disturbed: true } : reading;
-    return { ...ran, egress };
+    return { ...ran, egress, waitedMs };
   }
 
   get handle(): SandboxHandle {

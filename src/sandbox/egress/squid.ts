@@ -14,13 +14,20 @@ const LAST_PAUSE_MS = 5_000;
 const STEADY_MS = 30_000;
 const CERTIFICATE_MS = 30_000;
 const SAID_BYTES = 4_096;
+/** USER_HZ, in which /proc/PID/stat counts. */
+const TICK_MS = 10;
+/** A process that used this share of the time in which it did not answer was busy with what it had been asked. */
+const BUSY_SHARE = 0.3;
 
 export interface SquidOptions {
   readonly folder: string;
   readonly clock: Clock;
   readonly log: Log;
-  /** Called when the process ends without our order. */
-  readonly onEnd: () => void;
+  /**
+   * Called when the process ends without our order. `crashed`: by its own fault, which a request may have caused, or because
+   * it was replaced while it was busy; else somebody outside ended it.
+   */
+  readonly onEnd: (crashed: boolean) => void;
 }
 
 /** Squid as a child process of this controller, restarted whenever it ends. */
@@ -29,6 +36,9 @@ export class Squid implements AsyncDisposable {
   readonly #stopped = new AbortController();
   readonly #file: string;
   #process: ChildProcess | null = null;
+  /** Processor time of the process at the last look, to tell a busy one from one that is kept from running. */
+  #usedMs = 0;
+  #busy = false;
   #running: Promise<void> = Promise.resolve();
 
   private constructor(options: SquidOptions) {
@@ -55,9 +65,23 @@ export class Squid implements AsyncDisposable {
     this.#process?.kill('SIGHUP');
   }
 
-  /** Kills a process that runs but does not answer; it is restarted. */
-  replace(): void {
+  /** To be called while it answers. */
+  async noteAnswer(): Promise<void> {
+    this.#usedMs = await this.#processorMs();
+  }
+
+  /** Kills a process that runs but has not answered for so long; it is restarted. */
+  async replace(silentMs: number): Promise<void> {
+    const used = (await this.#processorMs()) - this.#usedMs;
+    this.#busy = used >= BUSY_SHARE * silentMs;
     this.#process?.kill('SIGKILL');
+  }
+
+  /** 0 where it is not known: then it does not count as busy. */
+  async #processorMs(): Promise<number> {
+    const text = await textOf(`/proc/${String(this.#process?.pid ?? 0)}/stat`);
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * TICK_MS;
   }
 
   async #check(): Promise<void> {
@@ -81,9 +105,10 @@ export class Squid implements AsyncDisposable {
     let pauseMs = FIRST_PAUSE_MS;
     for (;;) {
       const began = clock.monotonic();
-      const why = await this.#live();
+      this.#busy = false;
+      const { why, crashed } = await this.#live();
       if (this.#ended()) return;
-      onEnd();
+      onEnd(crashed);
       if (clock.monotonic() - began >= STEADY_MS) pauseMs = FIRST_PAUSE_MS;
       log.warn({ why, againMs: pauseMs }, 'egress proxy ended, restarting it');
       await pause(clock, pauseMs, this.#stopped.signal);
@@ -97,16 +122,17 @@ export class Squid implements AsyncDisposable {
   }
 
   /** Runs the process once. @returns how it ended. */
-  async #live(): Promise<string> {
+  async #live(): Promise<{ why: string; crashed: boolean }> {
     const child = spawn('squid', ['-N', '-f', this.#file], { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#process = child;
     let said = '';
     child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-SAID_BYTES)));
     try {
       const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
-      return `${signal ?? `exit status ${String(code)}`}${said === '' ? '' : `: ${said.trim()}`}`;
+      const why = `${signal ?? `exit status ${String(code)}`}${said === '' ? '' : `: ${said.trim()}`}`;
+      return { why, crashed: this.#busy || !(signal === 'SIGKILL' || signal === 'SIGTERM') };
     } catch (error) {
-      return errorMessage(error);
+      return { why: errorMessage(error), crashed: false };
     } finally {
       this.#process = null;
     }

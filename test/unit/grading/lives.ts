@@ -130,7 +130,7 @@ export const folder = (): string => {
 /** As the reaper does a day after the end. */
 export function forget({ rollouts }: TestServer): void {
   for (const rollout of rollouts.all()) {
-    rollout.markEnded('idle');
+    rollout.markEnded({ how: 'idle' });
     rollout.lastActivityAt = 0;
   }
   rollouts.forgetOld();

@@ -1,145 +1,67 @@
 import { describe, expect, it } from 'vitest';
 import { attribute } from '../../../src/outcome/attribute.ts';
 import { causes, type CauseCode } from '../../../src/outcome/causes.ts';
-import type { EndedRecord, Evidence, PostMortem } from '../../../src/outcome/evidence.ts';
-import type { Counters } from '../../../src/protocol/messages.ts';
-
-const MiB = 2 ** 20;
-const calm: Counters = {
-  oomKills: 0,
-  memoryUsageBytes: 10 * MiB,
-  memoryPeakBytes: 10 * MiB,
-  memoryLimitBytes: 512 * MiB,
-  pidsCurrent: 1,
-  pidsLimit: 256,
-  pidsLimitHits: 0,
-  cpuUsageUs: 0,
-  cpuThrottledUs: 0,
-  cpuThrottledPeriods: 0,
-  rootFreeBytes: -1,
-  rootFreeInodes: -1,
-};
-
-const ended = (change: Partial<EndedRecord>): Evidence => ({
-  kind: 'ended',
-  need: 'shell',
-  record: {
-    waitStatus: 0,
-    killReason: 'none',
-    starvedMs: 0,
-    killReach: 'none',
-    interpreter: 'kept',
-    before: calm,
-    after: calm,
-    ...change,
-  },
-});
-
-const notStarted = (
-  errno: number,
-  stage: 'fork' | 'exec',
-  offered: boolean,
-  need: 'shell' | 'python' | 'program',
-): Evidence => ({
-  kind: 'not_started',
-  need,
-  offered,
-  record: { errno, stage, killReach: 'none', before: calm },
-});
-
-const lost = (change: Partial<PostMortem>): Evidence => ({
-  kind: 'sandbox_lost',
-  fault: 'lost',
-  executed: 'unknown',
-  postMortem: {
-    container: 'exited',
-    foreignKill: false,
-    foreignPause: false,
-    oomFlag: false,
-    evidenceGap: false,
-    engineDisturbed: false,
-    ...change,
-  },
-});
-
-const exit = (code: number): number => code << 8;
+import type { Evidence } from '../../../src/outcome/evidence.ts';
+import { calm, ended, hostProcesses, lost, notStarted } from './evidence-of.ts';
 
 /** Each row: the incident it guards against, the evidence, the only acceptable cause. */
 const rows: readonly (readonly [string, Evidence, CauseCode])[] = [
-  ['an ordinary exit', ended({}), 'completed'],
-  ['exit 137 that the model wrote itself is no memory kill', ended({ waitStatus: exit(137) }), 'completed'],
-  ['exit 124 is no timeout', ended({ waitStatus: exit(124) }), 'completed'],
-  ['a kill by the model itself is its own ending', ended({ waitStatus: 9 }), 'completed'],
   [
-    'an old OOM kill does not stick to a later call',
-    ended({ waitStatus: 9, before: { ...calm, oomKills: 1 }, after: { ...calm, oomKills: 1 } }),
-    'completed',
-  ],
-  ['our own kill at the limit', ended({ waitStatus: 9, killReason: 'timeout' }), 'time_limit'],
-  [
-    'a proxy that was away while it was used',
-    ended({ egress: { connections: 1, denied: 0, disturbed: true } }),
-    'egress_down',
-  ],
-  [
-    'a time limit, while the proxy was away',
-    ended({ waitStatus: 9, killReason: 'timeout', egress: { connections: 1, denied: 0, disturbed: true } }),
-    'egress_down',
-  ],
-  [
-    'a host that is not listed',
-    ended({ waitStatus: 56 << 8, egress: { connections: 1, denied: 1, disturbed: false } }),
-    'completed',
-  ],
-  [
-    'a limit that others than sandboxes used up',
-    ended({ waitStatus: 9, killReason: 'starved', starvedMs: 110_000, sandboxesUsed: 0.2 }),
-    'cpu_starved',
-  ],
-  [
-    'a limit that others used up, nobody knows who',
-    ended({ waitStatus: 9, killReason: 'starved', starvedMs: 110_000 }),
-    'cpu_starved',
-  ],
-  [
-    'a limit and all its extension, among sandboxes that had the processors between them',
-    ended({ waitStatus: 9, killReason: 'starved', starvedMs: 110_000, sandboxesUsed: 0.9 }),
-    'time_limit',
-  ],
-  ['endless output', ended({ waitStatus: 9, killReason: 'output' }), 'output_limit'],
-  [
-    'own memory limit',
-    ended({ waitStatus: 9, after: { ...calm, oomKills: 1, memoryPeakBytes: 512 * MiB } }),
-    'memory_limit',
-  ],
-  [
-    'killed by memory far below the own limit: the host',
-    ended({ waitStatus: 9, after: { ...calm, oomKills: 1 } }),
-    'host_memory',
-  ],
-  [
-    'an OOM kill without a readable peak is never infra',
-    ended({ waitStatus: 9, after: { ...calm, oomKills: 1, memoryPeakBytes: -1 } }),
-    'memory_limit',
-  ],
-  [
-    'a host without counters is no evidence',
-    ended({ before: { ...calm, oomKills: -1 }, after: { ...calm, oomKills: 7 } }),
-    'completed',
-  ],
-  [
-    'process limit that made the command fail',
-    ended({ waitStatus: exit(2), after: { ...calm, pidsLimitHits: 3 } }),
+    'process table full at the start',
+    notStarted(11, 'fork', true, 'shell', { after: { ...calm, pidsLimitHits: 1, pidsPeak: 256 } }),
     'process_limit',
   ],
-  ['process limit that the command coped with', ended({ after: { ...calm, pidsLimitHits: 3 } }), 'completed'],
   [
-    'the code ended its interpreter',
-    ended({ waitStatus: exit(9), interpreter: 'lost' }),
-    'interpreter_ended',
+    'process table full at the start, under a sandboxd that does not know the peak',
+    notStarted(11, 'fork', true, 'shell', { after: { ...calm, pidsLimitHits: 1, pidsPeak: -1 } }),
+    'process_limit',
   ],
-  ['a replaced interpreter is an ordinary ending', ended({ interpreter: 'replaced' }), 'completed'],
-  ['process table full at the start', notStarted(11, 'fork', true, 'shell'), 'process_limit'],
+  [
+    'no process to be had at the start, none refused by the own limit, and the host was full',
+    notStarted(11, 'fork', true, 'shell', { after: calm, host: hostProcesses }),
+    'host_processes',
+  ],
+  [
+    'the same, where the sandbox had been full in an earlier call',
+    notStarted(11, 'fork', true, 'shell', {
+      before: { ...calm, pidsLimitHits: 9, pidsPeak: 256 },
+      after: { ...calm, pidsLimitHits: 9, pidsPeak: 256 },
+      host: hostProcesses,
+    }),
+    'host_processes',
+  ],
+  [
+    'the same, where sandboxes had filled the host',
+    notStarted(11, 'fork', true, 'shell', {
+      after: calm,
+      host: { processes: { full: true, sandboxesUsed: 0.9 } },
+    }),
+    'tool_unstartable',
+  ],
+  [
+    'a fork that a limit above the sandbox refused, which has room again',
+    notStarted(11, 'fork', true, 'shell', {
+      after: { ...calm, pidsLimitHits: 1 },
+      host: { processes: { full: false, sandboxesUsed: 0.1 } },
+    }),
+    'host_processes',
+  ],
+  [
+    'the same, where nothing shows that the host was full',
+    notStarted(11, 'fork', true, 'shell', { after: calm }),
+    'tool_unstartable',
+  ],
+  [
+    'no process to be had, and nobody counts refusals',
+    notStarted(11, 'fork', true, 'shell', { host: hostProcesses }),
+    'tool_unstartable',
+  ],
+  ['no memory for a process', notStarted(12, 'fork', true, 'shell', { after: calm }), 'tool_unstartable'],
+  [
+    'no memory for a process, by the own limit',
+    notStarted(12, 'fork', true, 'shell', { after: { ...calm, memoryLimitHits: 1 } }),
+    'memory_limit',
+  ],
   ['the model deleted the shell', notStarted(2, 'exec', true, 'shell'), 'shell_removed'],
   ['the image never had a shell', notStarted(2, 'exec', false, 'shell'), 'shell_absent'],
   ['the model deleted Python', notStarted(2, 'exec', true, 'python'), 'python_removed'],
@@ -170,6 +92,16 @@ const rows: readonly (readonly [string, Evidence, CauseCode])[] = [
   ['a container that was frozen for a while, to no harm', ended({ paused: true }), 'completed'],
   ['somebody outside killed the container', lost({ foreignKill: true }), 'sandbox_killed'],
   ['the engine went down with it', lost({ engineDisturbed: true }), 'engine_restarted'],
+  [
+    'an old OOM kill of a child, and an engine that went down: nobody knows which',
+    lost({ engineDisturbed: true, oomFlag: true }),
+    'blind',
+  ],
+  [
+    'its own memory ended it while the engine was disturbed',
+    lost({ engineDisturbed: true, oomFlag: true, oomSince: true }),
+    'sandbox_broken',
+  ],
   ['nobody could be asked who killed it', lost({ evidenceGap: true }), 'blind'],
   [
     'its own memory killed it, whoever could be asked',
@@ -182,7 +114,37 @@ const rows: readonly (readonly [string, Evidence, CauseCode])[] = [
   ['silent but running, nothing wrong outside: kept', lost({ container: 'running' }), 'sandbox_died'],
   ['sandboxd never answered a start', { kind: 'no_sandbox', fault: 'agent_silent' }, 'start_timeout'],
   ['a missing image', { kind: 'no_sandbox', fault: 'image_missing' }, 'image_missing'],
-  ['earlier calls took too long', { kind: 'turn_expired' }, 'turn_wait'],
+  [
+    'earlier calls took too long, by themselves as far as anybody knows',
+    { kind: 'turn_expired' },
+    'turn_wait',
+  ],
+  [
+    'earlier calls took too long, held up for most of it',
+    { kind: 'turn_expired', waitMs: 495_000, heldUpMs: 300_000 },
+    'queue_wait',
+  ],
+  [
+    'earlier calls took too long, held up for some of it',
+    { kind: 'turn_expired', waitMs: 495_000, heldUpMs: 100_000 },
+    'turn_wait',
+  ],
+  [
+    'a life that its own commands used up',
+    { kind: 'rollout_over', how: 'life', lifeMs: 14_400_000, commandsMs: 14_000_000 },
+    'rollout_time',
+  ],
+  [
+    'a life that passed between calls',
+    { kind: 'rollout_over', how: 'life', lifeMs: 14_400_000, commandsMs: 60_000 },
+    'rollout_life',
+  ],
+  ['a life of which nothing is known', { kind: 'rollout_over', how: 'life' }, 'rollout_life'],
+  [
+    'time of commands does not matter for an idle end',
+    { kind: 'rollout_over', how: 'idle', lifeMs: 9, commandsMs: 9 },
+    'rollout_idle',
+  ],
   ['a cause that stuck', { kind: 'lost_before', cause: 'sandbox_broken' }, 'sandbox_broken'],
   ['after grading', { kind: 'rollout_over', how: 'graded' }, 'rollout_ended'],
   ['after DELETE', { kind: 'rollout_over', how: 'deleted' }, 'rollout_ended'],

@@ -63,6 +63,7 @@ describe('the numbers of the protocol', () => {
       FRAME_MAX_BYTES: `(${String(MAX_FRAME_BYTES / 1024 / 1024)}u << 20)`,
       GRACE_TIMES: String(GRACE_TIMES),
       GRACE_MS: String(GRACE_MS),
+      COUNTERS_FIRST: String(tags.FIRST_COUNTERS),
       COUNTERS: String(Object.keys(tags.COUNTER_PLACES).length),
     });
   });

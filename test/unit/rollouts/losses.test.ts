@@ -134,7 +134,7 @@ describe('what an ending means for the rollout', () => {
 
   it('leaves a rollout that has ended as it is', async () => {
     const rollout = await usedRollout();
-    rollout.markEnded('deleted');
+    rollout.markEnded({ how: 'deleted' });
     expect(await losses.settleError(rollout, new SandboxFault('lost', 'detached'))).toBe('kept');
     expect(await losses.settleLoss(rollout, judge(KILLED))).toBe('lost');
     expect([rollout.state, rollout.lossCause]).toEqual(['ended', null]);
@@ -172,7 +172,7 @@ describe('what was thrown, as evidence', () => {
 
   it('a deadline of a rollout that has ended says that it has ended', async () => {
     const rollout = rolloutOf();
-    rollout.markEnded('idle');
+    rollout.markEnded({ how: 'idle' });
     expect(await losses.evidenceOf(rollout, new DeadlineExceeded('queue_wait', 1))).toEqual({
       kind: 'rollout_over',
       how: 'idle',

@@ -24,7 +24,7 @@ const finished = (second: number, cause: string) => ({
     ...call,
     outcome: { attribution: 'infra', cause, executed: 'no' },
   },
-  ...{ status: 503, durationMs: 5, number: null },
+  ...{ status: 503, durationMs: 5, number: null, evidence: { kind: 'queue_expired' }, result: null },
 });
 const reopened = (second: number) => ({ at: at(second), type: 'call_reopened', rollout: 'r', call: 'c' });
 

@@ -113,7 +113,7 @@ export class Life {
   }
 
   async finish(rollout: Rollout, how: EndReason): Promise<void> {
-    if (rollout.markEnded(how)) await rollout.recordEnd(this.journal);
+    if (rollout.markEnded({ how })) await rollout.recordEnd(this.journal);
   }
 
   /** As after a day. */

@@ -34,6 +34,7 @@ import {
   COMMAND_TYPES,
   COUNTER_PLACES,
   FACTS,
+  FIRST_COUNTERS,
   INTERPRETER_FATES,
   KILL_REACHES,
   KILL_REASONS,
@@ -66,7 +67,9 @@ function readCommand(frame: Frame): Command {
 }
 
 function readLimits(frame: Frame): CallLimits {
+  const longest = optional(frame, COMMAND_TAGS.longestMs);
   return {
+    ...(longest !== null && { longestMs: numberAt(frame, COMMAND_TAGS.longestMs) }),
     timeoutMs: numberAt(frame, COMMAND_TAGS.timeoutMs),
     keepBytes: numberAt(frame, COMMAND_TAGS.keepBytes),
     outputBytes: numberAt(frame, COMMAND_TAGS.outputBytes),
@@ -147,7 +150,7 @@ function reportFields(report: Report): Field[] {
         { tag: REPORT_TAGS.running, value: Buffer.concat(report.running.map(u32)) },
         number(REPORT_TAGS.lastCall, report.lastCall),
         number(REPORT_TAGS.refusedFrames, report.refusedFrames),
-        countersField(REPORT_TAGS.before, report.counters),
+        ...countersFields('before', report.counters),
       ];
     case 'started':
       return [number(REPORT_TAGS.startedAtMs, report.startedAtMs), number(REPORT_TAGS.pid, report.pid)];
@@ -156,8 +159,8 @@ function reportFields(report: Report): Field[] {
         number(REPORT_TAGS.killReach, KILL_REACHES[report.killReach]),
         number(REPORT_TAGS.errno, report.errno),
         number(REPORT_TAGS.stage, START_STAGES[report.stage]),
-        countersField(REPORT_TAGS.before, report.before),
-        countersField(REPORT_TAGS.after, report.after),
+        ...countersFields('before', report.before),
+        ...countersFields('after', report.after),
       ];
     case 'exited':
       return endingFields(report);
@@ -177,8 +180,8 @@ function endingFields(ending: Ending): Field[] {
     number(REPORT_TAGS.startedAtMs, ending.startedAtMs),
     number(REPORT_TAGS.exitedAtMs, ending.exitedAtMs),
     number(REPORT_TAGS.starvedMs, ending.starvedMs),
-    countersField(REPORT_TAGS.before, ending.before),
-    countersField(REPORT_TAGS.after, ending.after),
+    ...countersFields('before', ending.before),
+    ...countersFields('after', ending.after),
     streamField(REPORT_TAGS.stdout, ending.stdout),
     streamField(REPORT_TAGS.stderr, ending.stderr),
     ...(ending.order === undefined ? [] : [orderField(ending.order)]),
@@ -188,11 +191,20 @@ function endingFields(ending: Ending): Field[] {
   ];
 }
 
-function countersField(tag: number, counters: Counters): Field {
-  const value = Buffer.alloc(8 * Object.keys(COUNTER_PLACES).length);
-  for (const [name, place] of Object.entries(COUNTER_PLACES) as [keyof Counters, number][])
-    value.writeBigInt64BE(BigInt(counters[name]), 8 * place);
-  return { tag, value };
+/** Without the second field where the counters have none of its places, as a report of 0.1.0. */
+function countersFields(when: 'before' | 'after', counters: Counters): Field[] {
+  const places = (Object.entries(COUNTER_PLACES) as [keyof Counters, number][])
+    .toSorted(([, a], [, b]) => a - b)
+    .map(([name]) => counters[name]);
+  const field = (tag: number, values: readonly (number | undefined)[]): Field => {
+    const value = Buffer.alloc(8 * values.length);
+    for (const [place, count] of values.entries()) value.writeBigInt64BE(BigInt(count ?? -1), 8 * place);
+    return { tag, value };
+  };
+  const more = places.slice(FIRST_COUNTERS);
+  const first = field(REPORT_TAGS[when], places.slice(0, FIRST_COUNTERS));
+  if (more.every((count) => count === undefined)) return [first];
+  return [first, field(REPORT_TAGS[`${when}More`], more)];
 }
 
 function factsField(facts: FileFacts): Field {
