@@ -12,7 +12,7 @@ import { verdictOf, type Verdict } from '../rollouts/verdict.ts';
 import type { ToolCalls } from '../tools/call.ts';
 import type { GraderClient } from './grader-client.ts';
 import { graderEndings, type GraderEnding } from './grader-ending.ts';
-import { rowOf } from './row.ts';
+import { rowOf } from '../journal/row.ts';
 import { summaryOf, trajectoryOf } from './trajectory.ts';
 
 /** What is done with an excluded rollout. `withhold`: 503, so that the platform discards it. */

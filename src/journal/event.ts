@@ -26,6 +26,8 @@ interface EventFields {
     readonly job: string;
     /** The dataset row, if the request contained one. */
     readonly item?: unknown;
+    /** The row's name (`rowOf`). Absent in 0.1.0 and if there is no item. */
+    readonly row?: string;
   };
   /** Durable before the first frame is sent: after a crash it tells which rollout a container belongs to. */
   sandbox_claimed: { readonly rollout: string; readonly handle: SandboxHandle; readonly attempt: number };
@@ -50,6 +52,8 @@ interface EventFields {
     readonly number: number | null;
     readonly argumentsSha256: string;
     readonly outcome: Outcome;
+    /** Number of the rules that judged (`RULES`). Absent in 0.1.0. */
+    readonly rules?: number;
     /** The evidence for the outcome. */
     readonly evidence: Evidence;
     /** HTTP status of the reply. */
@@ -75,7 +79,10 @@ interface EventFields {
     readonly code: string;
     readonly message: string;
   };
-  /** Written before the controller ends a sandbox, so that its end is not attributed to infrastructure. */
+  /**
+   * Written before the controller ends a sandbox that a rollout had claimed, so that its end is not attributed to
+   * infrastructure. The reason is how the rollout ended, `lost`, or `displaced` (to be rebuilt).
+   */
   kill_intended: { readonly handle: SandboxHandle; readonly rollout: string | null; readonly reason: string };
   /** The bytes are in the blob store under their digest. */
   file_uploaded: {
@@ -87,7 +94,7 @@ interface EventFields {
     readonly place?: number;
   };
   /** The sandbox was lost, and not because of the model; the next call rebuilds it by replay. At most once per sandbox. */
-  rollout_displaced: { readonly rollout: string; readonly cause: CauseCode; readonly evidence: Evidence };
+  rollout_displaced: Loss;
   /** The result of an attempt to rebuild a sandbox. `replayed` is followed by `sandbox_claimed`. */
   recovery_ended: {
     readonly rollout: string;
@@ -99,7 +106,7 @@ interface EventFields {
     readonly detail: string | null;
   };
   /** The rollout cannot continue; its first cause stays. */
-  rollout_lost: { readonly rollout: string; readonly cause: CauseCode; readonly evidence: Evidence };
+  rollout_lost: Loss;
   rollout_ended: {
     readonly rollout: string;
     readonly how: 'deleted' | 'graded' | 'idle' | 'life' | 'stopped';
@@ -124,6 +131,26 @@ interface EventFields {
     readonly tries: number;
     readonly durationMs: number;
   };
+  /**
+   * `faultline rejudge --write` judged recorded evidence again, and the outcome differs. It replaces the outcome of the
+   * call's last ending, or of the rollout's loss where `call` is null. The answer that the model saw stays.
+   */
+  rejudged: {
+    readonly rollout: string;
+    readonly call: string | null;
+    readonly outcome: Outcome;
+    /** The cause that it replaces, and the rules that judged it. */
+    readonly was: { readonly cause: CauseCode; readonly rules: number };
+    readonly rules: number;
+  };
+}
+
+interface Loss {
+  readonly rollout: string;
+  readonly cause: CauseCode;
+  readonly evidence: Evidence;
+  /** Number of the rules that judged (`RULES`). Absent in 0.1.0. */
+  readonly rules?: number;
 }
 
 export type EventType = keyof EventFields;
@@ -141,7 +168,10 @@ export type NewEvent = { [Type in EventType]: { readonly type: Type } & EventFie
 type FieldKind =
   'text' | 'number' | 'object' | 'list' | 'any' | 'text or null' | 'number or null' | 'object or null';
 
-type Optional = 'item' | 'attempts' | 'streams' | 'place';
+/** The fields that are not optional. */
+type RequiredFields<Fields> = {
+  [Field in keyof Fields as object extends Pick<Fields, Field> ? never : Field]: FieldKind;
+};
 
 /** The required fields of each event. */
 const required = {
@@ -197,7 +227,8 @@ const required = {
     tries: 'number',
     durationMs: 'number',
   },
-} satisfies { [Type in EventType]: Record<Exclude<keyof EventFields[Type], Optional>, FieldKind> };
+  rejudged: { rollout: 'text', call: 'text or null', outcome: 'object', was: 'object', rules: 'number' },
+} satisfies { [Type in EventType]: RequiredFields<EventFields[Type]> };
 
 export const EVENT_TYPES = Object.keys(required) as readonly EventType[];
 

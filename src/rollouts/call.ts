@@ -2,6 +2,7 @@ import type { EventOf } from '../journal/event.ts';
 import type { Journal, Position } from '../journal/journal.ts';
 import type { CallId, RolloutId } from '../kernel/ids.ts';
 import type { Outcome } from '../outcome/causes.ts';
+import { RULES } from '../outcome/rules.ts';
 
 /** The sandbox that a call was sent to, the latest one where there were several. */
 export interface CallIntent {
@@ -128,6 +129,7 @@ export class Call {
         number: intent?.number ?? null,
         argumentsSha256,
         ...reply,
+        rules: RULES,
         durationMs: Math.round(reply.durationMs),
         ...(intent !== null && intent.attempts > 1 ? { attempts: intent.attempts } : {}),
       },

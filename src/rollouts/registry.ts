@@ -1,4 +1,5 @@
 import type { Journal } from '../journal/journal.ts';
+import { rowOf } from '../journal/row.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { jobId, type JobId, type RolloutId } from '../kernel/ids.ts';
 import { isDeeperThan } from '../kernel/json-text.ts';
@@ -70,6 +71,7 @@ export class Rollouts {
         policy: policy.name,
         job,
         ...(isRecorded(opening.item) && { item: opening.item }),
+        ...(opening.item !== undefined && { row: rowOf(opening.item) }),
       },
       { durable: false },
     );
