@@ -94,7 +94,12 @@ interface EventFields {
     readonly place?: number;
   };
   /** The sandbox was lost, and not because of the model; the next call rebuilds it by replay. At most once per sandbox. */
-  rollout_displaced: Loss;
+  rollout_displaced: {
+    readonly rollout: string;
+    readonly cause: CauseCode;
+    readonly evidence: Evidence;
+    readonly rules?: number;
+  };
   /** The result of an attempt to rebuild a sandbox. `replayed` is followed by `sandbox_claimed`. */
   recovery_ended: {
     readonly rollout: string;
@@ -106,7 +111,12 @@ interface EventFields {
     readonly detail: string | null;
   };
   /** The rollout cannot continue; its first cause stays. */
-  rollout_lost: Loss;
+  rollout_lost: {
+    readonly rollout: string;
+    readonly cause: CauseCode;
+    readonly evidence: Evidence;
+    readonly rules?: number;
+  };
   rollout_ended: {
     readonly rollout: string;
     readonly how: 'deleted' | 'graded' | 'idle' | 'life' | 'stopped';
@@ -143,14 +153,6 @@ interface EventFields {
     readonly was: { readonly cause: CauseCode; readonly rules: number };
     readonly rules: number;
   };
-}
-
-interface Loss {
-  readonly rollout: string;
-  readonly cause: CauseCode;
-  readonly evidence: Evidence;
-  /** Number of the rules that judged (`RULES`). Absent in 0.1.0. */
-  readonly rules?: number;
 }
 
 export type EventType = keyof EventFields;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '../kernel/clock.ts';
 import { errorMessage } from '../kernel/errors.ts';
 import type { JournalEvent, NewEvent } from './event.ts';
+import { eventText } from './event-text.ts';
 import { JournalError, type Journal, type PlacedEvent, type Position } from './journal.ts';
 import { lockFolder } from './lock.ts';
 import { listLogFiles, LogFile, logFileName, logFileNumber } from './log-file.ts';
@@ -78,7 +79,7 @@ export class FileJournal implements Journal {
 
   async append({ type, ...fields }: NewEvent, { durable }: { readonly durable: boolean }): Promise<Position> {
     const at = new Date(this.#clock.now()).toISOString();
-    const line = Buffer.from(`${JSON.stringify({ at, type, ...fields })}\n`);
+    const line = Buffer.from(`${eventText({ at, type, ...fields })}\n`);
     if (line.length > this.#limits.maxLineBytes) {
       throw new JournalError(
         'too_large',

@@ -76,6 +76,11 @@ export class PastRollouts {
       case 'rollout_lost':
         this.#with(event.rollout, (rollout) => (rollout.lossCause ??= event.cause));
         return;
+      case 'rejudged':
+        this.#with(event.rollout, (rollout) => {
+          rejudged(rollout, event);
+        });
+        return;
       case 'rollout_ended':
         this.#with(event.rollout, (rollout) => (rollout.endReason = event.how));
         return;
@@ -158,4 +163,14 @@ function finished(
   call.ending = { outcome, status, durationMs, position };
   rollout.calls.set(callId, call);
   rollout.lastActivityAt = at;
+}
+
+/** Replaces the outcome of the last ending or of the loss, if it is the one that was judged again. */
+function rejudged(rollout: PastRollout, { call: id, outcome, was }: EventOf<'rejudged'>): void {
+  if (id === null) {
+    if (rollout.lossCause === was.cause) rollout.lossCause = outcome.cause;
+    return;
+  }
+  const call = rollout.calls.get(id);
+  if (call?.ending?.outcome.cause === was.cause) call.ending = { ...call.ending, outcome };
 }
