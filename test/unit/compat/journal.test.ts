@@ -159,13 +159,15 @@ describe('the journal of 0.1.0', () => {
 
 /**
  * Where the reports of 0.1.0 said something else than its verdicts and gradings. Those of now say the same: faulty requests
- * count, a call that ended well in a rebuilt sandbox counts as recovered, and a row without an id has one name.
+ * count, a call that ended well in a rebuilt sandbox counts as recovered, and a row without an id has one name. A trend was
+ * one of all jobs together.
  */
 const MENDED: readonly (readonly [names: object, values: object])[] = [
   [{ rollout: 'r-client', how: 'graded' }, { calls: 3, client_calls: 2 }],
   [{ rollout: 'r-replay', how: null }, { ok_calls: 3, recovered_calls: 1 }],
   [{ row: 'row-5bedf0da40195f98' }, { row: 'row-7e60dc7202b4f833' }],
   [{ job: 'job-1', step: 1, rollouts: 10, calls: 15 }, { calls: 17 }],
+  [{ unit: 'step', calls: 39 }, { excludedTrend: null }],
 ];
 
 function mended(told: unknown): unknown {
