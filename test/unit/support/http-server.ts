@@ -31,6 +31,7 @@ import type { Transfers } from '../../../src/tools/transfer.ts';
 import { PageFiles } from '../../../src/web/page-files.ts';
 import { FakeEngine, type Script } from './fake-engine.ts';
 import { noImages } from './no-images.ts';
+import { rejudgedOtherwise } from './rejudged.ts';
 
 export const TOKEN = 'a-token-for-tests';
 
@@ -165,7 +166,9 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
     await calls.idle();
     await tokens[Symbol.asyncDispose]();
     await journal[Symbol.asyncDispose]();
+    const otherwise = await rejudgedOtherwise(dataDir);
     rmSync(dataDir, { recursive: true });
+    if (otherwise !== null) throw otherwise;
   };
   return { app, engine, rollouts, journal, calls, logged, [Symbol.asyncDispose]: dispose };
 }
