@@ -13,7 +13,9 @@ const SHOWN = 50;
 
 export function rejudgeCommand(): Command {
   const command = new Command('rejudge')
-    .description('Derive every outcome and verdict of the journal again from its evidence, and print what differs')
+    .description(
+      'Derive every outcome and verdict of the journal again from its evidence, and print what differs',
+    )
     .option('--write', 'append what replaces the outcomes that differ; the server must not run')
     .option('--limit <number>', 'print at most this many differences', Number, SHOWN);
   return withData(command).action(async (options: RejudgeCommandOptions) => {
@@ -36,7 +38,9 @@ function jsonOf({ outcomesByRules, ...found }: Rejudged, shown: readonly Differe
 
 export function rejudgeText(found: Rejudged, shown: readonly Difference[]): string {
   const { rules, outcomesByRules, verdicts, rollouts, unreadable, differences, written } = found;
-  const byRules = [...outcomesByRules].map(([number, count]) => `${String(count)} by rules ${String(number)}`);
+  const byRules = [...outcomesByRules].map(
+    ([number, count]) => `${String(count)} by rules ${String(number)}`,
+  );
   const { valid, exclude, pending } = rollouts;
   return [
     `Outcomes: ${byRules.join(', ') || 'none'}; judged again by rules ${String(rules)}`,
@@ -51,8 +55,14 @@ export function rejudgeText(found: Rejudged, shown: readonly Difference[]): stri
 function differencesTable(shown: readonly Difference[]): string {
   return table(
     ['at', 'of', 'rollout', 'call', 'recorded', 'derived', 'why'],
-    shown.map(({ at, of, rollout, call, recorded, derived, why }) =>
-      [at, of, oneLine(rollout), call === null ? '' : oneLine(call), recorded, derived ?? '', why],
-    ),
+    shown.map(({ at, of, rollout, call, recorded, derived, why }) => [
+      at,
+      of,
+      oneLine(rollout),
+      call === null ? '' : oneLine(call),
+      recorded,
+      derived ?? '',
+      why,
+    ]),
   );
 }

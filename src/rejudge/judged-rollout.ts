@@ -2,12 +2,7 @@ import type { JournalEvent } from '../journal/event.ts';
 import { attribute } from '../outcome/attribute.ts';
 import type { CauseCode, Outcome } from '../outcome/causes.ts';
 import type { Evidence } from '../outcome/evidence.ts';
-import {
-  foldInto,
-  newRecord,
-  verdictOfRecord,
-  type RecordedRollout,
-} from '../rollouts/recorded-rollout.ts';
+import { foldInto, newRecord, verdictOfRecord, type RecordedRollout } from '../rollouts/recorded-rollout.ts';
 import type { Verdict } from '../rollouts/verdict.ts';
 
 /** A recorded cause, and what it is by the rules of now. */

@@ -61,7 +61,10 @@ class Corrections implements AsyncDisposable {
   async append(difference: Difference, was: object): Promise<void> {
     const { outcome, rules, rollout, namedJob, call } = difference;
     if (outcome === null || rules === null) return;
-    const { outcome: before, cause = before?.cause } = was as Partial<{ outcome: typeof outcome; cause: typeof outcome.cause }>;
+    const { outcome: before, cause = before?.cause } = was as Partial<{
+      outcome: typeof outcome;
+      cause: typeof outcome.cause;
+    }>;
     if (cause === undefined) return;
     const event: NewEvent = { type: 'rejudged', rollout, call, outcome, was: { cause, rules }, rules: RULES };
     await this.#journal.append({ ...event, ...(namedJob !== null && { namedJob }) }, { durable: false });

@@ -101,24 +101,15 @@ export class Rejudge implements Disposable {
     this.#byRules.set(rules, (this.#byRules.get(rules) ?? 0) + 1);
     const derived = derive(rollout, event.evidence);
     take(rollout, event, this.#life, derived?.cause);
-    const call = event.type === 'call_finished' ? event.call : null;
-    const cause = event.type === 'call_finished' ? event.outcome.cause : event.cause;
-    const correction = this.#corrections.get(correctionKey(event, call, cause));
+    const correction = this.#corrections.get(correctionKey(event, callOf(event), causeOf(event)));
     if (correction !== undefined) rollout.corrected = true;
-    const recorded = correction ?? (event.type === 'call_finished' ? event.outcome : null);
-    const same =
-      recorded === null ? derived?.cause === cause : derived !== null && isSame(recorded, derived);
-    if (same) return [];
-    return [
-      {
-        ...about(event, event.type === 'call_finished' ? 'call' : 'loss'),
-        recorded: recorded === null ? cause : outcomeText(recorded),
-        derived: derived === null ? null : recorded === null ? derived.cause : outcomeText(derived),
-        rules,
-        why: whyOutcome(event, derived, rules),
-        outcome: derived,
-      },
-    ];
+    const recorded = textOf(event, correction);
+    const now =
+      derived === null ? null : event.type === 'call_finished' ? outcomeText(derived) : derived.cause;
+    if (recorded === now) return [];
+    const of = event.type === 'call_finished' ? 'call' : 'loss';
+    const why = whyOutcome(event, derived, rules);
+    return [{ ...about(event, of), recorded, derived: now, rules, why, outcome: derived }];
   }
 
   /** A rollout whose beginning is not in the journal has no verdict that could be derived. */
@@ -146,7 +137,10 @@ export class Rejudge implements Disposable {
 const namedJobOf = (event: object): string | null =>
   (event as { readonly namedJob?: string }).namedJob ?? null;
 
-function about(event: WithOutcome | WithVerdict, of: Difference['of']): Pick<Difference, 'of' | 'at' | 'rollout' | 'namedJob' | 'call'> {
+function about(
+  event: WithOutcome | WithVerdict,
+  of: Difference['of'],
+): Pick<Difference, 'of' | 'at' | 'rollout' | 'namedJob' | 'call'> {
   const call = event.type === 'call_finished' ? event.call : null;
   return { of, at: event.at, rollout: event.rollout, namedJob: namedJobOf(event), call };
 }
@@ -160,8 +154,14 @@ function correctionKey(event: { readonly rollout: string }, call: string | null,
   return JSON.stringify([event.rollout, namedJobOf(event), call, cause]);
 }
 
-function isSame(a: Outcome, b: Outcome): boolean {
-  return a.cause === b.cause && a.attribution === b.attribution && a.executed === b.executed;
+const callOf = (event: WithOutcome): string | null => (event.type === 'call_finished' ? event.call : null);
+const causeOf = (event: WithOutcome): string =>
+  event.type === 'call_finished' ? event.outcome.cause : event.cause;
+
+/** What is recorded, or replaced it: a whole outcome of a call, the cause of a loss. */
+function textOf(event: WithOutcome, correction: Outcome | undefined): string {
+  if (event.type === 'call_finished') return outcomeText(correction ?? event.outcome);
+  return correction?.cause ?? event.cause;
 }
 
 function whyOutcome(event: WithOutcome, derived: Outcome | null, rules: number): string {

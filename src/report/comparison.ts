@@ -115,7 +115,13 @@ function effectOf(cells: readonly Cell[]): Effect | null {
     logRatio({ top: sums.top - part.top, bottom: sums.bottom - part.bottom }),
   );
   const interval = jackknifeRatio(log, leftOut);
-  return { failed, expected, ratio: Math.exp(log), interval, explains: likelihoodRatio(failed, expected, total) };
+  return {
+    failed,
+    expected,
+    ratio: Math.exp(log),
+    interval,
+    explains: likelihoodRatio(failed, expected, total),
+  };
 }
 
 const expectation = (cell: Cell): number => (cell.allFailed * cell.calls) / cell.allCalls;

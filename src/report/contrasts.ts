@@ -72,10 +72,12 @@ function hourOf(window: number): number {
  */
 export type Risking = 'call' | 'time';
 
+type Levels = Map<string, { calls: number; failed: number }>;
+
 interface Stratum {
   readonly cluster: string;
   readonly day: number;
-  readonly byLevel: Map<string, Map<string | null, { calls: number; failed: number }>>;
+  readonly byLevel: ReadonlyMap<Dimension, Levels>;
 }
 
 /** Cells of the strata (job, step, task, image, window) that had a failure. */
@@ -107,7 +109,7 @@ function emptyStratum({ job, step, stepBeganMs }: BehaviourGroup, window: number
   return {
     cluster: `${job}/${String(step)}/${String(hour)}`,
     day: Math.floor((stepBeganMs + hour * HOUR_MS) / DAY_MS),
-    byLevel: new Map(BEHAVIOURS.map((dimension) => [dimension, new Map()])),
+    byLevel: new Map<Dimension, Levels>(BEHAVIOURS.map((dimension) => [dimension, new Map() as Levels])),
   };
 }
 
@@ -130,7 +132,16 @@ function cellsOf({ cluster, day, byLevel }: Stratum): Cell[] {
     const allFailed = all.reduce((sum, { failed }) => sum + failed, 0);
     if (allFailed === 0) return [];
     return [...levels].map(([level, { calls, failed }]) => ({
-      ...{ dimension: dimension as Dimension, level: level ?? '', cluster, day, calls, failed, allCalls, allFailed },
+      ...{
+        dimension,
+        level,
+        cluster,
+        day,
+        calls,
+        failed,
+        allCalls,
+        allFailed,
+      },
     }));
   });
 }

@@ -85,10 +85,15 @@ function placeGroups(ledger: Ledger, dropped: string): Promise<PlaceGroup[]> {
 /** The order depends on calls alone and not on failures, and it does not change afterwards. */
 async function levelsInOrder(ledger: Ledger): Promise<Contrasts['order']> {
   const times = [...BEHAVIOURS, ...PLACES].map(
-    (dimension) => `SELECT '${dimension}' AS dimension, ${dimension} AS level, min(began_at, ${String(LEAST_CALLS)}) AS first
+    (
+      dimension,
+    ) => `SELECT '${dimension}' AS dimension, ${dimension} AS level, min(began_at, ${String(LEAST_CALLS)}) AS first
       FROM exposures WHERE settled AND ${dimension} IS NOT NULL GROUP BY ${dimension}`,
   );
-  return ledger.rows<{ dimension: Dimension; level: string }>(`SELECT dimension, level FROM (${times.join(' UNION ALL ')})
+  return ledger.rows<{
+    dimension: Dimension;
+    level: string;
+  }>(`SELECT dimension, level FROM (${times.join(' UNION ALL ')})
     WHERE len(first) = ${String(LEAST_CALLS)} ORDER BY first[${String(LEAST_CALLS)}], dimension, level`);
 }
 

@@ -10,7 +10,11 @@ export interface Overview {
   };
   readonly calls: readonly { readonly attribution: string; readonly cause: string; readonly calls: number }[];
   /** Faulty requests, which are no calls. The verdict counts them under `client`, and they exclude. */
-  readonly refused: readonly { readonly cause: string; readonly requests: number; readonly rollouts: number }[];
+  readonly refused: readonly {
+    readonly cause: string;
+    readonly requests: number;
+    readonly rollouts: number;
+  }[];
   /** calls = ok + model + infra + task + client + undetermined + pending. If `holds` is false, faultline has a bug. */
   readonly identity: { readonly calls: number; readonly sum: number; readonly holds: boolean };
   readonly over_time: readonly {

@@ -66,7 +66,9 @@ function caution({ unit, units, failures, smallest }: Risk): string[] {
       `No difference could be found with ${String(failures)} failures in ${String(units)} ${unit === 'step' ? 'steps' : 'hours'}: a finding needs failures in at least 3.`,
     ];
   const could = smallest.map(({ share: part, ratio }) =>
-    ratio === null ? `in ${percent(part)} of calls none` : `in ${percent(part)} of calls ${times(ratio)} as often`,
+    ratio === null
+      ? `in ${percent(part)} of calls none`
+      : `in ${percent(part)} of calls ${times(ratio)} as often`,
   );
   return [...long, `Smallest difference that could be found, for a behaviour ${could.join(', ')}.`];
 }

@@ -25,7 +25,10 @@ export interface RiskFinding extends Comparison {
   /** Its share of calls in the first and the last fifth of the steps of the job in which it failed most; null with few steps. */
   readonly usage: {
     readonly job: string;
-    readonly early: number; readonly late: number; readonly trend: Trend } | null;
+    readonly early: number;
+    readonly late: number;
+    readonly trend: Trend;
+  } | null;
   readonly examples: readonly string[];
 }
 
@@ -171,7 +174,10 @@ async function detail(ledger: Ledger, best: Comparison, dropped: string): Promis
 
 async function usageOf(ledger: Ledger, best: Comparison, dropped: string): Promise<RiskFinding['usage']> {
   const is = isLevel(best);
-  const found = await ledger.rows<{ job: string; share: number }>(`WITH kept AS (SELECT * FROM exposures WHERE NOT (${dropped})),
+  const found = await ledger.rows<{
+    job: string;
+    share: number;
+  }>(`WITH kept AS (SELECT * FROM exposures WHERE NOT (${dropped})),
       most AS (SELECT job FROM kept WHERE failed AND ${is} GROUP BY job ORDER BY count(*) DESC, job LIMIT 1)
     SELECT job, count(*) FILTER (${is}) / count(*) AS share FROM kept JOIN most USING (job) GROUP BY job, step ORDER BY step`);
   const shares = found.map(({ share }) => share);
@@ -180,7 +186,12 @@ async function usageOf(ledger: Ledger, best: Comparison, dropped: string): Promi
   if (along === null || first === undefined) return null;
   const fifth = Math.ceil(shares.length / 5);
   const mean = (part: readonly number[]): number => part.reduce((sum, one) => sum + one, 0) / part.length;
-  return { job: first.job, early: mean(shares.slice(0, fifth)), late: mean(shares.slice(-fifth)), trend: along };
+  return {
+    job: first.job,
+    early: mean(shares.slice(0, fifth)),
+    late: mean(shares.slice(-fifth)),
+    trend: along,
+  };
 }
 
 function stepRates(ledger: Ledger, scope: Scope): Promise<StepRate[]> {

@@ -24,8 +24,11 @@ const clean = Array.from({ length: MONTHS }, (_, index) => {
   if ((index + 1) % 20 === 0) console.error(`${String(index + 1)} months`);
   return seen;
 });
-const sum = (of: (seen: Watched) => number): string => clean.reduce((all, one) => all + of(one), 0).toLocaleString('en-US');
-console.log(`${String(MONTHS)} clean months: ${sum(({ looks }) => looks)} looks with new calls, ${sum(({ calls }) => calls)} calls, ${sum(({ failures }) => failures)} failures`);
+const sum = (of: (seen: Watched) => number): string =>
+  clean.reduce((all, one) => all + of(one), 0).toLocaleString('en-US');
+console.log(
+  `${String(MONTHS)} clean months: ${sum(({ looks }) => looks)} looks with new calls, ${sum(({ calls }) => calls)} calls, ${sum(({ failures }) => failures)} failures`,
+);
 
 /** A month is wrong if any of its looks is. */
 const wrong = [
@@ -36,7 +39,9 @@ const wrong = [
 for (const [what, stated, months] of wrong)
   console.log(`${what}: ${String(months)} months, stated at most ${String(stated * 100)} %`);
 const [least] = clean.toSorted((a, b) => a.p - b.p);
-console.log(`smallest corrected p: ${least?.p.toPrecision(2) ?? ''} (${least?.level.replace('\n', ' ') ?? ''})`);
+console.log(
+  `smallest corrected p: ${least?.p.toPrecision(2) ?? ''} (${least?.level.replace('\n', ' ') ?? ''})`,
+);
 
 const FAULTS = [
   ['git clone', 1, 100, 4],
@@ -55,6 +60,8 @@ for (const [family, hazard, rollouts, most] of FAULTS) {
     return at === undefined ? null : at - planted.fromStep;
   });
   if (hazard === 1 && steps.some((at) => at === null || at > 3)) late = true;
-  console.log(`${family}, fails in ${String(hazard * 100)} % more of its calls, ${String(rollouts)} rollouts a step: ${steps.map((at) => at ?? `not in ${String(most)}`).join(', ')}`);
+  console.log(
+    `${family}, fails in ${String(hazard * 100)} % more of its calls, ${String(rollouts)} rollouts a step: ${steps.map((at) => at ?? `not in ${String(most)}`).join(', ')}`,
+  );
 }
 process.exitCode = late || wrong.some(([, stated, months]) => months > stated * MONTHS) ? 1 : 0;

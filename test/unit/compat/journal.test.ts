@@ -163,8 +163,14 @@ describe('the journal of 0.1.0', () => {
  * one of all jobs together.
  */
 const MENDED: readonly (readonly [names: object, values: object])[] = [
-  [{ rollout: 'r-client', how: 'graded' }, { calls: 3, client_calls: 2 }],
-  [{ rollout: 'r-replay', how: null }, { ok_calls: 3, recovered_calls: 1 }],
+  [
+    { rollout: 'r-client', how: 'graded' },
+    { calls: 3, client_calls: 2 },
+  ],
+  [
+    { rollout: 'r-replay', how: null },
+    { ok_calls: 3, recovered_calls: 1 },
+  ],
   [{ row: 'row-5bedf0da40195f98' }, { row: 'row-7e60dc7202b4f833' }],
   [{ job: 'job-1', step: 1, rollouts: 10, calls: 15 }, { calls: 17 }],
   [{ unit: 'step', calls: 39 }, { excludedTrend: null }],

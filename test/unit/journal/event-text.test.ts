@@ -5,7 +5,9 @@ import { eventText } from '../../../src/journal/event-text.ts';
 const values = fc.jsonValue({ stringUnit: 'binary', maxDepth: 3 });
 
 test('any value comes back, with U+FFFD for half a surrogate pair and nothing else changed', () => {
-  const halves = fc.string({ unit: fc.constantFrom('\\', '\ud800', '\udc00', 'u', 'd', '8', '0', '"', 'é', '😀') });
+  const halves = fc.string({
+    unit: fc.constantFrom('\\', '\ud800', '\udc00', 'u', 'd', '8', '0', '"', 'é', '😀'),
+  });
   const check = (value: unknown): void => {
     const event = { type: 'x', value };
     const text = eventText(event);

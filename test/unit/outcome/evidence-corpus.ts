@@ -100,17 +100,19 @@ function losses(): Evidence[] {
 
 function others(): Evidence[] {
   return [
-    ...(['bad_arguments', 'unknown_tool', 'call_budget'] as const).map(
-      (reason): Evidence => ({ kind: 'refused', reason }),
-    ),
+    ...(['bad_arguments', 'unknown_tool', 'call_budget'] as const).map((reason): Evidence => ({
+      kind: 'refused',
+      reason,
+    })),
     ...(['turn_expired', 'queue_expired', 'setup_failed', 'controller_restarted'] as const).map(
       (kind): Evidence => ({ kind }),
     ),
     ...FAULTS.map((fault): Evidence => ({ kind: 'no_sandbox', fault })),
     ...(Object.keys(causes) as CauseCode[]).map((cause): Evidence => ({ kind: 'lost_before', cause })),
-    ...(['idle', 'life', 'deleted', 'graded', 'stopped'] as const).map(
-      (how): Evidence => ({ kind: 'rollout_over', how }),
-    ),
+    ...(['idle', 'life', 'deleted', 'graded', 'stopped'] as const).map((how): Evidence => ({
+      kind: 'rollout_over',
+      how,
+    })),
   ];
 }
 

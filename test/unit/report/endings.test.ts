@@ -30,20 +30,28 @@ function toldBy({ verdict, reasons, counts }: Verdict, calls: Iterable<[string, 
   };
 }
 
-async function reports(files: readonly (readonly object[])[], depth: 'light' | 'whole'): Promise<Map<string, Told>> {
+async function reports(
+  files: readonly (readonly object[])[],
+  depth: 'light' | 'whole',
+): Promise<Map<string, Told>> {
   const dataDir = mkdtempSync(join(tmpdir(), 'faultline-endings-'));
   try {
     mkdirSync(join(dataDir, 'journal'));
     for (const [index, lines] of files.entries()) {
       const name = `20260601T000000000Z-${String(index + 1).padStart(6, '0')}.jsonl`;
-      writeFileSync(join(dataDir, 'journal', name), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+      writeFileSync(
+        join(dataDir, 'journal', name),
+        lines.map((line) => `${JSON.stringify(line)}\n`).join(''),
+      );
     }
     using ledger = await Ledger.open(dataDir, depth);
     const calls = await ledger.rows<{ rollout: string; call: string; cause: string | null }>(
       'SELECT rollout, call, cause FROM calls ORDER BY call',
     );
     const causes = Map.groupBy(calls, ({ rollout }) => rollout);
-    const rows = await ledger.rows<{ rollout: string; verdict: string; reason: string | null }>('SELECT * FROM rollouts');
+    const rows = await ledger.rows<{ rollout: string; verdict: string; reason: string | null }>(
+      'SELECT * FROM rollouts',
+    );
     return new Map(
       rows.map((row) => {
         const { rollout, verdict, reason, ...columns } = row as typeof row & Record<string, unknown>;
@@ -53,7 +61,12 @@ async function reports(files: readonly (readonly object[])[], depth: 'light' | '
         const ofCalls = (causes.get(rollout) ?? []).map(({ call, cause }) => [call, cause] as const);
         return [
           rollout,
-          { verdict, ...(verdict === 'exclude' && { reason }), ...counts, causes: Object.fromEntries(ofCalls) },
+          {
+            verdict,
+            ...(verdict === 'exclude' && { reason }),
+            ...counts,
+            causes: Object.fromEntries(ofCalls),
+          },
         ];
       }),
     );
@@ -97,12 +110,19 @@ function restored(events: readonly JournalEvent[]): Map<string, Told> {
       }));
       const faults = clientFaults.map((cause) => ({ cause, recovered: false }));
       const verdict = verdictOf([...judged, ...faults], lossCause, recoveries);
-      return [id, toldBy(verdict, calls.entries().map(([call, { ending }]) => [call, ending?.outcome.cause ?? null]))];
+      return [
+        id,
+        toldBy(
+          verdict,
+          calls.entries().map(([call, { ending }]) => [call, ending?.outcome.cause ?? null]),
+        ),
+      ];
     }),
   );
 }
 
-const inOrder = (told: ReadonlyMap<string, Told>): unknown[] => [...told].toSorted(([a], [b]) => (a < b ? -1 : 1));
+const inOrder = (told: ReadonlyMap<string, Told>): unknown[] =>
+  [...told].toSorted(([a], [b]) => (a < b ? -1 : 1));
 const eventsOf = (files: readonly (readonly object[])[]): JournalEvent[] =>
   files.flat().map((line) => parseEvent(JSON.stringify(line)));
 

@@ -123,7 +123,14 @@ class Calls {
     const { status } = causes[outcome.cause];
     return {
       ...{ type: 'call_finished', rollout: this.#rollout, call, tool: 'shell', argumentsSha256: sha },
-      ...{ number: attempts === 0 ? null : this.#number, outcome, evidence, rules: 1, status, output: 'text' },
+      ...{
+        number: attempts === 0 ? null : this.#number,
+        outcome,
+        evidence,
+        rules: 1,
+        status,
+        output: 'text',
+      },
       ...{ result: null, durationMs: Math.floor(this.#chance() * 500) },
       ...(attempts > 1 && { attempts }),
     };

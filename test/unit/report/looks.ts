@@ -61,14 +61,29 @@ export function watch(options: Training, alpha: number): Watched {
 function factorsOf(step: Step, atS: number): Map<string, Factors[]> {
   const groups = behaviourGroups(step, atS);
   const byCall = behaviourCells(groups, 'call');
-  return levelFactors({ byCall, byTime: behaviourCells(groups, 'time'), places: placeCells(placeGroups(step, atS)) });
+  return levelFactors({
+    byCall,
+    byTime: behaviourCells(groups, 'time'),
+    places: placeCells(placeGroups(step, atS)),
+  });
 }
 
 /** Numbers the levels in the order of their tenth calls. */
-function enter(step: Step, fromS: number, toS: number, { order, seen }: { order: Map<string, number>; seen: Map<string, number> }): void {
+function enter(
+  step: Step,
+  fromS: number,
+  toS: number,
+  { order, seen }: { order: Map<string, number>; seen: Map<string, number> },
+): void {
   const settled = step.calls.filter(({ begin }) => begin + LOOK_S > fromS && begin + LOOK_S <= toS);
   for (const { tool, family, after, task } of settled.toSorted((a, b) => a.begin - b.begin))
-    for (const name of [`tool\n${tool}`, family === null ? null : `family\n${family}`, after === null ? null : `after\n${after}`, `task\n${task}`, `image\n${task}`]) {
+    for (const name of [
+      `tool\n${tool}`,
+      family === null ? null : `family\n${family}`,
+      after === null ? null : `after\n${after}`,
+      `task\n${task}`,
+      `image\n${task}`,
+    ]) {
       if (name === null) continue;
       const count = (seen.get(name) ?? 0) + 1;
       seen.set(name, count);

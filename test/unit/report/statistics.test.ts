@@ -2,7 +2,15 @@ import { describe, expect, test } from 'vitest';
 import { compare } from '../../../src/report/comparison.ts';
 import { quadrantOf } from '../../../src/report/diagnostics.ts';
 import type { Cell } from '../../../src/report/contrasts.ts';
-import { correction, drawLogs, logEvidence, shareLogs, smallestRatio, logNeeded, UNIT_CAP } from '../../../src/report/e-process.ts';
+import {
+  correction,
+  drawLogs,
+  logEvidence,
+  shareLogs,
+  smallestRatio,
+  logNeeded,
+  UNIT_CAP,
+} from '../../../src/report/e-process.ts';
 import { instant } from '../../../src/report/scope.ts';
 import { seeded } from '../support/seeded.ts';
 import { trend, wilson } from '../../../src/report/statistics.ts';
@@ -87,13 +95,19 @@ describe('the evidence', () => {
   });
 
   test('of a fault that begins late is not lost in what was before', () => {
-    const quiet = Array.from({ length: 60 }, (_, index) => ({ day: Math.floor(index / 6), logs: [-1, -2, -4, -9] }));
+    const quiet = Array.from({ length: 60 }, (_, index) => ({
+      day: Math.floor(index / 6),
+      logs: [-1, -2, -4, -9],
+    }));
     const fault = Array.from({ length: 3 }, () => ({ day: 11, logs: [6, 7, 9, 12] }));
     expect(logEvidence([...quiet, ...fault], 0)).toBeGreaterThan(Math.log(correction(0) / 0.001));
   });
 
   test('is shared out among levels, however many appear', () => {
-    const sum = Array.from({ length: 100_000 }, (_, order) => 1 / correction(order)).reduce((all, one) => all + one, 0);
+    const sum = Array.from({ length: 100_000 }, (_, order) => 1 / correction(order)).reduce(
+      (all, one) => all + one,
+      0,
+    );
     expect(sum).toBeLessThanOrEqual(1);
   });
 
@@ -110,7 +124,13 @@ describe('a level against the rest', () => {
     dimension: 'family', level: 'x', cluster: String(cluster), day: cluster, calls: 50, failed, allCalls: 500, allFailed,
   }); // prettier-ignore
   const compared = (cells: readonly Cell[]) =>
-    compare({ byCall: cells, byTime: cells, places: [], order: [{ dimension: 'family', level: 'x' }], firstDay: 0 });
+    compare({
+      byCall: cells,
+      byTime: cells,
+      places: [],
+      order: [{ dimension: 'family', level: 'x' }],
+      firstDay: 0,
+    });
 
   test('that fails more in every step stands out', () => {
     const [found] = compared(Array.from({ length: 30 }, (_, index) => step(index, 4, 6)));
@@ -134,7 +154,13 @@ describe('a level against the rest', () => {
   test('that fails more per call but not per time does not', () => {
     const cells = Array.from({ length: 30 }, (_, index) => step(index, 4, 6));
     const byTime = cells.map((cell) => ({ ...cell, calls: 400 }));
-    const [found] = compare({ byCall: cells, byTime, places: [], order: [{ dimension: 'family', level: 'x' }], firstDay: 0 });
+    const [found] = compare({
+      byCall: cells,
+      byTime,
+      places: [],
+      order: [{ dimension: 'family', level: 'x' }],
+      firstDay: 0,
+    });
     expect(found?.p).toBe(1);
   });
 

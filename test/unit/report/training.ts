@@ -71,7 +71,14 @@ export function* training(options: Training): Generator<Step> {
   const drift = Array.from({ length: 20 }, () => chance() * 2 - 1);
   for (let number = 0; number < options.steps; number += 1) {
     const badHour = chance() < 0.05 ? 20 : 1;
-    const scene = { options, chance, drift, number, badHour, incidents: incidents.filter(({ step }) => step === number) };
+    const scene = {
+      options,
+      chance,
+      drift,
+      number,
+      badHour,
+      incidents: incidents.filter(({ step }) => step === number),
+    };
     const calls: SimulatedCall[] = [];
     let excluded = 0;
     for (let row = 0; row * 8 < options.rollouts; row += 1) excluded += group(scene, row, calls);
@@ -110,7 +117,12 @@ function group(scene: Scene, row: number, calls: SimulatedCall[]): number {
   let failed = 0;
   for (let index = 0; index < 8 && row * 8 + index < options.rollouts; index += 1) {
     const host = together ?? Math.floor(chance() * HOSTS);
-    const who = { rollout: row * 8 + index, task: row % 3 === 2 ? ('data' as const) : ('swe' as const), host, taste };
+    const who = {
+      rollout: row * 8 + index,
+      task: row % 3 === 2 ? ('data' as const) : ('swe' as const),
+      host,
+      taste,
+    };
     failed += rollout(scene, who, began + chance() * 0.5, calls) ? 1 : 0;
   }
   return failed;
@@ -133,8 +145,19 @@ function rollout(scene: Scene, who: Who, began: number, calls: SimulatedCall[]):
     const end = time + (code ? 1 : seconds * (0.5 + chance()));
     const next = end + 1 + chance() * 25;
     const failsAt = failure(scene, who, code ? null : family, [time, end, next]);
-    const call = { rollout: who.rollout, task: who.task, tool: code ? 'python' : 'shell', family: code ? null : family, after: last };
-    calls.push({ ...call, begin: time, until: failsAt ?? (n === count - 1 ? end : next), failed: failsAt !== null });
+    const call = {
+      rollout: who.rollout,
+      task: who.task,
+      tool: code ? 'python' : 'shell',
+      family: code ? null : family,
+      after: last,
+    };
+    calls.push({
+      ...call,
+      begin: time,
+      until: failsAt ?? (n === count - 1 ? end : next),
+      failed: failsAt !== null,
+    });
     if (failsAt !== null) return true;
     last = code ? null : family;
     time = next;
@@ -142,7 +165,12 @@ function rollout(scene: Scene, who: Who, began: number, calls: SimulatedCall[]):
   return false;
 }
 
-function choose({ chance, drift, number, options }: Scene, { task, taste }: Who, progress: number, last: string | null): readonly [string, number] {
+function choose(
+  { chance, drift, number, options }: Scene,
+  { task, taste }: Who,
+  progress: number,
+  last: string | null,
+): readonly [string, number] {
   const habits = HABITS[task];
   const weights = habits.map(([family, early, late], index) => {
     const habit = early + (late - early) * progress;
@@ -156,14 +184,22 @@ function choose({ chance, drift, number, options }: Scene, { task, taste }: Who,
 }
 
 /** When the call fails, or null: at its end, at the moment at which its host died, or when the next call finds it lost. */
-function failure(scene: Scene, who: Who, family: string | null, [begin, end, next]: readonly [number, number, number]): number | null {
+function failure(
+  scene: Scene,
+  who: Who,
+  family: string | null,
+  [begin, end, next]: readonly [number, number, number],
+): number | null {
   const { chance, options, incidents, badHour, number } = scene;
   const { planted } = options;
-  const died = incidents.find((one) => one.kind === 'host' && one.host === who.host && one.fromS >= begin && one.fromS < next);
+  const died = incidents.find(
+    (one) => one.kind === 'host' && one.host === who.host && one.fromS >= begin && one.fromS < next,
+  );
   if (died !== undefined && chance() < 0.8) return died.fromS < end ? died.fromS : next;
   const hit = incidents.some((one) => one.kind === 'call' && end >= one.fromS && end < one.toS
     && (one.host === null || one.host === who.host) && (one.task === null || one.task === who.task)); // prettier-ignore
-  const fault = planted !== undefined && family === planted.family && number >= planted.fromStep ? planted.hazard : 0;
+  const fault =
+    planted !== undefined && family === planted.family && number >= planted.fromStep ? planted.hazard : 0;
   if (chance() < BASE_HAZARD * badHour + (hit ? 0.3 : 0) + fault) return end;
   if (chance() < 0.00002 * badHour * (next - begin)) return begin + chance() * (next - begin);
   return null;
@@ -182,6 +218,14 @@ export function placeGroups(step: Step, atS: number): PlaceGroup[] {
   const settled = step.calls.filter(({ begin }) => begin + 900 <= atS);
   if (!settled.some(({ failed }) => failed)) return [];
   return settled.map(({ task, failed }) => ({
-    ...{ job: 'j', step: step.number, stepBeganMs: step.beganMs, task, image: task, calls: 1, failed: failed ? 1 : 0 },
+    ...{
+      job: 'j',
+      step: step.number,
+      stepBeganMs: step.beganMs,
+      task,
+      image: task,
+      calls: 1,
+      failed: failed ? 1 : 0,
+    },
   }));
 }

@@ -11,7 +11,9 @@ export async function rejudgedOtherwise(dataDir: string): Promise<Error | null> 
   const told: string[] = [];
   await rejudgeFolder(dataDir, {
     onDifference: ({ of, rollout, call, recorded, derived, why }) =>
-      told.push(`${of} of ${rollout} ${call ?? ''}: ${recorded} is recorded, ${derived ?? 'nothing'} derived. ${why}`),
+      told.push(
+        `${of} of ${rollout} ${call ?? ''}: ${recorded} is recorded, ${derived ?? 'nothing'} derived. ${why}`,
+      ),
   });
   return told.length === 0 ? null : new Error(`faultline rejudge finds differences:\n${told.join('\n')}`);
 }
