@@ -15,7 +15,6 @@ const FIELDS = {
   rollout: 'VARCHAR',
   namedJob: 'VARCHAR',
   call: 'VARCHAR',
-  sandbox: 'VARCHAR',
   task: 'VARCHAR',
   image: 'VARCHAR',
   policy: 'VARCHAR',
@@ -68,7 +67,7 @@ const COMMAND = `CASE WHEN type = 'call_intended' AND given LIKE '{%' AND json_v
  */
 export function eventsIn(files: readonly string[], depth: Depth): string {
   const lines = files.length === 0 ? noLines(depth) : linesOf(files, depth);
-  return `SELECT "at", type, rollout, ${KEY} AS key, call, task, image, policy, ${ROW} AS row, job, tool, sandbox, place, rules,
+  return `SELECT "at", type, rollout, ${KEY} AS key, call, task, image, policy, ${ROW} AS row, job, tool, place, rules,
       outcome.attribution AS attribution, outcome.cause AS call_cause, outcome.executed AS executed, was.cause AS was_cause, status,
       result.exit_code AS exit_code, strlen(output) AS output_bytes, ${familyOf('words')} AS family,
       durationMs AS duration_ms, attempts, step AS phase, code, message, cause AS lost_cause, how,

@@ -34,6 +34,8 @@ export class Ledger implements Disposable {
     registerRowFunction(connection);
     await createEvents(connection, dataDir, { depth, files });
     const kept = depth === 'light';
+    // The place of each event is known now; `whole` events are read anew for each query.
+    if (kept) await connection.run('SET preserve_insertion_order = false');
     for (const [name, sql] of Object.entries(viewsOf(depth))) {
       await connection.run(`CREATE TEMP ${kept && STORED.has(name) ? 'TABLE' : 'VIEW'} ${name} AS ${sql}`);
     }

@@ -28,11 +28,6 @@ const BULKY: Record<Depth, string> = {
   light: 'NULL::VARCHAR AS given, NULL::VARCHAR AS output, NULL::JSON AS evidence',
 };
 
-/** Of an ending or, where `faultline rejudge --write` replaced its outcome, of the event that did. */
-const JUDGED = ['attribution', 'call_cause', 'executed', 'rules'] as const;
-const judgedBy = (type: 'call_finished' | 'rejudged'): string =>
-  `arg_max({${JUDGED.map((field) => `${field}: ${field === 'rules' ? 'coalesce(rules, 1)' : field}`).join(', ')}}, place) FILTER (type = '${type}')`;
-
 /**
  * The events of each call as one row, by one grouping: joining them costs as much again. `arg_max` passes over NULL, so it
  * looks at endings where only these have the column.
@@ -40,29 +35,35 @@ const judgedBy = (type: 'call_finished' | 'rejudged'): string =>
 const pairs = (depth: Depth): string => `
   SELECT key, any_value(rollout) AS rollout, call, min(place) AS first_place, any_value(tool) AS tool, any_value(family) AS family, ${BULKY[depth]},
     max(place) FILTER (type = 'call_finished') AS finished_place, max(place) FILTER (type = 'call_intended') AS intended_place,
-    max(place) FILTER (type = 'call_reopened') AS reopened_place,
-    arg_max("at", place) FILTER (type = 'call_finished') AS ended_at,
-    ${judgedBy('call_finished')} AS judged, ${judgedBy('rejudged')} AS rejudged,
-    max(place) FILTER (type = 'rejudged') AS rejudged_place, arg_max(was_cause, place) AS was_cause,
-    arg_max(evidence_kind, place) AS evidence_kind, arg_max(status, place) AS status, arg_max(duration_ms, place) AS duration_ms,
-    greatest(1, max(attempts), CASE WHEN min(sandbox) <> max(sandbox) THEN 2 END) AS attempts,
-    arg_max(exit_code, place) AS exit_code, arg_max(output_bytes, place) AS output_bytes
-  FROM events WHERE call IS NOT NULL AND type IN ('call_intended', 'call_finished', 'call_reopened', 'rejudged') GROUP BY key, call`;
+    max(place) FILTER (type = 'call_reopened') AS reopened_place, arg_max("at", place) FILTER (type = 'call_finished') AS ended_at,
+    arg_max(attribution, place) AS attribution, arg_max(call_cause, place) AS cause, arg_max(executed, place) AS executed,
+    arg_max(rules, place) AS rules, arg_max(evidence_kind, place) AS evidence_kind, arg_max(status, place) AS status,
+    arg_max(duration_ms, place) AS duration_ms, coalesce(max(attempts), 1) AS attempts, arg_max(exit_code, place) AS exit_code,
+    arg_max(output_bytes, place) AS output_bytes
+  FROM events WHERE type IN ('call_intended', 'call_finished', 'call_reopened') GROUP BY key, call`;
+
+/** What `faultline rejudge --write` replaced. */
+const replaced = `
+  SELECT key, call, max(place) AS place, arg_max(was_cause, place) AS was_cause, arg_max(attribution, place) AS attribution,
+    arg_max(call_cause, place) AS cause, arg_max(executed, place) AS executed, arg_max(rules, place) AS rules
+  FROM events WHERE type = 'rejudged' AND call IS NOT NULL GROUP BY key, call`;
 
 /**
  * The final ending of a call is its last `call_finished`, unless the call was intended after it, or reopened after it and by
  * the controller of now: a restart forgets a call that was reopened and not intended. The rollout's verdict is folded from
  * the same endings (`rollouts/past-rollouts.ts`); `test/unit/report/endings.test.ts` compares them.
  */
+const JUDGED = ['attribution', 'cause', 'executed', 'rules'];
 const ENDED = ['ended_at', 'evidence_kind', 'status', 'duration_ms', 'exit_code', 'output_bytes', 'output', 'evidence']; // prettier-ignore
+const judged = (column: string): string =>
+  `CASE WHEN NOT final THEN NULL WHEN replaces THEN new_${column} ELSE ${column} END AS ${column}`;
 const endings = `
-  SELECT key, rollout, call, first_place, tool, family, given, attempts,
-    ending.attribution AS attribution, ending.call_cause AS cause, ending.executed AS executed, ending.rules AS rules,
-    ${ENDED.map((column) => `CASE WHEN ending IS NOT NULL THEN ${column} END AS ${column}`).join(', ')}
-  FROM (SELECT *, CASE
-      WHEN finished_place IS NULL OR finished_place < greatest(intended_place, CASE WHEN reopened_place > started_place THEN reopened_place END, 0) THEN NULL
-      WHEN rejudged_place > finished_place AND was_cause = judged.call_cause THEN rejudged ELSE judged END AS ending
-    FROM pairs, (SELECT coalesce(max(place), 0) AS started_place FROM events WHERE type = 'controller_started'))`;
+  SELECT key, rollout, call, first_place, tool, family, given, attempts, ${JUDGED.map(judged).join(', ')},
+    ${ENDED.map((column) => `CASE WHEN final THEN ${column} END AS ${column}`).join(', ')}
+  FROM (SELECT p.* EXCLUDE (rules), coalesce(p.rules, 1) AS rules,
+      coalesce(finished_place > greatest(intended_place, CASE WHEN reopened_place > started_place THEN reopened_place END, 0), false) AS final,
+      coalesce(r.place > finished_place AND r.was_cause = p.cause, false) AS replaces, ${JUDGED.map((one) => `r.${one} AS new_${one}`).join(', ')}
+    FROM pairs p LEFT JOIN replaced r USING (key, call), (SELECT coalesce(max(place), 0) AS started_place FROM events WHERE type = 'controller_started'))`;
 
 /** Estimated. */
 const TOKENS = '(output_bytes + 3) // 4';
@@ -143,6 +144,7 @@ export const viewsOf = (depth: Depth): Readonly<Record<string, string>> => ({
   opened,
   steps,
   pairs: pairs(depth),
+  replaced,
   endings,
   calls,
   refused,
@@ -156,4 +158,4 @@ export const viewsOf = (depth: Depth): Readonly<Record<string, string>> => ({
 });
 
 /** Stored as tables for reports, which ask for them repeatedly. */
-export const STORED: ReadonlySet<string> = new Set(['steps', 'pairs', 'endings', 'rollouts']);
+export const STORED: ReadonlySet<string> = new Set(['steps', 'endings', 'rollouts']);
