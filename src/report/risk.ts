@@ -114,7 +114,7 @@ interface Totals {
 async function totals(ledger: Ledger): Promise<Totals> {
   const [row] = await ledger.rows<Totals>(`SELECT count(*) AS calls, count(*) FILTER (failed) AS failures,
     count(*) FILTER (attribution = 'undetermined') AS undetermined, count(*) FILTER (since_step_s >= 3600) AS hours,
-    count(DISTINCT (job, step, greatest(0, since_step_s) // 3600)) FILTER (failed) AS units FROM exposures`);
+    count(DISTINCT (job, step, floor(greatest(0, since_step_s) / 3600))) FILTER (failed) AS units FROM exposures`);
   return row ?? { calls: 0, failures: 0, undetermined: 0, units: 0, hours: 0 };
 }
 
