@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { errorCode, errorMessage } from '../kernel/errors.ts';
 import { doctorCommand } from './doctor.ts';
 import { exportCommand } from './export.ts';
+import { rejudgeCommand } from './rejudge.ts';
 import { reportCommand } from './report.ts';
 import { rolloutCommand } from './rollout.ts';
 import { sqlCommand } from './sql.ts';
@@ -30,6 +31,7 @@ for (const command of [
   tailCommand,
   sqlCommand,
   exportCommand,
+  rejudgeCommand,
 ])
   program.addCommand(command());
 

@@ -11,6 +11,7 @@ export function overviewText(found: Overview): string {
     `Rollouts: ${String(rollouts.total)} - ${String(rollouts.valid)} valid, ${String(rollouts.exclude)} excluded (${percent(excluded)}), ${String(rollouts.pending)} pending`,
     `Calls: ${String(identity.calls)} = sum over all attributions${identity.holds ? '' : ` ${String(identity.sum)}: THE SUMS DIFFER, which is a bug in faultline`}; ${String(found.replayed)} took more than one attempt`,
     section('Calls by attribution and cause', ['attribution', 'cause', 'calls'], found.calls.map((one) => [one.attribution, one.cause, one.calls])),
+    ...(found.refused.length === 0 ? [] : [section('Faulty requests of the client', ['cause', 'requests', 'rollouts'], found.refused.map((one) => [one.cause, one.requests, one.rollouts]))]),
     section('Infra rate over time (UTC)', ['from', 'calls', 'infra', 'rate', ''], found.over_time.map((one) => [one.from, one.calls, one.infra, percent(one.rate), bar(one.rate, found)])),
     section('Slowest phases', ['phase', 'calls', 'p50 ms', 'p95 ms', 'p99 ms', 'max ms'], found.phases.map((one) => [one.phase, one.calls, one.p50_ms, one.p95_ms, one.p99_ms, one.max_ms])),
     section('Top causes', ['cause', 'attribution', 'rollouts', 'first', 'last', 'images', 'examples'], found.top_causes.map((one) => [one.cause, one.attribution, one.rollouts, one.first.slice(0, 16), one.last.slice(0, 16), one.images, one.examples.join(' ')])),

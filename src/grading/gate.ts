@@ -15,8 +15,8 @@ import { toolbox } from '../tools/toolbox.ts';
 import type { Catalog } from '../policy/schema.ts';
 import type { GraderClient } from './grader-client.ts';
 import { graderEndings, type GraderEnding } from './grader-ending.ts';
+import { rowOf } from '../journal/row.ts';
 import { missingCalls } from './missing-calls.ts';
-import { rowOf } from './row.ts';
 import { summaryOf, trajectoryOf } from './trajectory.ts';
 
 /** What is done with an excluded rollout. `withhold`: 503, so that the platform discards it. */

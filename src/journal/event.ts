@@ -34,6 +34,8 @@ interface EventFields {
     readonly item?: unknown;
     /** Opened while the verdict index was not complete: an earlier life of the rollout can't be ruled out. */
     readonly unsure?: true;
+    /** The row's name (`rowOf`). Absent in 0.1.0 and if there is no item. */
+    readonly row?: string;
   };
   /** Durable before the first frame is sent: after a crash it tells which rollout a container belongs to. */
   sandbox_claimed: InRollout & { readonly handle: SandboxHandle; readonly attempt: number };
@@ -63,6 +65,8 @@ interface EventFields {
     readonly clientCall?: string;
     readonly occurrence?: number;
     readonly outcome: Outcome;
+    /** Number of the rules that judged (`RULES`). Absent in 0.1.0. */
+    readonly rules?: number;
     /** The evidence for the outcome. */
     readonly evidence: Evidence;
     /** HTTP status of the reply. */
@@ -95,7 +99,10 @@ interface EventFields {
     readonly code: string;
     readonly message: string;
   };
-  /** Written before the controller ends a sandbox, so that its end is not attributed to infrastructure. */
+  /**
+   * Written before the controller ends a sandbox that a rollout had claimed, so that its end is not attributed to
+   * infrastructure. The reason is how the rollout ended, `lost`, or `displaced` (to be rebuilt).
+   */
   kill_intended: { readonly handle: SandboxHandle; readonly rollout: string | null; readonly reason: string };
   /** The bytes are in the blob store under their digest. */
   file_uploaded: InRollout & {
@@ -106,7 +113,11 @@ interface EventFields {
     readonly place?: number;
   };
   /** The sandbox was lost, and not because of the model; the next call rebuilds it by replay. At most once per sandbox. */
-  rollout_displaced: InRollout & { readonly cause: CauseCode; readonly evidence: Evidence };
+  rollout_displaced: InRollout & {
+    readonly cause: CauseCode;
+    readonly evidence: Evidence;
+    readonly rules?: number;
+  };
   /** The result of an attempt to rebuild a sandbox. `replayed` is followed by `sandbox_claimed`. */
   recovery_ended: InRollout & {
     readonly how: 'replayed' | 'mismatch' | 'over_budget' | 'not_fenced' | 'failed';
@@ -117,7 +128,11 @@ interface EventFields {
     readonly detail: string | null;
   };
   /** The rollout cannot continue; its first cause stays. */
-  rollout_lost: InRollout & { readonly cause: CauseCode; readonly evidence: Evidence };
+  rollout_lost: InRollout & {
+    readonly cause: CauseCode;
+    readonly evidence: Evidence;
+    readonly rules?: number;
+  };
   rollout_ended: InRollout & {
     readonly how: 'deleted' | 'graded' | 'idle' | 'life' | 'stopped';
     readonly verdict: string;
@@ -145,6 +160,17 @@ interface EventFields {
     readonly tries: number;
     readonly durationMs: number;
   };
+  /**
+   * `faultline rejudge --write` judged recorded evidence again, and the outcome differs. It replaces the outcome of the
+   * call's last ending, or of the rollout's loss where `call` is null. The answer that the model saw stays.
+   */
+  rejudged: InRollout & {
+    readonly call: string | null;
+    readonly outcome: Outcome;
+    /** The cause that it replaces, and the rules that judged it. */
+    readonly was: { readonly cause: CauseCode; readonly rules: number };
+    readonly rules: number;
+  };
 }
 
 export type EventType = keyof EventFields;
@@ -162,18 +188,10 @@ export type NewEvent = { [Type in EventType]: { readonly type: Type } & EventFie
 type FieldKind =
   'text' | 'number' | 'object' | 'list' | 'any' | 'text or null' | 'number or null' | 'object or null';
 
-type Optional =
-  | 'item'
-  | 'attempts'
-  | 'streams'
-  | 'place'
-  | 'clientCall'
-  | 'occurrence'
-  | 'namedJob'
-  | 'unsure'
-  | 'callsMissing'
-  | 'lifeMs'
-  | 'commandsMs';
+/** The fields that are not optional. */
+type RequiredFields<Fields> = {
+  [Field in keyof Fields as object extends Pick<Fields, Field> ? never : Field]: FieldKind;
+};
 
 /** The required fields of each event. */
 const required = {
@@ -231,7 +249,8 @@ const required = {
     tries: 'number',
     durationMs: 'number',
   },
-} satisfies { [Type in EventType]: Record<Exclude<keyof EventFields[Type], Optional>, FieldKind> };
+  rejudged: { rollout: 'text', call: 'text or null', outcome: 'object', was: 'object', rules: 'number' },
+} satisfies { [Type in EventType]: RequiredFields<EventFields[Type]> };
 
 export const EVENT_TYPES = Object.keys(required) as readonly EventType[];
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '../kernel/clock.ts';
 import { errorMessage } from '../kernel/errors.ts';
 import type { JournalEvent, NewEvent } from './event.ts';
+import { eventText } from './event-text.ts';
 import {
   JournalError,
   type EventsOptions,
@@ -93,7 +94,7 @@ export class FileJournal implements Journal, JournalHistory {
   async append({ type, ...fields }: NewEvent, { durable }: { readonly durable: boolean }): Promise<Position> {
     const at = new Date(this.#clock.now()).toISOString();
     const event = { at, type, ...fields } as JournalEvent;
-    const line = Buffer.from(`${JSON.stringify(event)}\n`);
+    const line = Buffer.from(`${eventText(event)}\n`);
     if (line.length > this.#limits.maxLineBytes) {
       throw new JournalError(
         'too_large',

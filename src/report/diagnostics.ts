@@ -59,8 +59,8 @@ interface Deltas {
 }
 
 /** Scored gradings; the last one if a rollout was graded more than once. */
-const SCORED = `(SELECT rollout, arg_max(row, "at") AS row, arg_max(score, "at") AS score FROM gradings
-  WHERE score IS NOT NULL GROUP BY rollout)`;
+const SCORED = `(SELECT rollout, job, arg_max(row, "at") AS row, arg_max(score, "at") AS score FROM gradings
+  WHERE score IS NOT NULL GROUP BY rollout, job)`;
 
 /** Scores against tool calls: which rows give a signal, and whether more calls come with better scores. */
 export async function diagnostics(
@@ -69,7 +69,7 @@ export async function diagnostics(
   between: readonly [number, number] | null,
 ): Promise<Diagnostics> {
   await ledger.run(`CREATE OR REPLACE TEMP TABLE scored AS SELECT r.rollout, r.job, r.step, s.row, r.verdict, r.calls, s.score
-    FROM rollouts r JOIN ${SCORED} s USING (rollout) WHERE ${condition(scope, 'opened_at')}`);
+    FROM rollouts r JOIN ${SCORED} s USING (rollout, job) WHERE ${condition(scope, 'opened_at')}`);
   const steps = await stepFigures(ledger, scope);
   const graded = steps.filter(({ reward }) => reward !== null).map(({ step }) => step);
   const [first, last] = between ?? [Math.min(...graded), Math.max(...graded)];
@@ -102,7 +102,7 @@ function stepFigures(ledger: Ledger, scope: Scope): Promise<StepFigures[]> {
       count(c.call) / count(DISTINCT r.rollout) AS calls_per_rollout, coalesce(avg(c.tokens), 0) AS tokens_per_call,
       coalesce(avg(c.duration_ms), 0) AS latency_ms,
       coalesce(count(*) FILTER (c.attribution <> 'ok') / nullif(count(c.call), 0), 0) AS tool_errors
-    FROM rollouts r LEFT JOIN calls c USING (rollout)
+    FROM rollouts r LEFT JOIN calls c ON c.rollout = r.rollout AND c.job = r.job
     LEFT JOIN (SELECT job, step, avg(score) AS reward FROM scored WHERE verdict <> 'exclude' GROUP BY ALL) s
       ON s.job = r.job AND s.step = r.step
     WHERE ${condition(scope, 'r.opened_at').replaceAll(/\b(job|task|image|step) =/g, 'r.$1 =')} GROUP BY r.job, r.step ORDER BY r.job, r.step`);

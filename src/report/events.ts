@@ -1,5 +1,6 @@
 import { commandWords, familyOf } from './command-family.ts';
 import { quote } from './quote.ts';
+import { ROW_FUNCTION } from './row-function.ts';
 
 /** `whole`: with arguments, outputs and evidence. `light`: without them, for reports over many calls. */
 export type Depth = 'whole' | 'light';
@@ -12,6 +13,7 @@ const FIELDS = {
   at: 'TIMESTAMP',
   type: 'VARCHAR',
   rollout: 'VARCHAR',
+  namedJob: 'VARCHAR',
   call: 'VARCHAR',
   task: 'VARCHAR',
   image: 'VARCHAR',
@@ -21,6 +23,8 @@ const FIELDS = {
   tool: 'VARCHAR',
   arguments: 'JSON',
   outcome: 'STRUCT(attribution VARCHAR, cause VARCHAR, executed VARCHAR)',
+  rules: 'INTEGER',
+  was: 'STRUCT(cause VARCHAR)',
   status: 'INTEGER',
   output: 'VARCHAR',
   result: 'STRUCT(exit_code INTEGER)',
@@ -46,26 +50,30 @@ const BULKY: Record<Depth, string> = {
   light: `NULL::VARCHAR AS output, NULL::VARCHAR AS given, NULL::JSON AS evidence, evidence.kind AS evidence_kind`,
 };
 
-/** Name of the dataset row: its own id, else a digest. The grader gate looks at the same fields in the same order. */
-const ITEM_ROW = `CASE WHEN item IS NOT NULL THEN coalesce(
-  ${['id', 'row_id', 'task_id', 'instance_id', 'index'].map((field) => `item->>'$.${field}'`).join(', ')},
-  'row-' || md5(item::VARCHAR)[:16]) END`;
+/** Name of the dataset row. Version 0.1.0 did not record it: then the same function makes it from the item. */
+const ROW = `coalesce(row, ${ROW_FUNCTION}(item::VARCHAR))`;
+
+/** The event's position in the journal. Times can't order events: clocks are set back, and two events share a millisecond. */
+const PLACE = `(regexp_extract(filename, '-(\\d+)\\.jsonl$', 1)::BIGINT << 32) + row_number() OVER ()`;
+
+/** Identifies a rollout: its id, and the job that its requests name, since two jobs may use one id. */
+const KEY = `CASE WHEN "namedJob" IS NULL THEN rollout ELSE rollout || chr(31) || "namedJob" END`;
 
 const COMMAND = `CASE WHEN type = 'call_intended' AND given LIKE '{%' AND json_valid(given) THEN given->>'$.command' END`;
 
 /**
- * SQL that reads journal files as rows, one per event. Incomplete and foreign lines are skipped. Both depths have the same
- * columns, so rows of both can be combined.
+ * SQL that reads journal files as rows, one per event, in the journal's order if DuckDB preserves the order of insertion.
+ * Incomplete and foreign lines are skipped. Both depths have the same columns, so rows of both can be combined.
  */
 export function eventsIn(files: readonly string[], depth: Depth): string {
   const lines = files.length === 0 ? noLines(depth) : linesOf(files, depth);
-  return `SELECT "at", type, rollout, call, task, image, policy, coalesce(item_row, row) AS row, job, tool,
-      outcome.attribution AS attribution, outcome.cause AS call_cause, outcome.executed AS executed, status,
+  return `SELECT "at", type, rollout, ${KEY} AS key, call, task, image, policy, ${ROW} AS row, job, tool, place, rules,
+      outcome.attribution AS attribution, outcome.cause AS call_cause, outcome.executed AS executed, was.cause AS was_cause, status,
       result.exit_code AS exit_code, strlen(output) AS output_bytes, ${familyOf('words')} AS family,
       durationMs AS duration_ms, attempts, step AS phase, code, message, cause AS lost_cause, how,
       verdict, reasons, ending, score, tries, parse_filename(filename) AS file, ${BULKY[depth]}
     FROM (SELECT *, ${commandWords(COMMAND)} AS words
-      FROM (SELECT *, ${ITEM_ROW} AS item_row, arguments->>'$' AS given FROM ${lines}))
+      FROM (SELECT *, ${PLACE} AS place, arguments->>'$' AS given FROM ${lines}))
     WHERE type IS NOT NULL AND "at" IS NOT NULL`;
 }
 

@@ -1,72 +1,105 @@
+import type { Contrasts } from './comparison.ts';
+import {
+  BEHAVIOURS,
+  behaviourCells,
+  PLACES,
+  placeCells,
+  windowIn,
+  type BehaviourGroup,
+  type Dimension,
+  type PlaceGroup,
+} from './contrasts.ts';
 import type { Ledger } from './ledger.ts';
 import { condition, type Scope } from './scope.ts';
 
-/** The properties by which calls are compared. `after`: the command family of the call before. */
-export const DIMENSIONS = ['tool', 'family', 'after', 'image', 'task', 'time'] as const;
-export type Dimension = (typeof DIMENSIONS)[number];
+/**
+ * A call is compared once this time has passed since it began: longer than a call can take. So what was compared once does
+ * not change any more, as the test requires.
+ */
+const SETTLED_S = 15 * 60;
 
-const TIME_BIN = `CASE WHEN since_step_s < 10 THEN 'first 10 s' WHEN since_step_s < 60 THEN '10 to 60 s'
-  WHEN since_step_s < 300 THEN '1 to 5 min' WHEN since_step_s < 900 THEN '5 to 15 min' ELSE 'after 15 min' END`;
-
-/** With fewer steps than this, windows of time are compared instead of steps. */
-const LEAST_STEPS = 8;
-const WINDOW_S = 300;
+/** A level is compared from its tenth call on. */
+const LEAST_CALLS = 10;
 
 /**
  * The table `exposures`: every call that could have failed because of infrastructure, and whether it did. A rollout counts up
  * to its first such failure, because later ones repeat it. If a call finds its sandbox lost, the failure is charged to the
- * call before.
+ * call before, unless that one began too long ago.
  */
-export async function createExposures(ledger: Ledger, scope: Scope): Promise<'step' | 'window'> {
+export async function createExposures(ledger: Ledger, scope: Scope, now: Date): Promise<void> {
   await ledger.run(`CREATE OR REPLACE TEMP TABLE ranked AS
-    SELECT rollout, job, step, CASE WHEN cause <> 'unknown_tool' THEN tool END AS tool, image, task, cause, attribution, evidence_kind, began_at, excludes,
-      CASE WHEN tool = 'shell' THEN family END AS family, ${TIME_BIN} AS time,
-      row_number() OVER (PARTITION BY rollout ORDER BY began_at, call) AS n
-    FROM calls WHERE attribution IS NOT NULL AND attribution <> 'client' AND ${condition(scope, 'ended_at')}`);
-  const [{ steps } = { steps: 0 }] = await ledger.rows<{ steps: number }>(
-    'SELECT count(*) AS steps FROM (SELECT DISTINCT job, step FROM ranked)',
-  );
-  const unit = steps >= LEAST_STEPS ? 'step' : 'window';
-  const cluster =
-    unit === 'step' ? "job || '/' || step" : `(epoch(began_at) // ${String(WINDOW_S)})::VARCHAR`;
+    SELECT rollout, job, step, CASE WHEN cause <> 'unknown_tool' THEN tool END AS tool, image, task, cause, attribution, evidence_kind,
+      began_at, ended_at, since_step_s, excludes, CASE WHEN tool = 'shell' THEN family END AS family,
+      epoch_ms(began_at) - 1000 * since_step_s AS "stepBeganMs",
+      row_number() OVER (PARTITION BY job, rollout ORDER BY began_at, call) AS n
+    FROM calls WHERE attribution IS NOT NULL AND attribution <> 'client' AND job IS NOT NULL AND ${condition(scope, 'ended_at')}`);
   await ledger.run(`CREATE OR REPLACE TEMP TABLE exposures AS
-    WITH hits AS (SELECT rollout, min(n - CASE WHEN evidence_kind = 'lost_before' AND n > 1 THEN 1 ELSE 0 END) AS hit
-      FROM ranked WHERE attribution = 'infra' OR cause = 'blind' GROUP BY rollout)
-    SELECT r.*, ${cluster} AS cluster, lag(family) OVER (PARTITION BY rollout ORDER BY n) AS after,
-      coalesce(n = hit, false) AS failed
-    FROM ranked r LEFT JOIN hits USING (rollout) WHERE hit IS NULL OR n <= hit`);
-  return unit;
+    WITH linked AS (SELECT *, lag(family) OVER calls_of AS after, lag(began_at) OVER calls_of AS before_began, lead(began_at) OVER calls_of AS next_began
+        FROM ranked WINDOW calls_of AS (PARTITION BY job, rollout ORDER BY n)),
+      hits AS (SELECT job, rollout, n AS found, evidence_kind = 'lost_before' AND n > 1 AS earlier,
+          date_diff('second', before_began, began_at) <= ${String(SETTLED_S)} AS recent
+        FROM linked WHERE attribution = 'infra' OR cause = 'blind'
+        QUALIFY row_number() OVER (PARTITION BY job, rollout ORDER BY n) = 1),
+      kept AS (SELECT l.*, coalesce(l.n = h.found - earlier::INTEGER AND (NOT earlier OR recent), false) AS failed
+        FROM linked l LEFT JOIN hits h ON h.job = l.job AND h.rollout = l.rollout WHERE found IS NULL OR n <= found - earlier::INTEGER)
+    SELECT *, ${windowIn('since_step_s')} AS "begin",
+      greatest("begin", ${windowIn(
+        `(since_step_s + epoch(CASE WHEN failed AND attribution <> 'ok' THEN ended_at ELSE coalesce(next_began, ended_at) END - began_at))`,
+      )}) AS "end",
+      began_at <= '${now.toISOString()}'::TIMESTAMP - INTERVAL ${String(SETTLED_S)} SECOND AS settled
+    FROM kept`);
 }
 
-/** Calls and failures of one level in one stratum, and of everything in that stratum. */
-export interface Cell {
-  readonly dimension: Dimension;
-  readonly level: string;
-  readonly cluster: string;
-  readonly calls: number;
-  readonly failed: number;
-  readonly allCalls: number;
-  readonly allFailed: number;
+/** What `compare` needs, without the calls that `dropped` (SQL) names. */
+export async function contrasts(ledger: Ledger, dropped: string): Promise<Contrasts> {
+  const groups = await behaviourGroups(ledger, dropped);
+  return {
+    byCall: behaviourCells(groups, 'call'),
+    byTime: behaviourCells(groups, 'time'),
+    places: placeCells(await placeGroups(ledger, dropped)),
+    order: await levelsInOrder(ledger),
+    firstDay: await firstDay(ledger),
+  };
 }
 
-/**
- * Cells of strata that had a failure. Calls are compared within one step and time of the step, so that an incident, which
- * hits all calls of that moment alike, makes no difference between levels.
- */
-export async function cells(ledger: Ledger, dropped: string): Promise<Cell[]> {
-  const all = await Promise.all(DIMENSIONS.map((dimension) => cellsOf(ledger, dimension, dropped)));
-  return all.flat();
+const isKept = (dropped: string): string => `settled AND NOT coalesce(${dropped}, false)`;
+
+/** Only calls that share a window with a failure. */
+function behaviourGroups(ledger: Ledger, dropped: string): Promise<BehaviourGroup[]> {
+  return ledger.rows(`WITH kept AS (SELECT * FROM exposures WHERE ${isKept(dropped)}),
+      hit AS (SELECT job, step, task, image, list_distinct(list("begin") || list("end")) AS windows FROM kept WHERE failed GROUP BY ALL)
+    SELECT k.job, k.step, any_value("stepBeganMs")::BIGINT AS "stepBeganMs", k.task, k.image, tool, family, after, "begin", "end",
+      count(*) AS calls, count(*) FILTER (failed) AS failed
+    FROM kept k JOIN hit h ON h.job = k.job AND h.step = k.step AND h.task IS NOT DISTINCT FROM k.task AND h.image IS NOT DISTINCT FROM k.image
+    WHERE len(list_filter(windows, lambda one: one BETWEEN "begin" AND "end")) > 0
+    GROUP BY k.job, k.step, k.task, k.image, tool, family, after, "begin", "end"`);
 }
 
-function cellsOf(ledger: Ledger, dimension: Dimension, dropped: string): Promise<Cell[]> {
-  const stratum = dimension === 'time' ? 'cluster' : 'cluster, time';
-  const join = dimension === 'time' ? 'USING (cluster)' : 'USING (cluster, time)';
-  return ledger.rows<Cell>(`
-    WITH kept AS (SELECT * FROM exposures WHERE NOT (${dropped})),
-      strata AS (SELECT ${stratum}, count(*) AS "allCalls", count(*) FILTER (failed) AS "allFailed"
-        FROM kept WHERE ${dimension} IS NOT NULL GROUP BY ${stratum})
-    SELECT '${dimension}' AS dimension, ${dimension} AS level, cluster, count(*) AS calls,
-      count(*) FILTER (failed) AS failed, any_value("allCalls") AS "allCalls", any_value("allFailed") AS "allFailed"
-    FROM kept JOIN strata ${join} WHERE ${dimension} IS NOT NULL AND "allFailed" > 0
-    GROUP BY ${[...new Set([dimension, 'cluster', ...stratum.split(', ')])].join(', ')}`);
+/** Only steps with a failure. */
+function placeGroups(ledger: Ledger, dropped: string): Promise<PlaceGroup[]> {
+  return ledger.rows(`SELECT job, step, min("stepBeganMs")::BIGINT AS "stepBeganMs", task, image, count(*) AS calls,
+      count(*) FILTER (failed) AS failed FROM exposures WHERE ${isKept(dropped)} GROUP BY job, step, task, image
+    QUALIFY sum(count(*) FILTER (failed)) OVER (PARTITION BY job, step) > 0`);
+}
+
+/** The order depends on calls alone and not on failures, and it does not change afterwards. */
+async function levelsInOrder(ledger: Ledger): Promise<Contrasts['order']> {
+  const times = [...BEHAVIOURS, ...PLACES].map(
+    (
+      dimension,
+    ) => `SELECT '${dimension}' AS dimension, ${dimension} AS level, min(began_at, ${String(LEAST_CALLS)}) AS first
+      FROM exposures WHERE settled AND ${dimension} IS NOT NULL GROUP BY ${dimension}`,
+  );
+  return ledger.rows<{
+    dimension: Dimension;
+    level: string;
+  }>(`SELECT dimension, level FROM (${times.join(' UNION ALL ')})
+    WHERE len(first) = ${String(LEAST_CALLS)} ORDER BY first[${String(LEAST_CALLS)}], dimension, level`);
+}
+
+async function firstDay(ledger: Ledger): Promise<number> {
+  const [row] = await ledger.rows<{ day: number }>(
+    'SELECT coalesce(min(floor("stepBeganMs" / 86400000)), 0)::INTEGER AS day FROM exposures',
+  );
+  return row?.day ?? 0;
 }

@@ -2,7 +2,6 @@
 declare module 'jstat' {
   const jstat: {
     readonly studentt: {
-      cdf(x: number, freedom: number): number;
       inv(p: number, freedom: number): number;
     };
     spearmancoeff(a: number[], b: number[]): number;

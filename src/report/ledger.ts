@@ -7,6 +7,7 @@ import {
 } from '@duckdb/node-api';
 import type { Depth } from './events.ts';
 import { createEvents } from './journal-source.ts';
+import { registerRowFunction } from './row-function.ts';
 import { STORED, viewsOf } from './views.ts';
 
 export type Row = Readonly<Record<string, Json>>;
@@ -30,9 +31,11 @@ export class Ledger implements Disposable {
   static async open(dataDir: string, depth: Depth, files?: ReadonlySet<string>): Promise<Ledger> {
     const instance = await DuckDBInstance.create(':memory:');
     const connection = await instance.connect();
-    await connection.run('SET preserve_insertion_order = false');
+    registerRowFunction(connection);
     await createEvents(connection, dataDir, { depth, files });
     const kept = depth === 'light';
+    // The place of each event is known now; `whole` events are read anew for each query.
+    if (kept) await connection.run('SET preserve_insertion_order = false');
     for (const [name, sql] of Object.entries(viewsOf(depth))) {
       await connection.run(`CREATE TEMP ${kept && STORED.has(name) ? 'TABLE' : 'VIEW'} ${name} AS ${sql}`);
     }

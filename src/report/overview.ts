@@ -9,6 +9,12 @@ export interface Overview {
     readonly pending: number;
   };
   readonly calls: readonly { readonly attribution: string; readonly cause: string; readonly calls: number }[];
+  /** Faulty requests, which are no calls. The verdict counts them under `client`, and they exclude. */
+  readonly refused: readonly {
+    readonly cause: string;
+    readonly requests: number;
+    readonly rollouts: number;
+  }[];
   /** calls = ok + model + infra + task + client + undetermined + pending. If `holds` is false, faultline has a bug. */
   readonly identity: { readonly calls: number; readonly sum: number; readonly holds: boolean };
   readonly over_time: readonly {
@@ -63,6 +69,8 @@ export async function overview(ledger: Ledger, scope: Scope): Promise<Overview> 
   return {
     rollouts: verdicts ?? { total: 0, valid: 0, exclude: 0, pending: 0 },
     calls: byCause,
+    refused: await ledger.rows(`SELECT cause, count(*) AS requests, count(DISTINCT f.key) AS rollouts
+      FROM refused f JOIN steps s USING (key) WHERE ${condition(scope, '"at"')} GROUP BY cause ORDER BY cause`),
     identity: { calls: n, sum, holds: n === sum },
     over_time: await overTime(ledger, calls),
     phases: await phases(ledger, calls),

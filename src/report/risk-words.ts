@@ -1,6 +1,5 @@
-import type { Dimension } from './exposures.ts';
-import type { RiskFinding, Rate, Risk } from './risk.ts';
-import type { Trend } from './statistics.ts';
+import type { Dimension } from './contrasts.ts';
+import type { JobTrend, RiskFinding, Rate, Risk } from './risk.ts';
 
 /** The risk report as sentences: what was found, how certain it is, what to do. The first are the findings, one each. */
 export function riskSentences(found: Risk): string[] {
@@ -20,7 +19,6 @@ const WHAT: Readonly<Record<Dimension, (level: string) => string>> = {
   after: (level) => `The call after the command "${level}"`,
   image: (level) => `The image "${level}"`,
   task: (level) => `The task "${level}"`,
-  time: (level) => `The time "${level}" of a step`,
 };
 
 function sentence(finding: RiskFinding): string {
@@ -28,7 +26,7 @@ function sentence(finding: RiskFinding): string {
   return (
     `${WHAT[dimension](level)} fails because of infrastructure in ${share(rate)} of calls; all other calls in ${share(rest)}. ` +
     `Within the same step and time that is ${times(ratio)} as often (95 % interval ${times(interval.low)} to ${times(interval.high)}; ` +
-    `p ${adjustedP < 0.0001 ? '< 0.0001' : `= ${adjustedP.toPrecision(1)}`}, corrected for all comparisons). ${usage(finding)}` +
+    `p ${adjustedP < 0.0001 ? '< 0.0001' : `= ${adjustedP.toPrecision(1)}`}, corrected for all comparisons and repeated looks). ${usage(finding)}` +
     `What to do: find the cause in ${examples.join(', ')} (faultline rollout <id>). Until it is fixed, keep these rollouts out of training; the grader gate withholds them.`
   );
 }
@@ -36,7 +34,7 @@ function sentence(finding: RiskFinding): string {
 /** A falling share can mean that the model learns to avoid the behaviour; a rising one that it uses the failure. */
 function usage({ usage: use }: RiskFinding): string {
   if (use === null || Math.abs(use.trend.correlation) < 0.5) return '';
-  const moves = `from ${percent(use.early)} of calls to ${percent(use.late)}`;
+  const moves = `from ${percent(use.early)} of calls to ${percent(use.late)} in job ${use.job}`;
   if (use.trend.correlation < 0)
     return `The model uses it less and less (${moves}): it may be learning to avoid it. `;
   return `The model uses it more and more (${moves}). `;
@@ -44,27 +42,35 @@ function usage({ usage: use }: RiskFinding): string {
 
 function nothing({ compared, failures, calls }: Risk): string {
   return (
-    `Infrastructure fails no tool, command, image, task or time of the step more often than the rest: ${String(failures)} failures in ` +
+    `Infrastructure fails no tool, command, image or task more often than the rest: ${String(failures)} failures in ` +
     `${String(calls)} calls, ${String(compared)} comparisons.`
   );
 }
 
-export const RISING_P = 0.01;
+const RISING_P = 0.01;
 
-function rising(what: string, along: Trend | null, advice: string): string[] {
+function rising(what: string, along: JobTrend | null, advice: string): string[] {
   if (along === null || along.p >= RISING_P) return [];
   return [
-    `${what} increase from step to step (rank correlation ${along.correlation.toFixed(2)}, p = ${along.p.toPrecision(1)}). ${advice}`,
+    `${what} increase from step to step in job ${along.job} (rank correlation ${along.correlation.toFixed(2)}, p = ${along.p.toPrecision(1)}). ${advice}`,
   ];
 }
 
-function caution({ unit, failures }: Risk): string[] {
-  const few = failures < 20 ? ['With so few failures, only a large difference could be found.'] : [];
-  if (unit === 'step') return few;
-  return [
-    ...few,
-    'There are few steps, so windows of five minutes are compared instead. This is less certain, because one incident can span several windows.',
-  ];
+/** What could have been found: a report that names nothing says little where this is large. */
+function caution({ unit, units, failures, smallest }: Risk): string[] {
+  const long =
+    unit === 'window' ? ['A step lasted longer than an hour, so hours are compared in its place.'] : [];
+  if (smallest.every(({ ratio }) => ratio === null))
+    return [
+      ...long,
+      `No difference could be found with ${String(failures)} failures in ${String(units)} ${unit === 'step' ? 'steps' : 'hours'}: a finding needs failures in at least 3.`,
+    ];
+  const could = smallest.map(({ share: part, ratio }) =>
+    ratio === null
+      ? `in ${percent(part)} of calls none`
+      : `in ${percent(part)} of calls ${times(ratio)} as often`,
+  );
+  return [...long, `Smallest difference that could be found, for a behaviour ${could.join(', ')}.`];
 }
 
 const share = (rate: Rate): string =>

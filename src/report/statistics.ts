@@ -2,11 +2,6 @@ import jstat from 'jstat';
 
 /** Textbook formulas; the distribution functions are jstat's. */
 
-/** Upper tail of Student's t: probability of a value this large or larger if there is no difference. */
-export function tUpperTail(t: number, freedom: number): number {
-  return jstat.studentt.cdf(-t, freedom); // The lower tail of -t is precise; 1 - cdf(t) loses digits.
-}
-
 export interface Interval {
   readonly low: number;
   readonly high: number;
@@ -36,17 +31,36 @@ export function jackknifeRatio(log: number, leftOut: readonly number[]): Interva
 export interface Trend {
   /** Spearman's rank correlation, -1 to 1. */
   readonly correlation: number;
-  /** One-sided, for rising. */
+  /** One-sided, for rising. Holds for any number of looks at a growing list. */
   readonly p: number;
 }
 
-/** Whether values rise in their order. By ranks, so that one incident counts as one step. Null below `LEAST_FOR_TREND` values. */
+/**
+ * Whether values rise in their order, if they would be exchangeable otherwise. Each value's rank among those so far is then
+ * uniform and independent of the earlier ranks, so that bets on high ranks make a martingale (Vovk's conformal test); equal
+ * values count as higher. By ranks, so that one incident counts as one step. Null below `LEAST_FOR_TREND` values.
+ */
 export function trend(values: readonly number[]): Trend | null {
   const n = values.length;
   if (n < LEAST_FOR_TREND || new Set(values).size < 2) return null;
   const correlation = jstat.spearmancoeff([...values.keys()], [...values]);
-  const t = correlation * Math.sqrt((n - 2) / Math.max(1e-12, 1 - correlation ** 2));
-  return { correlation, p: tUpperTail(t, n - 2) };
+  return { correlation, p: Math.min(1, 1 / highestStake(values)) };
 }
 
 const LEAST_FOR_TREND = 10;
+/** Exponents of the bets: a smaller one bets more on a value that is higher than nearly all before. */
+const BETS = [0.2, 0.4, 0.6, 0.8] as const;
+
+/** The highest that the mean of the bets has reached. */
+function highestStake(values: readonly number[]): number {
+  const logs = BETS.map(() => 0);
+  let highest = 1;
+  for (const [index, value] of values.entries()) {
+    const higher = values.slice(0, index + 1).filter((one) => one >= value).length;
+    const rank = higher / (index + 1);
+    for (const [which, bet] of BETS.entries())
+      logs[which] = (logs[which] ?? 0) + Math.log(bet) + (bet - 1) * Math.log(rank);
+    highest = Math.max(highest, logs.reduce((sum, log) => sum + Math.exp(log), 0) / BETS.length);
+  }
+  return highest;
+}

@@ -2,6 +2,7 @@ import type { EventOf, InRollout } from '../journal/event.ts';
 import type { Journal, Position } from '../journal/journal.ts';
 import type { CallId, RolloutId } from '../kernel/ids.ts';
 import type { Outcome } from '../outcome/causes.ts';
+import { RULES } from '../outcome/rules.ts';
 
 /** The sandbox that a call was sent to, the latest one where there were several. */
 export interface CallIntent {
@@ -155,6 +156,7 @@ export class Call {
         argumentsSha256,
         ...this.#repeatFields(),
         ...reply,
+        rules: RULES,
         durationMs: Math.round(reply.durationMs),
         ...(intent !== null && intent.attempts > 1 ? { attempts: intent.attempts } : {}),
       },

@@ -1,7 +1,15 @@
 import type { EventOf, JournalEvent } from '../journal/event.ts';
 import { causes, type CauseCode } from '../outcome/causes.ts';
 import type { RolloutEnd } from './rollout.ts';
-import { EMPTY_TALLY, judgeTally, tallyWith, type JudgedCall, type Tally, type Verdict } from './verdict.ts';
+import {
+  EMPTY_TALLY,
+  judgeTally,
+  retally,
+  tallyWith,
+  type JudgedCall,
+  type Tally,
+  type Verdict,
+} from './verdict.ts';
 
 /** Calls whose ending may still come or be replaced, by call id: not ended yet, or ended as `queue_wait`. */
 type OpenCalls = Readonly<Record<string, JudgedCall>>;
@@ -27,7 +35,7 @@ export interface KeptVerdict {
 /** Events that change a verdict or how a rollout ends. */
 const FOLDED = [
   'rollout_opened', 'sandbox_claimed', 'call_intended', 'call_finished', 'call_refused', 'rollout_displaced',
-  'rollout_lost', 'rollout_ended', 'graded',
+  'rollout_lost', 'rollout_ended', 'graded', 'rejudged',
 ] as const; // prettier-ignore
 export type FoldedEvent = EventOf<(typeof FOLDED)[number]>;
 
@@ -63,12 +71,24 @@ export function foldEvent(before: KeptVerdict | null, event: FoldedEvent, lossy:
       return lost(kept, known(event.cause));
     case 'graded':
       return lost(kept, 'calls_never_arrived');
+    case 'rejudged':
+      return rejudged(kept, event);
     case 'rollout_ended':
       return ended(kept, event, lossy);
   }
 }
 
 const lost = (kept: KeptVerdict, cause: CauseCode): KeptVerdict => ({ ...kept, loss: kept.loss ?? cause });
+
+/** Of the call's last ending, or of the loss; another one is not replaced. */
+function rejudged(kept: KeptVerdict, { call, outcome, was }: EventOf<'rejudged'>): KeptVerdict {
+  const cause = known(outcome.cause);
+  const before = known(was.cause);
+  if (call === null) return kept.loss === before ? { ...kept, loss: cause } : kept;
+  const open = kept.open[call];
+  if (open === undefined) return { ...kept, tally: retally(kept.tally, before, cause) };
+  return open.cause === before ? { ...kept, open: { ...kept.open, [call]: { ...open, cause } } } : kept;
+}
 
 function claimed(kept: KeptVerdict): KeptVerdict {
   return { ...kept, displaced: false, recoveries: kept.recoveries + (kept.displaced ? 1 : 0) };

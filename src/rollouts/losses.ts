@@ -7,6 +7,7 @@ import { SingleFlight } from '../kernel/single-flight.ts';
 import { judge, type Judged } from '../outcome/attribute.ts';
 import { causes } from '../outcome/causes.ts';
 import type { Evidence } from '../outcome/evidence.ts';
+import { RULES } from '../outcome/rules.ts';
 import { replays } from '../policy/schema.ts';
 import { SandboxFault, type PostMortem, type SandboxEngine } from '../sandbox/sandbox.ts';
 import { NotRecovered } from './recovery.ts';
@@ -77,7 +78,7 @@ export class Losses {
     rollout.sandbox?.detach();
     rollout.markDisplaced({ cause, evidence });
     await this.#parts.journal.append(
-      { type: 'rollout_displaced', ...rollout.ref, cause, evidence },
+      { type: 'rollout_displaced', ...rollout.ref, cause, evidence, rules: RULES },
       { durable: true },
     );
   }
@@ -86,10 +87,16 @@ export class Losses {
     rollout.sandbox?.detach();
     rollout.markLost(cause);
     await this.#parts.journal.append(
-      { type: 'rollout_lost', ...rollout.ref, cause, evidence },
+      { type: 'rollout_lost', ...rollout.ref, cause, evidence, rules: RULES },
       { durable: true },
     );
-    if (rollout.handle !== null) void this.#parts.removals.add(rollout.handle);
+    const { handle } = rollout;
+    if (handle === null) return;
+    await this.#parts.journal.append(
+      { type: 'kill_intended', handle, rollout: rollout.id, reason: 'lost' },
+      { durable: true },
+    );
+    void this.#parts.removals.add(handle);
   }
 
   /** What engine and host say about the loss. They are asked once for each, however many calls it hit. */

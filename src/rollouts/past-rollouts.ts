@@ -96,6 +96,11 @@ export class PastRollouts {
       case 'rollout_lost':
         this.#with(event, (rollout) => (rollout.lossCause ??= event.cause));
         return;
+      case 'rejudged':
+        this.#with(event, (rollout) => {
+          rejudged(rollout, event);
+        });
+        return;
       case 'rollout_ended':
         this.#with(event, (rollout) => (rollout.end = endOf(event)));
         return;
@@ -195,4 +200,14 @@ function finished(
 function delivered(rollout: PastRollout, { call, callsBegun }: EventOf<'call_delivered'>): void {
   const past = rollout.calls.get(call);
   if (past !== undefined) past.callsAtDelivery ??= callsBegun;
+}
+
+/** Replaces the outcome of the last ending or of the loss, if it is the one that was judged again. */
+function rejudged(rollout: PastRollout, { call: id, outcome, was }: EventOf<'rejudged'>): void {
+  if (id === null) {
+    if (rollout.lossCause === was.cause) rollout.lossCause = outcome.cause;
+    return;
+  }
+  const call = rollout.calls.get(id);
+  if (call?.ending?.outcome.cause === was.cause) call.ending = { ...call.ending, outcome };
 }

@@ -73,7 +73,7 @@ export class Recovery {
     };
     try {
       await pause(clock, retries.spend());
-      if (rollout.handle !== null) await this.#fence(rollout.handle, deadline);
+      if (rollout.handle !== null) await this.#fence(rollout, rollout.handle, deadline);
       const { sandbox, calls } = await this.#replayIntoFresh(rollout, fresh, deadline);
       await record('replayed', calls, null);
       return sandbox;
@@ -105,8 +105,12 @@ export class Recovery {
   }
 
   /** Resolves once the engine has confirmed that the old sandbox is gone: two that act for one rollout are never alive. */
-  async #fence(handle: SandboxHandle, deadline: Deadline): Promise<void> {
-    const { engine, clock, retries, removals } = this.#parts;
+  async #fence(rollout: Rollout, handle: SandboxHandle, deadline: Deadline): Promise<void> {
+    const { engine, clock, retries, removals, journal } = this.#parts;
+    await journal.append(
+      { type: 'kill_intended', handle, rollout: rollout.id, reason: 'displaced' },
+      { durable: true },
+    );
     for (;;) {
       try {
         await engine.remove(handle, deadline.within('engine_request', REMOVAL_MS));

@@ -1,5 +1,6 @@
 import type { InRollout } from '../journal/event.ts';
 import type { Journal } from '../journal/journal.ts';
+import { rowOf } from '../journal/row.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { jobId, rolloutKey, type JobId, type RolloutId, type RolloutKey } from '../kernel/ids.ts';
 import { isDeeperThan, jsonText, MAX_LEVELS } from '../kernel/json-text.ts';
@@ -190,6 +191,7 @@ export class Rollouts {
         job,
         ...(rollout.unsure && { unsure: true }),
         ...(isRecorded(item) && { item }),
+        ...(item !== undefined && !(item instanceof UnreadValue) && { row: rowOf(item) }),
       },
       { durable: false },
     );

@@ -48,6 +48,7 @@ export class SandboxClaims {
         { durable: true },
       ),
     );
+    if (rollout.state === 'ended') await this.#intendKill(rollout, sandbox); // `bindSandbox` removes it.
     binding.bindSandbox(rollout, sandbox);
     return sandbox;
   }
@@ -58,6 +59,13 @@ export class SandboxClaims {
     rollout.skipNumbers(sandbox.lastCall);
     await this.#orRemove(sandbox, () => setUp(rollout, sandbox));
     return sandbox;
+  }
+
+  async #intendKill(rollout: Rollout, { handle }: Sandbox): Promise<void> {
+    await this.#parts.journal.append(
+      { type: 'kill_intended', handle, rollout: rollout.id, reason: 'ended' },
+      { durable: true },
+    );
   }
 
   async #orRemove(sandbox: Sandbox, step: () => Promise<unknown>): Promise<void> {

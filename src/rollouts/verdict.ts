@@ -37,7 +37,7 @@ export interface JudgedCall {
   readonly recovered: boolean;
 }
 
-/** Calls that are counted already, and the causes among them that exclude. */
+/** Calls that are counted already, and the causes among them that exclude, one for each call. */
 export interface Tally {
   readonly counts: Counts;
   readonly reasons: readonly CauseCode[];
@@ -64,13 +64,26 @@ type Column = Attribution | 'recovered' | 'pending';
 /** The tally with further calls. The only place where a cause becomes a count and a reason. */
 export function tallyWith(before: Tally, calls: Iterable<JudgedCall>): Tally {
   const counts = { ...before.counts };
-  const reasons = new Set(before.reasons);
+  const reasons = [...before.reasons];
   for (const call of calls) {
     counts.calls += 1;
     counts[columnOf(call)] += 1;
-    if (call.cause !== null && causes[call.cause].excludes) reasons.add(call.cause);
+    if (call.cause !== null && causes[call.cause].excludes) reasons.push(call.cause);
   }
-  return { counts, reasons: [...reasons] };
+  return { counts, reasons };
+}
+
+/** The tally after one of its calls was judged again (`faultline rejudge --write`). */
+export function retally(before: Tally, was: CauseCode, now: CauseCode): Tally {
+  const former = causes[was].attribution;
+  const counts = { ...before.counts };
+  const column = counts[former] > 0 ? former : 'recovered';
+  if (counts[column] === 0) return before; // The call is not among those that are counted.
+  counts[column] -= 1;
+  counts[columnOf({ cause: now, recovered: column === 'recovered' })] += 1;
+  const at = before.reasons.indexOf(was);
+  const reasons = at < 0 ? [...before.reasons] : before.reasons.toSpliced(at, 1);
+  return { counts, reasons: causes[now].excludes ? [...reasons, now] : reasons };
 }
 
 /**

