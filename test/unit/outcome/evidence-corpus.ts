@@ -7,7 +7,15 @@ import type { Counters } from '../../../src/protocol/messages.ts';
  * number of the rules. Evidence with a new field belongs at the end of its list.
  */
 export function evidenceCorpus(): Evidence[] {
-  return [...endings(), ...startFailures(), ...losses(), ...others()];
+  return [
+    ...endings(),
+    ...startFailures(),
+    ...losses(),
+    ...others(),
+    ...endingsOnHosts(),
+    ...failuresOnHosts(),
+    ...timed(),
+  ];
 }
 
 const MiB = 2 ** 20;
@@ -29,6 +37,31 @@ const countersAfter: readonly Counters[] = [
   { ...calm, oomKills: -1 },
   { ...calm, pidsLimitHits: 3 },
   { ...calm, pidsLimitHits: -1 },
+];
+
+/** Counters that 0.1.0 did not have. */
+const more = { memoryLimitHits: 0, memoryReachedBytes: 10 * MiB, pidsPeak: 3 };
+const withMore = { ...calm, ...more };
+const moreAfter: readonly Counters[] = [
+  withMore,
+  { ...withMore, oomKills: 1 },
+  { ...withMore, oomKills: 1, memoryLimitHits: 2 },
+  { ...withMore, oomKills: 1, memoryLimitHits: -1 },
+  { ...withMore, oomKills: 1, memoryReachedBytes: LIMIT },
+  { ...withMore, pidsLimitHits: 2 },
+  { ...withMore, pidsLimitHits: 2, pidsPeak: 256 },
+];
+const hosts: readonly Partial<EndedRecord>[] = [
+  {},
+  ...[0.2, 0.5].flatMap((sandboxesUsed): Partial<EndedRecord>[] => [
+    { host: { memory: { ownLimitHits: 0, sandboxesUsed } } },
+    { host: { memory: { ownLimitHits: 1, sandboxesUsed } } },
+    { host: { processes: { full: true, sandboxesUsed } } },
+    { host: { processes: { full: false, sandboxesUsed } } },
+    { sandboxesUsed },
+  ]),
+  { egress: { connections: 1, denied: 0, disturbed: false, crashed: true } },
+  { egress: { connections: 1, denied: 0, disturbed: true } },
 ];
 
 const remarks: readonly Partial<EndedRecord>[] = [
@@ -112,6 +145,52 @@ function others(): Evidence[] {
     ...(['idle', 'life', 'deleted', 'graded', 'stopped'] as const).map((how): Evidence => ({
       kind: 'rollout_over',
       how,
+    })),
+  ];
+}
+
+function endingsOnHosts(): Evidence[] {
+  const records = combine(
+    ['none', 'timeout', 'output', 'starved'] as const,
+    ['kept', 'lost'] as const,
+    [0, 256] as const,
+    moreAfter,
+    hosts,
+  );
+  return records.map(([killReason, interpreter, waitStatus, after, host]) => ({
+    kind: 'ended',
+    need: 'shell',
+    record: {
+      ...{ waitStatus, killReason, killReach: 'none', interpreter, starvedMs: 0, before: withMore, after },
+      ...host,
+    },
+  }));
+}
+
+function failuresOnHosts(): Evidence[] {
+  return combine([11, 12] as const, moreAfter, hosts).map(([errno, after, { host }]) => ({
+    kind: 'not_started',
+    need: 'shell',
+    offered: true,
+    record: { errno, stage: 'fork', killReach: 'none', before: withMore, after, ...(host && { host }) },
+  }));
+}
+
+/** Evidence with times, and deaths of which the engine has reported whether they were for memory. */
+function timed(): Evidence[] {
+  const died = combine([true, false] as const, [true, false] as const, [true, false] as const);
+  return [
+    ...[0, 400, 600].map((heldUpMs): Evidence => ({ kind: 'turn_expired', waitMs: 1_000, heldUpMs })),
+    ...[0, 400, 600].map((commandsMs): Evidence => ({
+      ...{ kind: 'rollout_over', how: 'life', lifeMs: 1_000, commandsMs },
+      executed: 'yes',
+    })),
+    ...died.map(([oomFlag, oomSince, engineDisturbed]): Evidence => ({
+      ...{ kind: 'sandbox_lost', fault: 'lost', executed: 'unknown' },
+      postMortem: {
+        ...{ container: 'exited', foreignKill: false, foreignPause: false, evidenceGap: false },
+        ...{ oomFlag, oomSince, engineDisturbed },
+      },
     })),
   ];
 }
