@@ -97,8 +97,8 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
   };
   const log = { info: note, warn: note, error: note };
   const engine = new FakeEngine();
-  if (options.script !== undefined) engine.script = options.script;
-  if (options.past !== undefined) copyPast(options.past, dataDir);
+  engine.script = options.script ?? engine.script;
+  copyPast(options.past, dataDir);
   const journal = await FileJournal.open({ dataDir, clock });
   const { past, firstStart = past === undefined } = options;
   const index = VerdictIndex.open({
@@ -210,7 +210,8 @@ export async function testServer(options: TestOptions = {}): Promise<TestServer>
   return { app, engine, rollouts, journal, calls, index, dataDir, logged, [Symbol.asyncDispose]: dispose };
 }
 
-function copyPast(past: Past, dataDir: string): void {
+function copyPast(past: Past | undefined, dataDir: string): void {
+  if (past === undefined) return;
   for (const part of ['journal', 'blobs', 'verdicts.db'])
     if (existsSync(join(past.dataDir, part)))
       cpSync(join(past.dataDir, part), join(dataDir, part), { recursive: true });
