@@ -10,6 +10,7 @@ import { compose } from '../outcome/transcript.ts';
 import type { Catalog } from '../policy/schema.ts';
 import { SandboxFault, type Sandbox, type SandboxEngine, type SandboxHandle } from '../sandbox/sandbox.ts';
 import type { Call } from './call.ts';
+import { verdictOfKept } from './kept-verdict.ts';
 import { PastRollouts, type PastRollout } from './past-rollouts.ts';
 import type { Rollouts } from './registry.ts';
 import type { VerdictIndex } from './verdict-index.ts';
@@ -33,7 +34,7 @@ export interface RestoreParts {
   readonly journal: Journal;
   readonly engine: SandboxEngine;
   readonly rollouts: Rollouts;
-  readonly index: Pick<VerdictIndex, 'status'>;
+  readonly index: Pick<VerdictIndex, 'find' | 'status'>;
   readonly sandboxes: Pick<Sandboxes, 'binding' | 'losses'>;
   readonly removals: RemovalQueue;
   readonly clock: Clock;
@@ -54,7 +55,7 @@ export async function restore(parts: RestoreParts): Promise<InterruptedCall[]> {
   const { gap } = parts.index.status;
   const adoptions = [...past.byKey.values()].map(async (one) => {
     const spansGap = gap !== null && one.openedAt <= gap.since;
-    if (spansGap && one.end !== null) return; // Records of it may be lost; the index has what is known.
+    if (isPartOnly(parts, one) || (spansGap && one.end !== null)) return; // The index has what is known of it.
     const rollout = reviveRollout(parts, one, spansGap);
     if (rollout === null) {
       taskless.push(one);
@@ -86,6 +87,25 @@ function warnOfTaskless(log: Log, taskless: readonly PastRollout[]): void {
   const tasks = [...new Set(taskless.map(({ task }) => task))];
   const examples = taskless.slice(0, EXAMPLES).map(({ id }) => id);
   log.warn({ rollouts: taskless.length, tasks, examples }, 'rollouts of tasks that are configured no more');
+}
+
+/**
+ * The index has read more of it than is left in the journal: files were lost or removed since. It can neither be judged nor
+ * rebuilt from the rest.
+ */
+function isPartOnly({ index }: RestoreParts, past: PastRollout): boolean {
+  const found = index.find(past.id, past.namedJob);
+  if (found.kind !== 'kept') return false;
+  const { kept } = found;
+  const { calls, pending } = verdictOfKept(kept).counts;
+  const finished = past.calls.values().filter(({ ending }) => ending !== null);
+  return (
+    calls > past.calls.size + past.clientFaults.length ||
+    calls - pending > [...finished].length + past.clientFaults.length ||
+    kept.recoveries > past.recoveries ||
+    (kept.loss !== null && past.lossCause === null) ||
+    (kept.end !== null && past.endReason === null)
+  );
 }
 
 /**

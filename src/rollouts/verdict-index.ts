@@ -59,6 +59,10 @@ export class VerdictIndex implements AsyncDisposable {
   #lastEvent: JournalEvent | null = null;
   #lastSum = 0;
   #gap: Gap | null = null;
+  /** Files were missing at this start. What the operator accepted before says nothing of that. */
+  #foundGap = false;
+  /** The journal says of the gap, after the place where it is. */
+  #gapIsRecorded = true;
   /** The last event that was written to the journal, whether it is here yet or not. */
   #written: Position | null = null;
   #state: 'behind' | 'current' | 'closed' = 'behind';
@@ -161,14 +165,15 @@ export class VerdictIndex implements AsyncDisposable {
     this.#position = before?.position ?? null;
     this.#lastSum = before?.lastEvent ?? 0;
     this.#gap = before?.gap ?? null;
-    const known = this.#gap;
     const why = await findGap(before, journal, firstStart);
     if (why !== null) this.#noteGap(why);
+    this.#foundGap = why !== null;
     const events = await this.#readOn(why === 'another_journal' ? null : this.#position);
     if (events === null) return null;
     this.#state = 'current';
+    this.#foundGap = false;
     // In the journal too, so that an index that is made again from it knows.
-    if (known === null && this.#gap !== null)
+    if (this.#gap !== null && !this.#gapIsRecorded)
       await journal.append({ type: 'records_missing', why: this.#gap.why }, { durable: true });
     await this.#commit();
     return events;
@@ -223,7 +228,10 @@ export class VerdictIndex implements AsyncDisposable {
       const kept = foldEvent(row?.kept ?? null, event, this.#gap !== null);
       this.#rows.put({ id: event.rollout, job: row?.job ?? jobOf(event), kept });
     }
-    if (event.type === 'records_missing') this.#gap = gapOf(event);
+    if (event.type === 'records_missing' && !this.#foundGap) {
+      this.#gap = gapOf(event);
+      this.#gapIsRecorded = true;
+    }
     this.#position = position;
     this.#lastEvent = event;
   }
@@ -264,7 +272,8 @@ export class VerdictIndex implements AsyncDisposable {
   }
 
   #noteGap(why: GapReason): void {
-    this.#gap ??= { since: this.#parts.clock.now(), why };
+    this.#gap = { since: this.#parts.clock.now(), why };
+    this.#gapIsRecorded = false;
     this.#parts.log.warn({ why }, 'the verdict index is not complete: an id that it lacks is unknown');
   }
 
