@@ -12,10 +12,14 @@ export function clientGone(reply: FastifyReply): AbortSignal {
 
 /** The client that waits for this reply. Its answer is delivered when the last byte was passed to the operating system. */
 export function requesterOf(reply: FastifyReply): Requester {
+  const gone = clientGone(reply);
   return {
-    gone: clientGone(reply),
+    gone,
     onDelivered: (note) => {
-      reply.raw.once('finish', note);
+      // Node finishes a response also where the connection was closed before.
+      reply.raw.once('finish', () => {
+        if (!gone.aborted) note();
+      });
     },
   };
 }

@@ -12,9 +12,11 @@ export function noteRefusedCall({ rollouts, calls }: Pick<HttpParts, 'rollouts' 
     if (request.raw.readableAborted) return; // The client broke off: nobody saw an error.
     const { status } = httpErrors[codedError(error).code];
     if (status !== 400 && status !== 409 && status !== 413 && status !== 415) return;
+    const id = namedRollout(request);
+    if (typeof id !== 'string') return;
     const job = request.headers['x-job-id'];
     const namedJob = typeof job === 'string' && job !== '' ? (job as JobId) : undefined;
-    const rollout = rollouts.get(namedRollout(request) as RolloutId, namedJob);
+    const rollout = rollouts.get(id as RolloutId, namedJob);
     if (rollout !== undefined) await calls.refuseCall(rollout, 'bad_request');
   };
 }

@@ -29,7 +29,6 @@ export function idProblem(text: string): string | null {
   if (text.length > MAX_ID_LENGTH) return `is longer than ${String(MAX_ID_LENGTH)} characters`;
   if (CONTROL_CHARACTERS.test(text)) return 'contains a control character';
   if (!text.isWellFormed()) return 'contains half of a surrogate pair';
-  if (!text.isWellFormed()) return 'is not well-formed Unicode';
   return null;
 }
 

@@ -104,7 +104,7 @@ function isPartOnly({ index }: RestoreParts, past: PastRollout): boolean {
     calls - pending > [...finished].length + past.clientFaults.length ||
     kept.recoveries > past.recoveries ||
     (kept.loss !== null && past.lossCause === null) ||
-    (kept.end !== null && past.endReason === null)
+    (kept.end !== null && past.end === null)
   );
 }
 

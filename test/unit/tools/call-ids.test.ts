@@ -1,3 +1,4 @@
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { rolloutId } from '../../../src/kernel/ids.ts';
 import type { Work } from '../../../src/protocol/messages.ts';
@@ -41,6 +42,7 @@ const commandOf = (work: Work): string => (work.kind === 'shell' ? work.command 
 const ran = () => server.engine.ran.map(commandOf);
 const warnings = () => server.logged.filter(({ message }) => message === 'a client uses call ids again');
 const verdict = () => server.rollouts.get(rolloutId('r'))?.verdict;
+const connections = () => promisify(server.app.server.getConnections.bind(server.app.server))();
 async function metrics(): Promise<string> {
   return (await server.app.inject({ url: '/metrics' })).body;
 }
@@ -123,13 +125,14 @@ describe('per turn', () => {
     const body = JSON.stringify({ trace_id: 'r', call_id: '0', arguments: { command: 'slow' } });
     const lost = fetch(`${address}/v1/tools/shell`, {
       method: 'POST',
-      headers: authorized(),
+      headers: authorized({ 'x-job-id': 'job-7' }),
       body,
       signal: gone.signal,
     });
     await vi.waitUntil(() => ran().length === 1, { interval: 1 });
     gone.abort();
     await expect(lost).rejects.toThrow();
+    await vi.waitUntil(async () => (await connections()) === 0, { interval: 1 }); // The server knows it too.
     const later = call('1', 'later');
     const again = call('0', 'slow');
     printed.resolve('slow');

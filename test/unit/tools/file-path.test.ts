@@ -9,7 +9,7 @@ describe('paths', () => {
     readFile.parameters.safeParse({ path }).error?.issues[0]?.message;
 
   test.each([
-    ['a\0b', /NUL/],
+    ['a\0b', /null byte/],
     ['a\ud83d', /half a character/],
     ['$HOME/x', /\.\/\$HOME/],
     ['${HOME}/x', /not expanded/],
