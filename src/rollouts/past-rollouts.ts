@@ -58,59 +58,12 @@ export class PastRollouts {
   readonly #named010 = new Map<string, PastRollout>();
 
   add(event: JournalEvent, position: Position): void {
-    const at = Date.parse(event.at);
-    switch (event.type) {
-      case 'rollout_opened':
-        this.#opened(event, at);
-        return;
-      case 'sandbox_claimed':
-        this.#with(event, (rollout) => {
-          claimed(rollout, event);
-        });
-        return;
-      case 'call_refused':
-        this.#with(event, (rollout) => rollout.clientFaults.push(event.cause));
-        return;
-      case 'rollout_displaced':
-        this.#with(event, (rollout) => (rollout.displacement = event));
-        return;
-      case 'file_uploaded':
-        this.#with(event, (rollout) => {
-          uploaded(rollout, event);
-        });
-        return;
-      case 'call_intended':
-        this.#with(event, (rollout) => intended(rollout, event, position, at));
-        return;
-      case 'call_finished':
-        this.#with(event, (rollout) => finished(rollout, event, position, at));
-        return;
-      case 'call_delivered':
-        this.#with(event, (rollout) => {
-          delivered(rollout, event);
-        });
-        return;
-      case 'call_reopened':
-        this.#with(event, (rollout) => (rollout.lastActivityAt = at));
-        return;
-      case 'rollout_lost':
-        this.#with(event, (rollout) => (rollout.lossCause ??= event.cause));
-        return;
-      case 'rejudged':
-        this.#with(event, (rollout) => {
-          rejudged(rollout, event);
-        });
-        return;
-      case 'rollout_ended':
-        this.#with(event, (rollout) => (rollout.end = endOf(event)));
-        return;
-      case 'graded':
-        if (event.reasons.includes('calls_never_arrived'))
-          this.#with(event, (rollout) => (rollout.lossCause ??= 'calls_never_arrived'));
-        return;
-      default:
-        return;
-    }
+    if (event.type === 'rollout_opened') this.#opened(event, Date.parse(event.at));
+    else if ('rollout' in event && event.rollout !== null)
+      this.#with({ ...event, rollout: event.rollout }, (rollout) => {
+        changeCalls(rollout, event, position);
+        changeState(rollout, event);
+      });
   }
 
   #opened(event: EventOf<'rollout_opened'>, at: number): void {
@@ -140,10 +93,63 @@ export class PastRollouts {
     if (former !== null) this.#named010.set(id, past);
   }
 
-  #with({ rollout: id, namedJob }: InRollout, change: (rollout: PastRollout) => unknown): void {
+  #with({ rollout: id, namedJob }: InRollout, change: (rollout: PastRollout) => void): void {
     const own = this.byKey.get(rolloutKey(id, namedJob));
     const rollout = own ?? (namedJob === undefined ? this.#named010.get(id) : undefined);
     if (rollout !== undefined) change(rollout);
+  }
+}
+
+/** What an event says of the rollout's calls. */
+function changeCalls(rollout: PastRollout, event: JournalEvent, position: Position): void {
+  const at = Date.parse(event.at);
+  switch (event.type) {
+    case 'call_intended':
+      intended(rollout, event, position, at);
+      return;
+    case 'call_finished':
+      finished(rollout, event, position, at);
+      return;
+    case 'call_delivered':
+      delivered(rollout, event);
+      return;
+    case 'call_reopened':
+      rollout.lastActivityAt = at;
+      return;
+    case 'call_refused':
+      rollout.clientFaults.push(event.cause);
+      return;
+    case 'rejudged':
+      rejudged(rollout, event);
+      return;
+    default:
+      return;
+  }
+}
+
+/** What an event says of the rollout's sandbox and its end. */
+function changeState(rollout: PastRollout, event: JournalEvent): void {
+  switch (event.type) {
+    case 'sandbox_claimed':
+      claimed(rollout, event);
+      return;
+    case 'rollout_displaced':
+      rollout.displacement = event;
+      return;
+    case 'file_uploaded':
+      uploaded(rollout, event);
+      return;
+    case 'rollout_lost':
+      rollout.lossCause ??= event.cause;
+      return;
+    case 'rollout_ended':
+      rollout.end = endOf(event);
+      return;
+    case 'graded':
+      if (event.reasons.includes('calls_never_arrived')) rollout.lossCause ??= 'calls_never_arrived';
+      return;
+    default:
+      return;
   }
 }
 

@@ -26,7 +26,7 @@ export interface RecordedRollout {
   recoveries: number;
 }
 
-export type RolloutEvent = Extract<JournalEvent, { rollout: string }>;
+type RolloutEvent = Extract<JournalEvent, { rollout: string }>;
 
 export const newRecord = (): RecordedRollout => ({
   ...{ calls: new Map(), faults: [], namedFaults: [], loss: null, displaced: false, recoveries: 0 },

@@ -9,7 +9,7 @@ import { GraderGate, type GateParts } from '../grading/gate.ts';
 import { GraderClient } from '../grading/grader-client.ts';
 import { Blobs } from '../journal/blobs.ts';
 import { FileJournal } from '../journal/file-journal.ts';
-import { systemClock } from '../kernel/clock.ts';
+import { systemClock, type Clock } from '../kernel/clock.ts';
 import { errorCode } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import { McpEndpoint } from '../mcp/endpoint.ts';
@@ -38,13 +38,7 @@ export async function wireController(config: Config, log: Log) {
   const clock = systemClock;
   const catalog = new LiveCatalog(config);
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-  const { dataDir } = config;
-  const journal = await FileJournal.open({ dataDir, clock });
-  const former = await formerId(dataDir);
-  // Before the id is written: a start that is killed between the two is a first start again.
-  const index = VerdictIndex.open({ dataDir, journal, firstStart: former === null, clock, log });
-  const controllerId = former ?? (await newId(dataDir));
-  const blobs = await Blobs.at(dataDir);
+  const { journal, index, controllerId, blobs } = await openRecords(config.dataDir, clock, log);
   const opened = await openEngine(config, { catalog, controllerId, clock, log });
   const { engine, cap } = opened;
   const { images } = engine;
@@ -86,6 +80,16 @@ export async function wireController(config: Config, log: Log) {
     ...wireUi(config),
     log,
   };
+}
+
+/** What earlier controllers left in the data folder. */
+async function openRecords(dataDir: string, clock: Clock, log: Log) {
+  const journal = await FileJournal.open({ dataDir, clock });
+  const former = await formerId(dataDir);
+  // Before the id is written: a start that is killed between the two is a first start again.
+  const index = VerdictIndex.open({ dataDir, journal, firstStart: former === null, clock, log });
+  const controllerId = former ?? (await newId(dataDir));
+  return { journal, index, controllerId, blobs: await Blobs.at(dataDir) };
 }
 
 interface Reloaded {

@@ -14,6 +14,7 @@ import { SandboxFault } from '../sandbox.ts';
 import type { PolicyTrial } from '../limit-findings.ts';
 import type { HostSide, SandboxdClient } from '../sandboxd-client.ts';
 import { SandboxdVolume, BUILT_SANDBOXD } from './sandboxd-volume.ts';
+import { RecentRemovals } from './recent-removals.ts';
 import { removeContainer, removeOrphanedVolumes } from './container-start.ts';
 import { HostWatch } from './host-watch.ts';
 import { LABELS } from './container-spec.ts';
@@ -34,8 +35,6 @@ import { Sweeper } from './sweeper.ts';
 
 const PREPARE_MS = 60_000;
 const RUNTIME_PROBE_MS = 15_000;
-/** Removals by this controller that are remembered, so that their kill events are not called foreign. */
-const REMEMBERED_REMOVALS = 10_000;
 
 /** A sandbox that this engine started or adopted. */
 interface Known {
@@ -62,7 +61,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
   readonly #starter: SandboxStarter;
   readonly #trials: PolicyTrials;
   readonly #known = new Map<string, Known>();
-  readonly #removed = new Set<string>();
+  readonly #removed = new RecentRemovals();
   #findings: Findings = { runtime: 'runc', diskQuota: false, cgroupVersion: 0 };
 
   private constructor(options: DockerEngineOptions, connection: DockerConnection, volume: SandboxdVolume) {
@@ -176,7 +175,7 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
 
   async remove(handle: SandboxHandle, deadline: Deadline): Promise<void> {
     const { id } = handle;
-    remember(this.#removed, id);
+    this.#removed.add(id);
     const known = this.#known.get(id);
     known?.client.detach();
     const removal = removeContainer(this.#connection, id);
@@ -284,11 +283,4 @@ export class DockerEngine implements SandboxEngine, AsyncDisposable {
     this.#host?.[Symbol.dispose]();
     await this.#sweeper[Symbol.asyncDispose]();
   }
-}
-
-/** Keeps at most `REMEMBERED_REMOVALS`. A set keeps the order of insertion: the first entry is the oldest. */
-function remember(removed: Set<string>, id: string): void {
-  removed.add(id);
-  const [oldest] = removed;
-  if (removed.size > REMEMBERED_REMOVALS && oldest !== undefined) removed.delete(oldest);
 }
