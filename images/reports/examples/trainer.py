@@ -16,6 +16,7 @@ sys.path.insert(0, str(HERE.parents[2] / "src" / "client"))  # Or copy faultline
 from faultline import Faultline, InfraError, TaskError  # noqa: E402
 
 GROUP = 4
+GRADED = {"valid", "no_tool_call"}  # A rollout without a tool call is the model's choice.
 
 
 def play(faultline, row, rank):
@@ -31,12 +32,12 @@ def play(faultline, row, rank):
 
 def advantages(rewards, verdicts):
     """As GRPO has them, with exclusion: what machinery broke has none, and no part in the others' baseline."""
-    kept = [reward for reward, verdict in zip(rewards, verdicts) if verdict == "valid"]
+    kept = [reward for reward, verdict in zip(rewards, verdicts) if verdict in GRADED]
     if len(kept) < 2:
         return [None] * len(rewards)
     mean, deviation = statistics.mean(kept), statistics.pstdev(kept)
     scaled = [0.0 if deviation == 0 else (reward - mean) / deviation for reward in rewards]
-    return [one if verdict == "valid" else None for one, verdict in zip(scaled, verdicts)]
+    return [one if verdict in GRADED else None for one, verdict in zip(scaled, verdicts)]
 
 
 def main():
