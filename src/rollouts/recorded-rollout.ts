@@ -26,8 +26,6 @@ export interface RecordedRollout {
   recoveries: number;
 }
 
-type RolloutEvent = Extract<JournalEvent, { rollout: string }>;
-
 export const newRecord = (): RecordedRollout => ({
   ...{ calls: new Map(), faults: [], namedFaults: [], loss: null, displaced: false, recoveries: 0 },
 });
