@@ -30,7 +30,7 @@ function prepare(task: Task, name: string, read: GivenArguments): PreparedCall |
   const parsed = parseArguments(tool, read);
   if (!parsed.ok) return refusal('bad_arguments', parsed.problem);
   const { input } = parsed;
-  const problem = textProblem(tool.work(input, task.policy), input);
+  const problem = textProblem(tool.work(input, task.policy));
   if (problem !== null) return refusal('bad_arguments', `${tool.name}: ${problem}`);
   return {
     tool,
@@ -58,7 +58,10 @@ export async function runPrepared(
   const evidence = evidenceOf(tool, sandbox, report);
   const starvedMs = evidence.kind === 'ended' ? starvedByHostMs(evidence.record) : 0;
   const heldUpMs = starvedMs + (report.waitedMs ?? 0);
-  const altered = Object.values(input).some((value) => typeof value === 'string' && !value.isWellFormed());
+  // File tools say it themselves: in a path, some halves stand for bytes of a name.
+  const altered =
+    tool.need !== 'files' &&
+    Object.values(input).some((value) => typeof value === 'string' && !value.isWellFormed());
   return judgeEnding(evidence, { tool, input, limits, run, altered, heldUpMs });
 }
 

@@ -3,21 +3,19 @@ import type { Work } from '../protocol/messages.ts';
 /** Of all texts of a call together. A frame to sandboxd holds 4 MiB. */
 const MAX_TEXT_BYTES = 3 * 2 ** 20;
 
-/** Why the texts of this work can't reach the sandbox as they are, for the model; null where they can. */
-export function textProblem(work: Work, input: Readonly<Record<string, unknown>>): string | null {
+/**
+ * Why the texts of this work can't reach the sandbox, for the model; null where they can. Half of a surrogate pair can: as
+ * U+FFFD, which the answer says.
+ */
+export function textProblem(work: Work): string | null {
   const texts = textsOf(work);
   for (const [what, text] of texts) {
     if (text.includes('\0')) return `the ${what} contains a null byte (\\u0000), which is not possible there`;
-    if (!text.isWellFormed()) return halfPair(what);
   }
-  if (work.kind === 'write-file' && !String(input['content']).isWellFormed()) return halfPair('content');
   const bytes = texts.reduce((sum, [, text]) => sum + Buffer.byteLength(text), 0);
   if (bytes <= MAX_TEXT_BYTES) return null;
   return `the arguments make ${String(bytes)} bytes of text for the sandbox; at most ${String(MAX_TEXT_BYTES)} are possible`;
 }
-
-const halfPair = (what: string): string =>
-  `the ${what} contains half of a surrogate pair (\\ud800 to \\udfff), which is not a character`;
 
 type Text = readonly [what: string, text: string];
 
