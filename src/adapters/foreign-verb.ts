@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { CallId } from '../kernel/ids.ts';
 import { UnreadValue } from '../kernel/unread-value.ts';
 import { UNAVAILABLE_TEXT } from '../outcome/render.ts';
+import { withoutStateNotice } from '../outcome/result.ts';
 import type { Opening, Rollouts } from '../rollouts/registry.ts';
 import type { Rollout } from '../rollouts/rollout.ts';
 import type { Sandboxes } from '../rollouts/sandboxes.ts';
@@ -44,7 +45,7 @@ export const modelText = z.unknown().refine((value) => value !== undefined, 'Fie
 /** The text as the command of a shell call; a value that is none, as it is, so that the call is refused in words. */
 export function commandOf(text: unknown, make: (text: string) => string): unknown {
   if (text instanceof UnreadValue) return text;
-  return typeof text === 'string' && text.isWellFormed() ? make(text) : text;
+  return typeof text === 'string' ? make(text) : text;
 }
 
 /** A verb whose body is validated. A body that doesn't match is a 422 as FastAPI sends it, which both projects use. */
@@ -80,6 +81,8 @@ export function lacksShell({ task }: Rollout): string | null {
 export interface ShellRun {
   readonly stdout: string;
   readonly stderr: string;
+  /** `stderr` of a program that ran beside the session: nothing is said of the session's state. */
+  readonly stderrBeside: string;
   readonly exitCode: number | null;
   readonly signal: string | null;
   readonly timedOut: boolean;
@@ -96,7 +99,8 @@ export function shellRun({ status, result, outcome }: CallAnswer): ShellRun | nu
   const { stdout, stderr, notice, exit_code, signal, duration_ms } = result ?? NOTHING;
   return {
     stdout,
-    stderr: notice === null ? stderr : `${stderr}[${notice}]\n`,
+    stderr: noticed(stderr, notice),
+    stderrBeside: noticed(stderr, withoutStateNotice(notice)),
     exitCode: exit_code,
     signal,
     timedOut: outcome.cause === 'time_limit',
@@ -104,6 +108,9 @@ export function shellRun({ status, result, outcome }: CallAnswer): ShellRun | nu
     durationMs: duration_ms,
   };
 }
+
+const noticed = (stderr: string, notice: string | null): string =>
+  notice === null ? stderr : `${stderr}[${notice}]\n`;
 
 /** The exit status in Python's form: the negative signal number for a process that a signal ended. */
 export function processCode({ exitCode, signal }: ShellRun): number | null {

@@ -62,7 +62,7 @@ async function runCode(parts: AdapterParts, form: RunCode, call: ForeignCall): P
   const lacks = lacksShell(rollout);
   if (lacks !== null) return detail(400, lacks);
   const place = `/tmp/run-${placeName(rollout, call)}`;
-  const { code } = form;
+  const code = writable(form.code);
   const put = typeof code === 'string' ? await putInputs(parts, { ...form, code }, call, place) : null;
   if (put?.status === 503) return sandboxError(call);
   // In a fresh sandbox the client's file names are at fault, later what the model did to the sandbox.
@@ -78,6 +78,13 @@ async function runCode(parts: AdapterParts, form: RunCode, call: ForeignCall): P
   if (run === null) return sandboxError(call);
   const { files, message } = await fetched(parts, form, call, `${place}/work`);
   return done({ ...runReply(run), message, files, ...about(call) });
+}
+
+/** Half of a surrogate pair has no bytes, so no file can hold it as it is. */
+function writable(code: unknown): unknown {
+  if (typeof code !== 'string' || code.isWellFormed()) return code;
+  const sha256 = createHash('sha256').update(code).digest('hex');
+  return new UnreadValue('the code contains half of a surrogate pair, which is not a character', sha256);
 }
 
 /** The same for a repeated request, so that its command is the same too. */
@@ -122,7 +129,7 @@ function unwritten(problem: string): UnreadValue {
 }
 
 function runReply(run: ShellRun) {
-  const { stdout, stderr, timedOut } = run;
+  const { stdout, stderrBeside: stderr, timedOut } = run;
   const code = processCode(run);
   return {
     status: timedOut || code !== 0 ? 'Failed' : 'Success',

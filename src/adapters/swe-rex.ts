@@ -113,7 +113,7 @@ class SweRexRuntime {
     return await this.#shell(rollout, call, call.callId, subprocess(form), form.timeout, (run) => {
       if (run.refused) return done({ stdout: run.stdout, stderr: run.stderr, exit_code: 1 });
       const exit_code = processCode(run);
-      const { stdout, stderr } = run;
+      const { stdout, stderrBeside: stderr } = run;
       if (!form.check || exit_code === 0) return done({ stdout, stderr, exit_code });
       const streams = `Stdout:\n${JSON.stringify(stdout)}\nStderr:\n${JSON.stringify(stderr)}`;
       return nonZero(form, `${failedWith(form.command, exit_code)}. ${streams}`);

@@ -74,5 +74,11 @@ export function unkeptNotices(unkept: readonly Unkept[]): string[] {
   return [...(variables.length > 0 ? [tooLarge] : []), ...notices.map(([, notice]) => notice)];
 }
 
+/** The notice of a program that ran beside the session, whose state nobody expects to last. */
+export function withoutStateNotice(notice: string | null): string | null {
+  const kept = notice?.split('; ').filter((text) => text !== UNKEPT_NOTICES.state) ?? [];
+  return kept.length === 0 ? null : kept.join('; ');
+}
+
 export const ALTERED_NOTICE =
   'the arguments had lone surrogates, which are no text: each was replaced by U+FFFD';
