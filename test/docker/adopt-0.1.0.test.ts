@@ -38,7 +38,7 @@ beforeEach(async () => {
   await volume.release();
   const instance = await beginCalls(controllerId, claimed);
   const journal = oldJournal({ id: claimed, instance });
-  writeFileSync(join(data, 'journal/20261128T044133681Z-000003.jsonl'), journal);
+  writeFileSync(join(data, 'journal/20261128T044133681Z-000001.jsonl'), journal);
 });
 
 afterEach(async () => {
