@@ -17,6 +17,17 @@ describe('two jobs with the same rollout id', () => {
     expect(seen.statusCode).toBe(404);
   });
 
+  test('the end of a sandbox is recorded with the job', async () => {
+    const server = await live(await graderFor(), { dataDir: folder() });
+    await call(server, 'r', 'call_1', 'team-a');
+    const headers = authorized(named('team-a'));
+    await server.app.inject({ method: 'DELETE', url: '/v1/rollouts/r', headers });
+    const kills = [];
+    for await (const { event } of server.journal.events())
+      if (event.type === 'kill_intended') kills.push(event);
+    expect(kills).toMatchObject([{ rollout: 'r', namedJob: 'team-a', reason: 'deleted' }]);
+  });
+
   test('survive a restart apart', async () => {
     const dataDir = folder();
     const grader = await graderFor();
