@@ -66,6 +66,9 @@ export function foldInto(
     case 'rollout_lost':
       record.loss ??= cause ?? event.cause;
       return;
+    case 'graded':
+      if (event.reasons.includes('calls_never_arrived')) record.loss ??= 'calls_never_arrived';
+      return;
     case 'rollout_ended':
       record.namedFaults.push(...event.reasons.filter(isClientFault));
       return;
