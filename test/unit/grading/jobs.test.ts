@@ -53,6 +53,12 @@ describe('two jobs with the same rollout id', () => {
       unknown_because: 'job_not_named',
     });
     expect((await call(server, 'r', 'call_2')).json()).toMatchObject({ error: 'job_not_named' });
+    for (const [method, url] of [
+      ['GET', '/v1/rollouts/r'],
+      ['GET', '/v1/rollouts/r/files?path=a'],
+      ['DELETE', '/v1/rollouts/r'],
+    ] as const)
+      expect((await server.app.inject({ method, url, headers: authorized() })).statusCode).toBe(409);
   });
 
   test('a job is never told of a rollout without a job, and not graded as silent beside one that was hit', async () => {
