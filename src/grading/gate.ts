@@ -206,9 +206,9 @@ export class GraderGate {
   }
 }
 
-/** Nothing of it ever came here, and nothing else excludes it. */
+/** Nothing of it ever came here, and nothing else excludes it. Where that is unknown, its calls may have come. */
 function isWithoutCalls({ verdict, counts }: Verdict): boolean {
-  return verdict === 'no_tool_call' || ((verdict === 'valid' || verdict === 'unknown') && counts.calls === 0);
+  return verdict === 'no_tool_call' || (verdict === 'valid' && counts.calls === 0);
 }
 
 function answerOf(ending: GraderEnding): GradeAnswer {

@@ -1,6 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { authorized } from '../support/http-server.ts';
-import { broken, call, folder, grade, graderFor, live, named, SAMPLE, stop, verdict } from './lives.ts';
+import {
+  broken,
+  call,
+  CALLED,
+  folder,
+  grade,
+  graderFor,
+  live,
+  named,
+  SAMPLE,
+  stop,
+  verdict,
+} from './lives.ts';
 
 describe('two jobs with the same rollout id', () => {
   test('have two rollouts, and neither gets the verdict or the files of the other', async () => {
@@ -59,6 +71,15 @@ describe('two jobs with the same rollout id', () => {
       ['DELETE', '/v1/rollouts/r'],
     ] as const)
       expect((await server.app.inject({ method, url, headers: authorized() })).statusCode).toBe(409);
+  });
+
+  test('calls whose job a grading does not name are not taken for calls that never arrived', async () => {
+    const server = await live(await graderFor(), { dataDir: folder() });
+    await call(server, 'r', 'call_1', 'team-a');
+    await call(server, 'r', 'call_1', 'team-b');
+    expect((await grade(server, 'r', CALLED)).statusCode).toBe(503);
+    expect(await verdict(server, 'r')).toMatchObject({ verdict: 'unknown', reasons: [] });
+    expect(await verdict(server, 'r', 'team-a')).toMatchObject({ verdict: 'valid' });
   });
 
   test('a job is never told of a rollout without a job, and not graded as silent beside one that was hit', async () => {
