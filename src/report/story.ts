@@ -16,7 +16,7 @@ export type StoryProblem = 'unknown_rollout' | 'job_not_named';
 const ELSEWHERE = 'job, task, image, step';
 
 /** Several jobs have a rollout of the id, and none of them was named. */
-export interface SeveralJobs {
+interface SeveralJobs {
   readonly jobs: readonly string[];
 }
 
