@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { causes, type CauseCode } from '../outcome/causes.ts';
 import type { Row } from '../report/ledger.ts';
-import { storyOf, type Story } from '../report/story.ts';
+import { storyOf, type Story, type StoryProblem } from '../report/story.ts';
 import { printJson, withData, type DataOptions } from './options.ts';
 import { cell, oneLine, printable, terminalWidth } from './terminal.ts';
 
@@ -10,19 +10,28 @@ const OUTPUT_LINES = 12;
 export function rolloutCommand(): Command {
   const command = new Command('rollout')
     .description('One rollout: each call, its answer, its evidence, and the verdict')
-    .argument('<id>', 'rollout id (trace_id)');
-  return withData(command).action(async (id: string, options: DataOptions) => {
-    const story = await storyOf(options.data, id);
-    if (story === null) throw unknownRollout(id, options);
+    .argument('<id>', 'rollout id (trace_id)')
+    .option('--job <id>', 'the job of the rollout, where several have the id');
+  return withData(command).action(async (id: string, options: DataOptions & { readonly job?: string }) => {
+    const story = await storyOf(options.data, id, options.job);
+    if (story === null)
+      throw failure('unknown_rollout', `The journal has no rollout ${oneLine(id)}.`, options);
+    if ('jobs' in story) {
+      const jobs = story.jobs.map(oneLine).join(', ');
+      throw failure(
+        'job_not_named',
+        `Several jobs have a rollout ${oneLine(id)}: name one by --job: ${jobs}.`,
+        options,
+      );
+    }
     if (options.json === true) printJson(story);
     else console.log(tell(story));
   });
 }
 
 /** With `--json` the error is JSON as well, in the form of the server's errors. The exit status is 1. */
-function unknownRollout(id: string, { json }: DataOptions): Error {
-  const message = `The journal has no rollout ${oneLine(id)}.`;
-  if (json === true) printJson({ error: 'unknown_rollout', message });
+function failure(error: StoryProblem, message: string, { json }: DataOptions): Error {
+  if (json === true) printJson({ error, message });
   return new Error(message);
 }
 

@@ -5,11 +5,11 @@ import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
 import type { JobId, RolloutId } from '../kernel/ids.ts';
 import { jsonText } from '../kernel/json-text.ts';
 import { SingleFlight } from '../kernel/single-flight.ts';
-import type { Rollouts } from '../rollouts/registry.ts';
+import type { Rollouts, Standing } from '../rollouts/registry.ts';
 import type { Rollout } from '../rollouts/rollout.ts';
 import type { Sandboxes } from '../rollouts/sandboxes.ts';
-import type { Standing } from '../rollouts/registry.ts';
 import type { Verdict } from '../rollouts/verdict.ts';
+import type { GradingState } from '../telemetry/recent-gradings.ts';
 import type { ToolCalls } from '../tools/call.ts';
 import { toolbox } from '../tools/toolbox.ts';
 import type { Catalog } from '../policy/schema.ts';
@@ -42,8 +42,7 @@ export type GradeAnswer =
 
 /** A grading as metrics and alarms see it. */
 export interface Graded {
-  /** `calls_never_arrived`: excluded because of that. */
-  readonly state: Verdict['verdict'] | 'calls_never_arrived';
+  readonly state: GradingState;
   readonly ending: string;
   readonly callsMissing: number;
 }
@@ -207,9 +206,9 @@ export class GraderGate {
   }
 }
 
-/** Nothing of it ever came here, and nothing else excludes it. */
+/** Nothing of it ever came here, and nothing else excludes it. Where that is unknown, its calls may have come. */
 function isWithoutCalls({ verdict, counts }: Verdict): boolean {
-  return verdict === 'no_tool_call' || ((verdict === 'valid' || verdict === 'unknown') && counts.calls === 0);
+  return verdict === 'no_tool_call' || (verdict === 'valid' && counts.calls === 0);
 }
 
 function answerOf(ending: GraderEnding): GradeAnswer {

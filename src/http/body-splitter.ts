@@ -171,7 +171,7 @@ export class BodySplitter {
       case CLOSE_OBJECT:
       case CLOSE_LIST:
         if (this.#isShallow) this.#levels.length = Math.max(0, this.#depth - 1);
-        this.#depth -= 1;
+        this.#depth = Math.max(0, this.#depth - 1);
         this.#keyNext = false;
         return undefined;
       case COMMA:

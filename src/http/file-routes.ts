@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { HttpError, type HttpErrorCode } from './errors.ts';
 import type { TransferProblem } from '../tools/transfer.ts';
+import { absentRollout } from './held-rollout.ts';
 import type { App, HttpParts } from './parts.ts';
 import { jobHeader, openingOf } from './request-ids.ts';
 import { errorSchema, filePathSchema, rolloutParamsSchema, uploadedSchema } from './schemas.ts';
@@ -62,7 +63,8 @@ function downloadRoute(app: App, { transfer, rollouts, log }: HttpParts): void {
     { schema: { ...common, summary: 'Read a file, as raw bytes', response: failures } },
     async ({ params, query, headers }, reply) => {
       const job = jobHeader(headers);
-      if (rollouts.get(params.rollout, job) === undefined) throw new HttpError('unknown_rollout');
+      if (rollouts.get(params.rollout, job) === undefined)
+        throw absentRollout(rollouts.standing(params.rollout, job), job);
       const found = await transfer.download({ id: params.rollout, job }, query.path);
       if ('problem' in found) throw refused(found);
       found.body.once('error', (error) => {

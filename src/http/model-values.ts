@@ -12,18 +12,28 @@ const SAMPLE_BYTES = 64 * MIB;
 /** Nesting beyond this is not parsed: each level takes about 60 bytes of memory for one of text. */
 const PARSED_LEVELS = 100_000;
 
+/** Names of tools. A longer one, or one that is not UTF-8, is as unknown as any that is not configured. */
+const NAME_BYTES = 2 ** 16;
+
 const item: ModelValue = { path: ['item'], maxBytes: ITEM_BYTES, nanIsNull: true };
 
 /** Of requests that open a rollout. */
 export const openingValues: readonly ModelValue[] = [item];
 
 /** Of tool calls, in both forms. */
-export const callValues: readonly ModelValue[] = [{ path: ['arguments'], maxBytes: ARGUMENTS_BYTES }, item];
+export const callValues: readonly ModelValue[] = [
+  { path: ['arguments'], maxBytes: ARGUMENTS_BYTES },
+  { path: ['name'], maxBytes: NAME_BYTES },
+  { path: ['tool'], maxBytes: NAME_BYTES },
+  item,
+];
 
 /** Of JSON-RPC messages, one or a list of them. */
 export const rpcValues: readonly ModelValue[] = [
   { path: ['params', 'arguments'], maxBytes: ARGUMENTS_BYTES },
   { path: ['*', 'params', 'arguments'], maxBytes: ARGUMENTS_BYTES },
+  { path: ['params', 'name'], maxBytes: NAME_BYTES },
+  { path: ['*', 'params', 'name'], maxBytes: NAME_BYTES },
 ];
 
 /** Of requests for a grade. */

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { JobId, RolloutId } from '../kernel/ids.ts';
+import { idProblem, jobId, rolloutId } from '../kernel/ids.ts';
 import { codedError, httpErrors } from './errors.ts';
 import type { HttpParts } from './parts.ts';
 
@@ -13,13 +13,14 @@ export function noteRefusedCall({ rollouts, calls }: Pick<HttpParts, 'rollouts' 
     const { status } = httpErrors[codedError(error).code];
     if (status !== 400 && status !== 409 && status !== 413 && status !== 415) return;
     const id = namedRollout(request);
-    if (typeof id !== 'string') return;
-    const job = request.headers['x-job-id'];
-    const namedJob = typeof job === 'string' && job !== '' ? (job as JobId) : undefined;
-    const rollout = rollouts.get(id as RolloutId, namedJob);
+    const job = request.headers['x-job-id'] ?? '';
+    if (!isId(id) || (job !== '' && !isId(job))) return;
+    const rollout = rollouts.get(rolloutId(id), job === '' ? undefined : jobId(job));
     if (rollout !== undefined) await calls.refuseCall(rollout, 'bad_request');
   };
 }
+
+const isId = (value: unknown): value is string => typeof value === 'string' && idProblem(value) === null;
 
 /** The rollout id of the path, the body or the header. The request may be malformed, so nothing is validated. */
 function namedRollout({ params, body, headers }: FastifyRequest): unknown {

@@ -3,6 +3,7 @@ import { clientGone } from './client-gone.ts';
 import { HttpError } from './errors.ts';
 import type { App, HttpParts } from './parts.ts';
 import { reportQuerySchema, reportSchema } from './page-schemas.ts';
+import { jobHeader } from './request-ids.ts';
 import { errorSchema, rolloutParamsSchema } from './schemas.ts';
 
 const tags = ['reports'];
@@ -43,10 +44,10 @@ export function reportRoutes(app: App, { reports }: Pick<HttpParts, 'reports'>):
         response,
       },
     },
-    ({ params }, reply) =>
+    ({ params, headers }, reply) =>
       answer(reply, async (gone) => {
-        const story = await reports.story(params.rollout, gone);
-        if (story === null) throw new HttpError('unknown_rollout');
+        const story = await reports.story({ rollout: params.rollout, job: jobHeader(headers) }, gone);
+        if (typeof story === 'string') throw new HttpError(story);
         return story;
       }),
   );

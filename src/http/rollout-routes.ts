@@ -9,7 +9,7 @@ import { openingValues } from './model-values.ts';
 import { nativeAnswer } from './native-calls.ts';
 import type { App, HttpParts } from './parts.ts';
 import { jobHeader, openingOf } from './request-ids.ts';
-import { heldRollout } from './held-rollout.ts';
+import { absentRollout, heldRollout, isUnseen } from './held-rollout.ts';
 import { rolloutSummary, rolloutView, verdictView } from './views.ts';
 import {
   callParamsSchema, errorSchema, nativeAnswerSchema, openRolloutSchema, rolloutListQuerySchema, rolloutListSchema,
@@ -38,10 +38,9 @@ export function rolloutRoutes(app: App, parts: HttpParts): void {
     },
     async ({ params, headers }, reply) => {
       const job = jobHeader(headers);
-      const { rollout, verdict } = rollouts.standing(params.rollout, job);
-      if (rollout !== null) await parts.sandboxes.ends.endRollout(rollout, 'deleted');
-      else if (verdict.verdict === 'no_tool_call' || verdict.verdict === 'unknown')
-        throw new HttpError('unknown_rollout');
+      const standing = rollouts.standing(params.rollout, job);
+      if (standing.rollout !== null) await parts.sandboxes.ends.endRollout(standing.rollout, 'deleted');
+      else if (isUnseen(standing)) throw absentRollout(standing, job);
       return reply.code(200).send(verdictView(params.rollout, rollouts.standing(params.rollout, job)));
     },
   );

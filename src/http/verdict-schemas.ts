@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ATTRIBUTIONS, causes, type CauseCode } from '../outcome/causes.ts';
 import { VERDICTS } from '../rollouts/verdict.ts';
+import { GRADING_STATES } from '../telemetry/recent-gradings.ts';
 
 /** The part of `schemas.ts` about verdicts, which exports it too. */
 
@@ -21,7 +22,7 @@ export const counts = z.object({
 });
 
 /** What was known of a rollout when it was graded. */
-export const gradingState = z.enum([...VERDICTS, 'calls_never_arrived']);
+export const gradingState = z.enum(GRADING_STATES);
 
 export const verdictSchema = z.object({
   rollout_id: z.string(),

@@ -103,7 +103,11 @@ interface EventFields {
    * Written before the controller ends a sandbox that a rollout had claimed, so that its end is not attributed to
    * infrastructure. The reason is how the rollout ended, `lost`, or `displaced` (to be rebuilt).
    */
-  kill_intended: { readonly handle: SandboxHandle; readonly rollout: string | null; readonly reason: string };
+  kill_intended: Pick<InRollout, 'namedJob'> & {
+    readonly handle: SandboxHandle;
+    readonly rollout: string | null;
+    readonly reason: string;
+  };
   /** The bytes are in the blob store under their digest. */
   file_uploaded: InRollout & {
     readonly path: string;

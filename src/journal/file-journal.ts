@@ -16,7 +16,7 @@ import {
 } from './journal.ts';
 import { lockFolder } from './lock.ts';
 import { listLogFiles, LogFile, logFileName, logFileNumber, syncFile } from './log-file.ts';
-import { readEvent, readLogFile } from './log-reader.ts';
+import { MAX_LINE_BYTES, readEvent, readLogFile } from './log-reader.ts';
 
 export interface FileJournalOptions {
   readonly dataDir: string;
@@ -29,7 +29,11 @@ export interface FileJournalOptions {
   readonly maxQueuedBytes?: number;
 }
 
-const DEFAULTS = { rotateBytes: 64 * 2 ** 20, maxLineBytes: 16 * 2 ** 20, maxQueuedBytes: 256 * 2 ** 20 };
+const DEFAULTS = {
+  rotateBytes: 64 * 2 ** 20,
+  maxLineBytes: MAX_LINE_BYTES,
+  maxQueuedBytes: 256 * 2 ** 20,
+};
 /** Largest batch, unless a single line is longer. */
 const BATCH_BYTES = 4 * 2 ** 20;
 

@@ -14,6 +14,9 @@ interface Line {
   readonly offset: number;
 }
 
+/** Longest line of a journal, unless the journal is opened with another limit. */
+export const MAX_LINE_BYTES = 16 * 2 ** 20;
+
 interface ReadOptions {
   /** Bytes from which and up to which the file is read; a line starts at `start`. */
   readonly start: number;

@@ -7,7 +7,7 @@ const CONTROLS = /[\x1b\x9b\r\b]/g;
  * sequence; ESC alone. A string sequence that does not end so is no string: only its introducer is left out.
  */
 const SEQUENCE =
-  /(?:\x1b\[|\x9b)[0-?]*[ -/]*(?:[@-~]|$)|\x1b[\]PX^_][^\x00-\x06\x08-\x1f]{0,4096}(?:\x07|\x1b\\|\x9c)|\x1b[ -/]*[0-~]|[\x1b\x9b]/y;
+  /(?:\x1b\[|\x9b)[0-?]*[ -/]*(?:[@-~]|$)|\x1b[\]PX^_][^\x00-\x1f\x9c]{0,4096}(?:\x07|\x1b\\|\x9c)|\x1b[ -/]*[0-~]|[\x1b\x9b]/y;
 const UNFINISHED = /^(?:(?:\x1b\[|\x9b)[0-?]*[ -/]*|\x1b[\]PX^_][^\x00-\x1f]{0,4096}|\x1b[ -/]*)$/;
 const REST = /^[0-?]{0,32}[ -/]{0,4}[@-~]/;
 

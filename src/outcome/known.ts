@@ -9,7 +9,7 @@ export function isKnown(value: number | undefined): value is number {
   return value !== undefined && Number.isFinite(value) && value >= 0;
 }
 
-/** A fact that a journal states, and denies. */
+/** Recorded as false. A fact that is not recorded is unknown. */
 export function isKnownFalse(fact: boolean | undefined): boolean {
   return fact === false;
 }

@@ -29,7 +29,7 @@ function startFields(work: Work, limits: CallLimits): Field[] {
   ];
 }
 
-/** Names nothing, whoever asks. */
+/** No such file exists for any user, and none can be made: /proc takes no new files. */
 const NOWHERE = '/proc/~';
 
 /**

@@ -2,10 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EventOf, JournalEvent } from '../journal/event.ts';
 import { listLogFiles } from '../journal/log-file.ts';
-import { readLogFile } from '../journal/log-reader.ts';
-
-/** Longest line of a journal. */
-const MAX_LINE_BYTES = 16 * 2 ** 20;
+import { MAX_LINE_BYTES, readLogFile } from '../journal/log-reader.ts';
 
 /**
  * The journal of a data folder, which a server may be writing. Only reads; events that come while it reads may be missing.

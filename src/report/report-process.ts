@@ -6,7 +6,7 @@ import type { Diagnostics } from './diagnostics.ts';
 import type { Overview } from './overview.ts';
 import type { Risk } from './risk.ts';
 import type { Scope } from './scope.ts';
-import type { Story } from './story.ts';
+import type { Story, StoryProblem } from './story.ts';
 
 /** The command line, beside this folder, as source or as built. */
 const PROGRAM = join(import.meta.dirname, `../cli/faultline${extname(import.meta.filename)}`);
@@ -42,10 +42,14 @@ export class ReportProcess {
     return this.#ask(['report', '--diagnostics', ...options(scope)], gone) as Promise<Diagnostics>;
   }
 
-  /** Null if the journal has no such rollout. */
-  async story(rollout: string, gone?: AbortSignal): Promise<Story | null> {
-    const told = (await this.#ask(['rollout', '--', rollout], gone)) as Story | { readonly error: string };
-    return 'error' in told ? null : told;
+  /** `job`: as the request names it. */
+  async story(
+    { rollout, job }: { readonly rollout: string; readonly job?: string | undefined },
+    gone?: AbortSignal,
+  ): Promise<Story | StoryProblem> {
+    const words = ['rollout', ...(job === undefined ? [] : [`--job=${job}`]), '--', rollout];
+    const told = (await this.#ask(words, gone)) as Story | { readonly error: StoryProblem };
+    return 'error' in told ? told.error : told;
   }
 
   #ask(words: readonly string[], gone?: AbortSignal): Promise<unknown> {

@@ -9,16 +9,34 @@ export interface Story {
   readonly gradings: readonly Row[];
 }
 
+/** Why there is no story, in the codes of the server's errors. */
+export type StoryProblem = 'unknown_rollout' | 'job_not_named';
+
 /** Columns that depend on all rollouts of the job. Only the files of this rollout are read here; `rollout` has the columns. */
 const ELSEWHERE = 'job, task, image, step';
 
-/** Null if the journal has no such rollout. @throws ENOENT if the data folder has no journal. */
-export async function storyOf(dataDir: string, id: string): Promise<Story | null> {
-  const where = `WHERE rollout = ${quote(id)}`;
-  using all = await Ledger.open(dataDir, 'light');
-  const [rollout] = await all.rows(`SELECT * FROM rollouts ${where}`);
+/** Several jobs have a rollout of the id, and none of them was named. */
+interface SeveralJobs {
+  readonly jobs: readonly string[];
+}
+
+/**
+ * `job`: of the rollout that is meant, where several have the id. Null if the journal has no such rollout.
+ * @throws ENOENT if the data folder has no journal.
+ */
+export async function storyOf(
+  dataDir: string,
+  id: string,
+  job?: string,
+): Promise<Story | SeveralJobs | null> {
+  const all = `rollout = ${quote(id)}`;
+  using light = await Ledger.open(dataDir, 'light');
+  const found = await light.rows<Row & { job: string }>(`SELECT * FROM rollouts WHERE ${all} ORDER BY job`);
+  const [rollout, ...others] = job === undefined ? found : found.filter((one) => one.job === job);
   if (rollout === undefined) return null;
-  const files = await all.rows<{ file: string }>(`SELECT DISTINCT file FROM events ${where}`);
+  if (others.length > 0) return { jobs: found.map((one) => one.job) };
+  const where = `WHERE ${all}${found.length > 1 ? ` AND job = ${quote(rollout.job)}` : ''}`;
+  const files = await light.rows<{ file: string }>(`SELECT DISTINCT file FROM events WHERE ${all}`);
   using whole = await Ledger.open(dataDir, 'whole', new Set(files.map(({ file }) => file)));
   return {
     rollout,

@@ -10,6 +10,7 @@ import type { Evidence } from '../outcome/evidence.ts';
 import { RULES } from '../outcome/rules.ts';
 import { replays } from '../policy/schema.ts';
 import { SandboxFault, type PostMortem, type SandboxEngine } from '../sandbox/sandbox.ts';
+import { intendKill } from './intended-kill.ts';
 import { NotRecovered } from './recovery.ts';
 import type { Rollout } from './rollout.ts';
 import { SetupFailed } from './set-up.ts';
@@ -92,10 +93,7 @@ export class Losses {
     );
     const { handle } = rollout;
     if (handle === null) return;
-    await this.#parts.journal.append(
-      { type: 'kill_intended', handle, rollout: rollout.id, reason: 'lost' },
-      { durable: true },
-    );
+    await intendKill(this.#parts.journal, rollout, handle, 'lost');
     void this.#parts.removals.add(handle);
   }
 

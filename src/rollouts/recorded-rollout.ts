@@ -64,7 +64,8 @@ export function foldInto(
       record.faults.push(event.cause);
       return;
     case 'rollout_lost':
-      record.loss ??= cause ?? event.cause;
+    case 'graded':
+      lost(record, event, cause);
       return;
     case 'rollout_ended':
       record.namedFaults.push(...event.reasons.filter(isClientFault));
@@ -111,6 +112,16 @@ function finished(call: RecordedCall, event: EventOf<'call_finished'>, cause?: C
   call.attempts = Math.max(call.attempts, event.attempts ?? 0);
   call.running = false;
   call.reopenedIn = null;
+}
+
+/** A grading is a loss where the gate found that calls were lost. */
+function lost(
+  record: RecordedRollout,
+  event: EventOf<'rollout_lost'> | EventOf<'graded'>,
+  cause?: CauseCode,
+): void {
+  if (event.type === 'rollout_lost') record.loss ??= cause ?? event.cause;
+  else if (event.reasons.includes('calls_never_arrived')) record.loss ??= 'calls_never_arrived';
 }
 
 function rejudged(record: RecordedRollout, { call: id, outcome, was }: EventOf<'rejudged'>): void {

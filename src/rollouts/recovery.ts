@@ -8,6 +8,7 @@ import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
 import { errorMessage } from '../kernel/errors.ts';
 import type { CauseCode } from '../outcome/causes.ts';
 import { SandboxFault, type Sandbox, type SandboxEngine, type SandboxHandle } from '../sandbox/sandbox.ts';
+import { intendKill } from './intended-kill.ts';
 import { ReplayMismatch, ReplayOverBudget, type Replay } from './replay.ts';
 import type { Rollout } from './rollout.ts';
 
@@ -107,10 +108,7 @@ export class Recovery {
   /** Resolves once the engine has confirmed that the old sandbox is gone: two that act for one rollout are never alive. */
   async #fence(rollout: Rollout, handle: SandboxHandle, deadline: Deadline): Promise<void> {
     const { engine, clock, retries, removals, journal } = this.#parts;
-    await journal.append(
-      { type: 'kill_intended', handle, rollout: rollout.id, reason: 'displaced' },
-      { durable: true },
-    );
+    await intendKill(journal, rollout, handle, 'displaced');
     for (;;) {
       try {
         await engine.remove(handle, deadline.within('engine_request', REMOVAL_MS));

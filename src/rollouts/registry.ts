@@ -7,6 +7,7 @@ import { isDeeperThan, jsonText, MAX_LEVELS } from '../kernel/json-text.ts';
 import { UnreadValue } from '../kernel/unread-value.ts';
 import { SingleFlight } from '../kernel/single-flight.ts';
 import type { CauseCode } from '../outcome/causes.ts';
+import { RULES } from '../outcome/rules.ts';
 import { chooseTask } from '../policy/match.ts';
 import type { Catalog, Task } from '../policy/schema.ts';
 import { verdictOfKept, type KeptVerdict } from './kept-verdict.ts';
@@ -231,7 +232,10 @@ export class Rollouts {
   async #markLost(rollout: Rollout, cause: CauseCode): Promise<void> {
     rollout.markLost(cause);
     const evidence = { kind: 'lost_before', cause } as const;
-    await this.#journal.append({ type: 'rollout_lost', ...rollout.ref, cause, evidence }, { durable: true });
+    await this.#journal.append(
+      { type: 'rollout_lost', ...rollout.ref, cause, evidence, rules: RULES },
+      { durable: true },
+    );
   }
 
   /** Takes in a rollout that was restored from the journal. */

@@ -5,6 +5,7 @@ import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
 import { jobId, rolloutId, type CallId } from '../kernel/ids.ts';
 import type { Log } from '../kernel/log.ts';
 import { judge } from '../outcome/attribute.ts';
+import { RULES } from '../outcome/rules.ts';
 import { render } from '../outcome/render.ts';
 import { compose } from '../outcome/transcript.ts';
 import type { Catalog } from '../policy/schema.ts';
@@ -114,15 +115,15 @@ function isPartOnly({ index }: RestoreParts, past: PastRollout): boolean {
  */
 async function endOpenCalls({ journal, clock }: RestoreParts, past: PastRollout): Promise<void> {
   const evidence = { kind: 'lost_before', cause: 'task_removed' } as const;
-  const { outcome } = judge(evidence);
-  const { status, transcript } = render(outcome, null);
+  const judged = { ...judge(evidence), rules: RULES };
+  const { status, transcript } = render(judged.outcome, null);
   const output = compose(transcript);
   const { id: rollout, namedJob } = past;
   for (const { callId: call, tool, argumentsSha256, intent, ending, at } of past.calls.values()) {
     if (ending !== null) continue;
     const number = intent?.number ?? null;
     const durationMs = Math.max(0, clock.now() - at);
-    const told = { call, tool, number, argumentsSha256, outcome, evidence, status, output, durationMs };
+    const told = { call, tool, number, argumentsSha256, ...judged, status, output, durationMs };
     await journal.append(
       { type: 'call_finished', rollout, ...(namedJob !== null && { namedJob }), ...told, result: null },
       { durable: true },

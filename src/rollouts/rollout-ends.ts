@@ -1,6 +1,7 @@
 import type { RemovalQueue } from '../admission/removal-queue.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { intendKill } from './intended-kill.ts';
 import type { EndReason, Rollout, RolloutEnd } from './rollout.ts';
 import type { StartPlaces } from './start-places.ts';
 
@@ -26,10 +27,7 @@ export class RolloutEnds {
     this.#places.leaveQueue(rollout);
     await rollout.recordEnd(this.#journal);
     if (!had || handle === null) return;
-    await this.#journal.append(
-      { type: 'kill_intended', handle, rollout: rollout.id, reason },
-      { durable: true },
-    );
+    await intendKill(this.#journal, rollout, handle, reason);
     sandbox?.detach();
     void this.#removals.add(handle);
   }

@@ -3,6 +3,7 @@ import type { Journal } from '../journal/journal.ts';
 import type { Deadline } from '../kernel/deadline.ts';
 import { SingleFlight } from '../kernel/single-flight.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
+import { intendKill } from './intended-kill.ts';
 import type { Recovery } from './recovery.ts';
 import type { Rollout } from './rollout.ts';
 import type { SandboxBinding } from './sandbox-binding.ts';
@@ -48,7 +49,9 @@ export class SandboxClaims {
         { durable: true },
       ),
     );
-    if (rollout.state === 'ended') await this.#intendKill(rollout, sandbox); // `bindSandbox` removes it.
+    const { endReason } = rollout; // `bindSandbox` removes the sandbox of an ended rollout.
+    if (endReason !== null)
+      await this.#orRemove(sandbox, () => intendKill(journal, rollout, sandbox.handle, endReason));
     binding.bindSandbox(rollout, sandbox);
     return sandbox;
   }
@@ -59,13 +62,6 @@ export class SandboxClaims {
     rollout.skipNumbers(sandbox.lastCall);
     await this.#orRemove(sandbox, () => setUp(rollout, sandbox));
     return sandbox;
-  }
-
-  async #intendKill(rollout: Rollout, { handle }: Sandbox): Promise<void> {
-    await this.#parts.journal.append(
-      { type: 'kill_intended', handle, rollout: rollout.id, reason: 'ended' },
-      { durable: true },
-    );
   }
 
   async #orRemove(sandbox: Sandbox, step: () => Promise<unknown>): Promise<void> {

@@ -194,6 +194,7 @@ export class VerdictIndex implements AsyncDisposable {
         if (count % EVENTS_PER_COMMIT === 0) await this.#commit();
         if (!this.#isCurrentFile) return null;
       }
+      if (!this.#isCurrentFile) return null; // Found damaged by `find`, after the last event.
       if (this.#written === null || !isBefore(last, this.#written)) return count;
     }
   }

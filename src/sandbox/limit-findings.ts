@@ -1,6 +1,13 @@
 import type { Policy } from '../policy/schema.ts';
 import type { Counters } from '../protocol/messages.ts';
-import { fieldOf, interfacesOf, mountOn, numberIn, resourceLimit, type Facts } from './facts.ts';
+import {
+  fieldOf,
+  interfacesOf,
+  mountOn,
+  numberIn,
+  resourceLimit,
+  type SandboxFacts,
+} from './sandbox-facts.ts';
 
 /**
  * What a sandbox policy asks for and an engine may fail to hold. `refuses`: a sandbox policy without it is not used unless
@@ -62,7 +69,7 @@ export interface TrialEvidence {
   readonly user: { readonly uid: number; readonly gid: number };
   /** 16 hexadecimal digits, as in /proc/PID/status. */
   readonly capabilityMask: string;
-  readonly facts: Facts;
+  readonly facts: SandboxFacts;
   /** Null where the engine has no source of counters. */
   readonly counters: Counters | null;
   /** Of the engine, in its words, on the request that made the sandbox. */
@@ -129,7 +136,7 @@ function cgroupChecks({ policy, facts, counters }: TrialEvidence): CheckedLimit[
 }
 
 /** Processors; Infinity where there is no quota. */
-function cpuQuota(facts: Facts): number | null {
+function cpuQuota(facts: SandboxFacts): number | null {
   const [max, period] = facts.files.get('/sys/fs/cgroup/cpu.max')?.[0]?.split(' ') ?? [];
   if (max !== undefined) return max === 'max' ? Infinity : Number(max) / Number(period);
   const quotaUs = numberIn(facts, '/sys/fs/cgroup/cpu/cpu.cfs_quota_us');
@@ -139,19 +146,19 @@ function cpuQuota(facts: Facts): number | null {
 }
 
 /** Bytes that may be swapped beyond the memory limit. A host without swap has none to give. */
-function swapOf(facts: Facts, memory: number): number | null {
+function swapOf(facts: SandboxFacts, memory: number): number | null {
   if (hasNoSwap(facts)) return 0;
   const both = numberIn(facts, '/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes');
   if (both !== null) return Math.abs(both - memory) < PAGE_BYTES ? 0 : both - memory;
   return numberIn(facts, '/sys/fs/cgroup/memory.swap.max');
 }
 
-function hasNoSwap(facts: Facts): boolean {
+function hasNoSwap(facts: SandboxFacts): boolean {
   return Number.parseInt(fieldOf(facts, '/proc/meminfo', 'SwapTotal') ?? '', 10) === 0;
 }
 
 /** cgroup v2 counts them as memory; v1 has a limit of their own, which some runtimes ignore. */
-function boundSockets(facts: Facts): boolean {
+function boundSockets(facts: SandboxFacts): boolean {
   const bytes = numberIn(facts, '/sys/fs/cgroup/memory/memory.kmem.tcp.limit_in_bytes');
   return bytes === null || bytes < 2 ** 40;
 }
@@ -188,7 +195,7 @@ const heldOf = (masks: readonly (string | null)[]): string | null =>
   masks.every((mask) => mask === null) ? null : [...new Set(masks)].join(' ');
 
 /** What a command may not do to PID 1; and that it can't pass its place in the kernel's order of victims to the host. */
-function attemptChecks({ attempts }: Facts, filtered: boolean): CheckedLimit[] {
+function attemptChecks({ attempts }: SandboxFacts, filtered: boolean): CheckedLimit[] {
   const refused = (name: string): boolean => REFUSED.has(attempts.get(name) ?? 0);
   const limits = !filtered || refused('limits of the first process');
   const firstProcess = limits && refused('raise /proc/1/oom_score_adj');
@@ -220,7 +227,7 @@ function fileChecks({ policy, facts, diskLimit }: TrialEvidence): CheckedLimit[]
 }
 
 /** The size of a file system in memory; Infinity where it has none; null where the folder is not one. */
-function tmpfsBytes(facts: Facts, folder: string): number | null {
+function tmpfsBytes(facts: SandboxFacts, folder: string): number | null {
   const mount = mountOn(facts, folder);
   if (mount?.type !== 'tmpfs') return null;
   const size = mount.options.find((option) => option.startsWith('size='))?.slice('size='.length) ?? '';

@@ -11,9 +11,8 @@ export type GradingState = (typeof GRADING_STATES)[number];
 
 export type Gradings = Readonly<Record<GradingState, number>>;
 
-const none = (): Record<GradingState, number> => ({
-  ...{ valid: 0, exclude: 0, pending: 0, no_tool_call: 0, unknown: 0, calls_never_arrived: 0 },
-});
+const none = (): Record<GradingState, number> =>
+  Object.fromEntries(GRADING_STATES.map((state) => [state, 0])) as Record<GradingState, number>;
 
 /** Requests to grade of the last half hour, by minute. In memory; the journal has them all. */
 export class RecentGradings {

@@ -6,7 +6,7 @@ import type { Tool } from './tool.ts';
 
 /** A call's arguments, read once. */
 export interface GivenArguments {
-  /** As the model gave them: any JSON value, or one as a string. This is what the journal keeps. */
+  /** As the model gave them: any JSON value, or one as a string. */
   readonly given: unknown;
   readonly value: unknown;
   /** Why there is no value, for the model; completes "the arguments are …". Null where there is one. */
@@ -22,6 +22,15 @@ export function readArguments(given: unknown): GivenArguments {
   const value = decode(given);
   const problem = value === undefined ? 'not valid JSON' : null;
   return { given, value, problem };
+}
+
+/**
+ * The arguments for the journal, which can't hold half of a surrogate pair. In a path it stands for a byte that is not UTF-8,
+ * and a replay needs the same one, so that such arguments are kept as JSON text, in which it is an escape.
+ */
+export function recordedArguments({ given, value }: GivenArguments): unknown {
+  const text = jsonText(value);
+  return text.includes('\\ud') ? text : given;
 }
 
 /** The model's arguments, checked against the tool's schema. A problem is shown to the model. */

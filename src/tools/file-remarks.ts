@@ -61,7 +61,7 @@ export function leftOut(facts: FileFacts, depth: number): string[] {
   });
 }
 
-/** How many of all are shown; null: all. `facts` are null for a sandboxd of version 0.1.0. */
+/** How many of all are shown; null: all. `facts` are absent for a sandboxd of version 0.1.0. */
 export function shareShown(
   facts: FileFacts | undefined,
   shown: number,

@@ -6,7 +6,7 @@ import type { Call } from '../rollouts/call.ts';
 import { starvedByHostMs } from '../rollouts/command-time.ts';
 import type { Rollout } from '../rollouts/rollout.ts';
 import { overBudget } from './call-budget.ts';
-import { parseArguments, readArguments, type GivenArguments } from './arguments.ts';
+import { parseArguments, readArguments, recordedArguments, type GivenArguments } from './arguments.ts';
 import { digestsOf, evidenceOf, judgeEnding, refusal, resultOf, type JudgedEnding } from './judged-ending.ts';
 import { callLimits, type Tool } from './tool.ts';
 import { toolbox } from './toolbox.ts';
@@ -34,7 +34,7 @@ function prepare(task: Task, name: string, read: GivenArguments): PreparedCall |
   if (problem !== null) return refusal('bad_arguments', `${tool.name}: ${problem}`);
   return {
     tool,
-    given: read.given,
+    given: recordedArguments(read),
     input,
     limits: callLimits(task.policy, tool.timeoutMs(input, task.policy)),
   };

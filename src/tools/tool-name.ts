@@ -1,3 +1,4 @@
+import { UnreadValue } from '../kernel/unread-value.ts';
 import type { Task } from '../policy/schema.ts';
 import { toolbox } from './toolbox.ts';
 
@@ -12,13 +13,16 @@ const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
  * stay as they are.
  */
 export function recordedName(given: unknown): string {
-  const text = typeof given === 'string' ? given : `(${typeName(given)} instead of a name)`;
+  const text = typeof given === 'string' ? given : `(${typeName(given)})`;
   const whole = text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH - 1)}…` : text;
   return whole.replace(UNPRINTABLE, '\ufffd');
 }
 
-const typeName = (value: unknown): string =>
-  value === null ? 'null' : Array.isArray(value) ? 'list' : typeof value;
+function typeName(value: unknown): string {
+  if (value instanceof UnreadValue) return `name that is ${value.problem}`;
+  const type = value === null ? 'null' : Array.isArray(value) ? 'list' : typeof value;
+  return `${type} instead of a name`;
+}
 
 /** The name as a metric's label: one of the task's tools, else `unknown`. */
 export function toolLabel(task: Task, name: string): string {

@@ -1,10 +1,11 @@
 import type { Clock } from '../../kernel/clock.ts';
 import { Deadline } from '../../kernel/deadline.ts';
+import { errorMessage } from '../../kernel/errors.ts';
 import { SingleFlight } from '../../kernel/single-flight.ts';
 import { decodeOutput } from '../../outcome/text.ts';
 import type { Policy } from '../../policy/schema.ts';
-import type { CallLimits, Ending } from '../../protocol/messages.ts';
-import { parseFacts } from '../facts.ts';
+import type { CallLimits, Counters } from '../../protocol/messages.ts';
+import { parseSandboxFacts, type SandboxFacts } from '../sandbox-facts.ts';
 import { inWords, limitFindings, type LimitName, type PolicyTrial } from '../limit-findings.ts';
 import { SandboxFault, type CallReport, type Sandbox, type SandboxSpec } from '../sandbox.ts';
 import { capabilityMask, SANDBOXD_FOLDER } from './container-spec.ts';
@@ -91,14 +92,12 @@ export class PolicyTrials {
     const within = Deadline.after(clock, 'sandbox_start', policy.times.sandbox_start);
     await using made = await this.#parts.start(spec, within);
     const { sandbox, warnings } = made;
-    const report = await within.race(readFacts(sandbox));
+    const { facts, counters } = await within.race(readSandboxFacts(sandbox));
     const findings = limitFindings({
       policy,
       user: userOf(policy, sandbox),
       capabilityMask: capabilityMask(policy.capabilities),
-      facts: parseFacts(decodeOutput(report.stdout.head)),
-      counters: report.after,
-      warnings,
+      ...{ facts, counters, warnings },
       diskLimit: diskLimit(),
     });
     const refusedFor = findings
@@ -108,17 +107,25 @@ export class PolicyTrials {
   }
 }
 
-/** What a command of a sandbox finds. @throws SandboxFault where it can't be asked. */
-export async function readFacts(sandbox: Sandbox, bytes = 0): Promise<Ending> {
+/** What a command of a sandbox finds; it writes so many bytes first. @throws SandboxFault where it can't be asked. */
+export async function readSandboxFacts(
+  sandbox: Sandbox,
+  bytes = 0,
+): Promise<{ readonly facts: SandboxFacts; readonly counters: Counters }> {
   const number = sandbox.lastCall + 1;
   const argv = [`${SANDBOXD_FOLDER}/sandboxd`, '--facts', String(bytes)];
   const work = { kind: 'exec', argv, env: [], cwd: null, stdin: new Uint8Array() } as const;
   const report: CallReport = await sandbox.run(number, work, CALL);
   sandbox.acknowledge(number);
-  if (report.type === 'exited' && report.waitStatus === 0) return report;
-  const why =
-    report.type === 'exited' ? `wait status ${String(report.waitStatus)}` : `errno ${String(report.errno)}`;
-  throw new SandboxFault('engine_error', `sandboxd can't show the limits of a sandbox: ${why}`);
+  const unshown = (why: string, cause?: unknown): SandboxFault =>
+    new SandboxFault('engine_error', `sandboxd can't show the limits of a sandbox: ${why}`, { cause });
+  if (report.type !== 'exited') throw unshown(`errno ${String(report.errno)}`);
+  if (report.waitStatus !== 0) throw unshown(`wait status ${String(report.waitStatus)}`);
+  try {
+    return { facts: parseSandboxFacts(decodeOutput(report.stdout.head)), counters: report.after };
+  } catch (error) {
+    throw unshown(errorMessage(error), error);
+  }
 }
 
 /** The limits that sandboxes of a sandbox policy get; not its times and its pool. */

@@ -1,6 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { authorized } from '../support/http-server.ts';
-import { broken, call, folder, grade, graderFor, live, named, SAMPLE, stop, verdict } from './lives.ts';
+import {
+  broken,
+  call,
+  CALLED,
+  folder,
+  grade,
+  graderFor,
+  live,
+  named,
+  SAMPLE,
+  stop,
+  verdict,
+} from './lives.ts';
 
 describe('two jobs with the same rollout id', () => {
   test('have two rollouts, and neither gets the verdict or the files of the other', async () => {
@@ -15,6 +27,17 @@ describe('two jobs with the same rollout id', () => {
     expect((await verdict(server, 'r', 'team-c')).verdict).toBe('no_tool_call');
     const seen = await server.app.inject({ url: '/v1/rollouts/r', headers: authorized(named('team-c')) });
     expect(seen.statusCode).toBe(404);
+  });
+
+  test('the end of a sandbox is recorded with the job', async () => {
+    const server = await live(await graderFor(), { dataDir: folder() });
+    await call(server, 'r', 'call_1', 'team-a');
+    const headers = authorized(named('team-a'));
+    await server.app.inject({ method: 'DELETE', url: '/v1/rollouts/r', headers });
+    const kills = [];
+    for await (const { event } of server.journal.events())
+      if (event.type === 'kill_intended') kills.push(event);
+    expect(kills).toMatchObject([{ rollout: 'r', namedJob: 'team-a', reason: 'deleted' }]);
   });
 
   test('survive a restart apart', async () => {
@@ -42,6 +65,21 @@ describe('two jobs with the same rollout id', () => {
       unknown_because: 'job_not_named',
     });
     expect((await call(server, 'r', 'call_2')).json()).toMatchObject({ error: 'job_not_named' });
+    for (const [method, url] of [
+      ['GET', '/v1/rollouts/r'],
+      ['GET', '/v1/rollouts/r/files?path=a'],
+      ['DELETE', '/v1/rollouts/r'],
+    ] as const)
+      expect((await server.app.inject({ method, url, headers: authorized() })).statusCode).toBe(409);
+  });
+
+  test('calls whose job a grading does not name are not taken for calls that never arrived', async () => {
+    const server = await live(await graderFor(), { dataDir: folder() });
+    await call(server, 'r', 'call_1', 'team-a');
+    await call(server, 'r', 'call_1', 'team-b');
+    expect((await grade(server, 'r', CALLED)).statusCode).toBe(503);
+    expect(await verdict(server, 'r')).toMatchObject({ verdict: 'unknown', reasons: [] });
+    expect(await verdict(server, 'r', 'team-a')).toMatchObject({ verdict: 'valid' });
   });
 
   test('a job is never told of a rollout without a job, and not graded as silent beside one that was hit', async () => {

@@ -1,6 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { RULES } from '../../../src/outcome/rules.ts';
 import { indexFile } from '../../../src/rollouts/verdict-index.ts';
 import { authorized } from '../support/http-server.ts';
 import {
@@ -108,6 +109,8 @@ describe('a rollout that was ever seen keeps its verdict', () => {
       reasons: ['task_removed'],
       counts: { calls: 2, ok: 1, task: 1 },
     });
+    for await (const { event } of second.journal.events())
+      if (event.type === 'call_finished' || event.type === 'rollout_lost') expect(event.rules).toBe(RULES);
     await stop(second);
     const third = await live(grader, { dataDir, catalog: renamed(), firstStart: false });
     expect(await verdict(third, 'good')).toMatchObject({ verdict: 'exclude', counts: { calls: 2 } });

@@ -5,6 +5,7 @@ import { BodySplitter } from '../../../src/http/body-splitter.ts';
 import { callValues } from '../../../src/http/model-values.ts';
 import { rolloutId } from '../../../src/kernel/ids.ts';
 import { answers, fakeGrader, gateTo, type FakeGrader } from '../grading/fake-grader.ts';
+import { readArguments } from '../../../src/tools/arguments.ts';
 import { authorized, testServer, type TestServer } from '../support/http-server.ts';
 
 /** Which mistakes in a body are the model's (200, recorded) and which the client's (4xx). */
@@ -86,6 +87,33 @@ describe('the model’s', () => {
     const { body } = await call(rollout, '{"trace_id":"ROLLOUT","arguments":{"command":"echo \\ud800"}}');
     expect(body['output']).toContain('[the arguments had lone surrogates');
     expect(verdictOf(rollout)).toMatchObject({ verdict: 'valid', counts: { calls: 1, ok: 1 } });
+  });
+
+  test('a path of bytes that are not UTF-8, as a listing shows it, reaches the sandbox, and the journal keeps it', async () => {
+    const rollout = newRollout();
+    const path = 'bad\udcff';
+    const body = JSON.stringify({ trace_id: rollout, arguments: { path, content: 'x' } });
+    expect((await post('/v1/tools/write_file', body)).body['output']).not.toContain('surrogate');
+    expect(server.engine.ran).toContainEqual(expect.objectContaining({ kind: 'write-file', path }));
+    const recorded = [];
+    for await (const { event } of server.journal.events())
+      if (event.type === 'call_intended' && event.rollout === rollout) recorded.push(event.arguments);
+    expect(recorded.map((given) => readArguments(given).value)).toEqual([{ path, content: 'x' }]);
+  });
+
+  test.each([
+    ['not UTF-8', '"\xff"'],
+    ['long, in a large body', `"${'n'.repeat(2 ** 20)}"`],
+    ['an unfinished number', '1e'],
+  ])('a name that is %s', async (_what, name) => {
+    const rollout = newRollout();
+    const forms = {
+      '/v1/tools': `{"trace_id":"${rollout}","name":${name},"arguments":{}}`,
+      [`/v1/rollouts/${rollout}/calls`]: `{"tool":${name},"arguments":{}}`,
+    };
+    for (const [url, body] of Object.entries(forms))
+      expect((await post(url, Buffer.from(body, 'latin1'))).status).toBe(200);
+    expect(verdictOf(rollout)).toMatchObject({ verdict: 'valid', counts: { calls: 2, model: 2 } });
   });
 
   test('a file’s content may have null bytes', async () => {

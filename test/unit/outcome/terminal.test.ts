@@ -22,6 +22,11 @@ describe('what a terminal would show', () => {
     ['a drawing of several writes', 'a\rb\x1b[Kc\rd\x1b[1me\n', 'de\n'],
     ['colours', '\x1b[31mred\x1b[0m \x1b[2K\x1b[1Aup \x1b]0;title\x07t\n', 'red up t\n'],
     ['a title with spaces', '\x1b]0;my own title\x07t\n', 't\n'],
+    [
+      'a title, and a bell later in the line',
+      '\x1b]0;make\x07build: 3 failed\x07\n',
+      'build: 3 failed\x07\n',
+    ],
     ['a link', '\x1b]8;;http://a/b c\x1b\\link\x1b]8;;\x1b\\ end', 'link end'],
     ['a device string', 'a\x1bP1$r0m\x1b\\b', 'ab'],
     ['what tput sgr0 prints', '\x1b(B\x1b[mx', 'x'],

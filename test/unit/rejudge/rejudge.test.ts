@@ -65,6 +65,17 @@ describe('nothing differs', () => {
     expect(found(opened(), ...lines)).toEqual([]);
   });
 
+  test('a rollout whose calls never arrived is derived as excluded', () => {
+    using rejudge = new Rejudge();
+    const lines = [
+      opened(),
+      graded('exclude', ['calls_never_arrived']),
+      ended('exclude', ['calls_never_arrived']),
+    ];
+    expect(lines.flatMap((line) => rejudge.add(parseEvent(JSON.stringify(line))))).toEqual([]);
+    expect(rejudge.verdicts()).toMatchObject({ exclude: 1, valid: 0 });
+  });
+
   test('in what is not known whole: a rollout whose beginning is in another file', () => {
     expect(found(finished('1', REFUSED), ended('exclude', ['sandbox_killed']))).toEqual([]);
   });

@@ -220,6 +220,24 @@ test('the overview adds up and names examples', async () => {
   expect(await storyOf(dataDir, "'")).toBeNull();
 });
 
+test('the story of an id that two jobs use is of the one that is named', async () => {
+  const named = (events: object[], namedJob: string) => events.map((event) => ({ ...event, namedJob }));
+  write(
+    ...named([opened('r', 0, 'a'), intended('r', '1'), finished('r', '1')], 'a'),
+    ...named([opened('r', 0, 'b'), intended('r', '2'), finished('r', '2', 'infra', 'engine_down')], 'b'),
+  );
+  expect(await storyOf(dataDir, 'r')).toEqual({ jobs: ['a', 'b'] });
+  expect(await storyOf(dataDir, 'r', 'a')).toMatchObject({
+    rollout: { verdict: 'valid' },
+    calls: [{ call: '1' }],
+  });
+  expect(await storyOf(dataDir, 'r', 'b')).toMatchObject({
+    rollout: { verdict: 'exclude' },
+    calls: [{ call: '2' }],
+  });
+  expect(await storyOf(dataDir, 'r', 'c')).toBeNull();
+});
+
 test('the README documents exactly the columns that the views have', async () => {
   const readme = readFileSync('src/report/README.md', 'utf8');
   const documented: Readonly<Record<string, unknown>> = Object.fromEntries(

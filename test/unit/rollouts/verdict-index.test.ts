@@ -1,5 +1,10 @@
-import { rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
+import { FileJournal } from '../../../src/journal/file-journal.ts';
+import { indexFile, VerdictIndex } from '../../../src/rollouts/verdict-index.ts';
 import { Life, loseFile, prune, removeIndex } from './verdict-history.ts';
 
 async function lifeWithFiles(calls: number): Promise<Life> {
@@ -45,4 +50,24 @@ test('a file that is removed while the server runs is not noticed before the nex
   });
   expect(life.index.status.complete).toBe(true); // The index had read it.
   await life.end();
+});
+
+test('damage that a question finds while the journal is read leaves no verdict out', async () => {
+  const life = await lifeWithFiles(3);
+  await life.index[Symbol.asyncDispose]();
+  const { clock } = life;
+  const dataDir = mkdtempSync(join(tmpdir(), 'faultline-history-'));
+  for (const part of ['journal', 'verdicts.db'])
+    cpSync(join(life.dataDir, part), join(dataDir, part), { recursive: true });
+  await life.end();
+  const file = new DatabaseSync(indexFile(dataDir));
+  file.exec("UPDATE rollouts SET crc = crc + 1 WHERE id = 'r0'");
+  file.close();
+  const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+  await using journal = await FileJournal.open({ dataDir, clock });
+  await using index = VerdictIndex.open({ dataDir, journal, firstStart: false, clock, log });
+  const reading = index.catchUp(); // There is nothing to read but what the damaged file has.
+  expect(index.find('r0', 'a')).toEqual({ kind: 'unknown', why: 'catching_up' });
+  await reading;
+  expect(['r0', 'r1', 'r2'].map((id) => index.find(id, 'a').kind)).toEqual(['kept', 'kept', 'kept']);
 });

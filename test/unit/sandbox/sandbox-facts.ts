@@ -1,5 +1,5 @@
 import type { Counters } from '../../../src/protocol/messages.ts';
-import { parseFacts } from '../../../src/sandbox/facts.ts';
+import { parseSandboxFacts } from '../../../src/sandbox/sandbox-facts.ts';
 import type { TrialEvidence } from '../../../src/sandbox/limit-findings.ts';
 import { probeSpec } from '../../../src/sandbox/docker/probe-spec.ts';
 import type { Policy } from '../../../src/policy/schema.ts';
@@ -92,7 +92,7 @@ export function evidence(text = V1, change: Partial<TrialEvidence> = {}): TrialE
     policy: POLICY,
     user: { uid: 1_000, gid: 100 },
     capabilityMask: '0000000000000001',
-    facts: parseFacts(text),
+    facts: parseSandboxFacts(text),
     counters: COUNTERS,
     warnings: [],
     diskLimit: true,
