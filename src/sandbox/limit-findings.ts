@@ -1,6 +1,13 @@
 import type { Policy } from '../policy/schema.ts';
 import type { Counters } from '../protocol/messages.ts';
-import { fieldOf, interfacesOf, mountOn, numberIn, resourceLimit, type Facts } from './facts.ts';
+import {
+  fieldOf,
+  interfacesOf,
+  mountOn,
+  numberIn,
+  resourceLimit,
+  type RightsReport,
+} from './rights-report.ts';
 
 /**
  * What a sandbox policy asks for and an engine may fail to hold. `refuses`: a sandbox policy without it is not used unless
@@ -62,7 +69,7 @@ export interface TrialEvidence {
   readonly user: { readonly uid: number; readonly gid: number };
   /** 16 hexadecimal digits, as in /proc/PID/status. */
   readonly capabilityMask: string;
-  readonly facts: Facts;
+  readonly rights: RightsReport;
   /** Null where the engine has no source of counters. */
   readonly counters: Counters | null;
   /** Of the engine, in its words, on the request that made the sandbox. */
@@ -108,16 +115,16 @@ function check(limit: LimitName, asked: Shown, found: Shown | null | undefined, 
   return { limit, asked: String(asked), found: shown, held };
 }
 
-function cgroupChecks({ policy, facts, counters }: TrialEvidence): CheckedLimit[] {
+function cgroupChecks({ policy, rights, counters }: TrialEvidence): CheckedLimit[] {
   const { memory, processes, cpus } = policy.limits;
   const limitBytes = counters?.memoryLimitBytes ?? null;
-  const quota = cpuQuota(facts);
+  const quota = cpuQuota(rights);
   const missing = NEEDED.filter((name) => counters !== null && counters[name] < 0);
-  const swapBytes = swapOf(facts, memory);
+  const swapBytes = swapOf(rights, memory);
   const checks = [
     check('cpus', cpus, quota, quota !== null && Math.abs(quota - cpus) < NEARLY),
     check('swap', 0, swapBytes, swapBytes === 0),
-    check('socket_buffers', 'a limit', 'none', boundSockets(facts)),
+    check('socket_buffers', 'a limit', 'none', boundSockets(rights)),
   ];
   if (counters === null) return checks;
   return [
@@ -129,38 +136,38 @@ function cgroupChecks({ policy, facts, counters }: TrialEvidence): CheckedLimit[
 }
 
 /** Processors; Infinity where there is no quota. */
-function cpuQuota(facts: Facts): number | null {
-  const [max, period] = facts.files.get('/sys/fs/cgroup/cpu.max')?.[0]?.split(' ') ?? [];
+function cpuQuota(rights: RightsReport): number | null {
+  const [max, period] = rights.files.get('/sys/fs/cgroup/cpu.max')?.[0]?.split(' ') ?? [];
   if (max !== undefined) return max === 'max' ? Infinity : Number(max) / Number(period);
-  const quotaUs = numberIn(facts, '/sys/fs/cgroup/cpu/cpu.cfs_quota_us');
-  const periodUs = numberIn(facts, '/sys/fs/cgroup/cpu/cpu.cfs_period_us');
+  const quotaUs = numberIn(rights, '/sys/fs/cgroup/cpu/cpu.cfs_quota_us');
+  const periodUs = numberIn(rights, '/sys/fs/cgroup/cpu/cpu.cfs_period_us');
   if (quotaUs === null || periodUs === null) return null;
   return quotaUs < 0 ? Infinity : quotaUs / periodUs;
 }
 
 /** Bytes that may be swapped beyond the memory limit. A host without swap has none to give. */
-function swapOf(facts: Facts, memory: number): number | null {
-  if (hasNoSwap(facts)) return 0;
-  const both = numberIn(facts, '/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes');
+function swapOf(rights: RightsReport, memory: number): number | null {
+  if (hasNoSwap(rights)) return 0;
+  const both = numberIn(rights, '/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes');
   if (both !== null) return Math.abs(both - memory) < PAGE_BYTES ? 0 : both - memory;
-  return numberIn(facts, '/sys/fs/cgroup/memory.swap.max');
+  return numberIn(rights, '/sys/fs/cgroup/memory.swap.max');
 }
 
-function hasNoSwap(facts: Facts): boolean {
-  return Number.parseInt(fieldOf(facts, '/proc/meminfo', 'SwapTotal') ?? '', 10) === 0;
+function hasNoSwap(rights: RightsReport): boolean {
+  return Number.parseInt(fieldOf(rights, '/proc/meminfo', 'SwapTotal') ?? '', 10) === 0;
 }
 
 /** cgroup v2 counts them as memory; v1 has a limit of their own, which some runtimes ignore. */
-function boundSockets(facts: Facts): boolean {
-  const bytes = numberIn(facts, '/sys/fs/cgroup/memory/memory.kmem.tcp.limit_in_bytes');
+function boundSockets(rights: RightsReport): boolean {
+  const bytes = numberIn(rights, '/sys/fs/cgroup/memory/memory.kmem.tcp.limit_in_bytes');
   return bytes === null || bytes < 2 ** 40;
 }
 
-function processChecks({ policy, user, capabilityMask, facts }: TrialEvidence): CheckedLimit[] {
+function processChecks({ policy, user, capabilityMask, rights }: TrialEvidence): CheckedLimit[] {
   const { limits, seccomp } = policy;
-  const status = (name: string): string | null => fieldOf(facts, STATUS, name);
+  const status = (name: string): string | null => fieldOf(rights, STATUS, name);
   const exact = (limit: LimitName, name: string, asked: number): CheckedLimit => {
-    const found = resourceLimit(facts, name);
+    const found = resourceLimit(rights, name);
     return check(limit, asked, found?.join('/'), found?.every((value) => value === asked) === true);
   };
   const ids = [status('Uid'), status('Gid')].map((ids) => ids?.replaceAll(/\s+/g, ' ') ?? null);
@@ -180,7 +187,7 @@ function processChecks({ policy, user, capabilityMask, facts }: TrialEvidence): 
     check('new_privileges', 1, status('NoNewPrivs'), status('NoNewPrivs') === '1'),
     // Which calls the engine's own profile refuses is its operator's choice, none at all included.
     ...(seccomp === 'engine' ? [] : [check('seccomp', 2, status('Seccomp'), status('Seccomp') === '2')]),
-    ...attemptChecks(facts, seccomp !== 'engine'),
+    ...attemptChecks(rights, seccomp !== 'engine'),
   ];
 }
 
@@ -188,7 +195,7 @@ const heldOf = (masks: readonly (string | null)[]): string | null =>
   masks.every((mask) => mask === null) ? null : [...new Set(masks)].join(' ');
 
 /** What a command may not do to PID 1; and that it can't pass its place in the kernel's order of victims to the host. */
-function attemptChecks({ attempts }: Facts, filtered: boolean): CheckedLimit[] {
+function attemptChecks({ attempts }: RightsReport, filtered: boolean): CheckedLimit[] {
   const refused = (name: string): boolean => REFUSED.has(attempts.get(name) ?? 0);
   const limits = !filtered || refused('limits of the first process');
   const firstProcess = limits && refused('raise /proc/1/oom_score_adj');
@@ -198,17 +205,17 @@ function attemptChecks({ attempts }: Facts, filtered: boolean): CheckedLimit[] {
   ];
 }
 
-function fileChecks({ policy, facts, diskLimit }: TrialEvidence): CheckedLimit[] {
+function fileChecks({ policy, rights, diskLimit }: TrialEvidence): CheckedLimit[] {
   const { limits, network, read_only_root: readOnly } = policy;
   const inMemory = (limit: 'tmp' | 'work' | 'shm', folder: string): CheckedLimit[] => {
     const bytes = limits[limit];
     if (bytes === undefined) return [];
-    const found = tmpfsBytes(facts, folder);
+    const found = tmpfsBytes(rights, folder);
     return [check(limit, bytes, found, found !== null && Math.abs(found - bytes) < PAGE_BYTES)];
   };
-  const interfaces = interfacesOf(facts);
+  const interfaces = interfacesOf(rights);
   const isolated = network === 'none' || typeof network !== 'string';
-  const rootRefuses = facts.attempts.get('create in /') === EROFS || mountOn(facts, '/')?.readOnly === true;
+  const rootRefuses = rights.attempts.get('create in /') === EROFS || mountOn(rights, '/')?.readOnly === true;
   return [
     ...inMemory('tmp', '/tmp'),
     ...inMemory('work', '/work'),
@@ -220,8 +227,8 @@ function fileChecks({ policy, facts, diskLimit }: TrialEvidence): CheckedLimit[]
 }
 
 /** The size of a file system in memory; Infinity where it has none; null where the folder is not one. */
-function tmpfsBytes(facts: Facts, folder: string): number | null {
-  const mount = mountOn(facts, folder);
+function tmpfsBytes(rights: RightsReport, folder: string): number | null {
+  const mount = mountOn(rights, folder);
   if (mount?.type !== 'tmpfs') return null;
   const size = mount.options.find((option) => option.startsWith('size='))?.slice('size='.length) ?? '';
   const [, digits, unit = ''] = /^(\d+)([kmg]?)$/.exec(size) ?? [];
@@ -238,10 +245,10 @@ const WORDS: readonly (readonly [RegExp, LimitName])[] = [
 ];
 
 /** What was found wrong in the sandbox itself isn't said a second time. */
-function warned({ warnings, facts }: TrialEvidence, known: ReadonlySet<LimitName>): Finding[] {
+function warned({ warnings, rights }: TrialEvidence, known: ReadonlySet<LimitName>): Finding[] {
   return warnings.flatMap((warning) => {
     const [, limit = 'engine'] = WORDS.find(([pattern]) => pattern.test(warning)) ?? [];
-    if (known.has(limit) || (limit === 'swap' && hasNoSwap(facts))) return [];
+    if (known.has(limit) || (limit === 'swap' && hasNoSwap(rights))) return [];
     return [{ limit, asked: 'no warning', found: warning, refuses: LIMITS[limit].refuses }];
   });
 }

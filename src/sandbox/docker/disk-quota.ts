@@ -1,11 +1,11 @@
 import type { Deadline } from '../../kernel/deadline.ts';
 import type { Log } from '../../kernel/log.ts';
 import { decodeOutput } from '../../outcome/text.ts';
-import { parseFacts } from '../facts.ts';
+import { parseRightsReport } from '../rights-report.ts';
 import { SandboxFault, type SandboxSpec } from '../sandbox.ts';
 import type { DockerConnection } from './docker-connection.ts';
 import { removeContainer } from './container-start.ts';
-import { readFacts, type TrialSandbox } from './policy-trials.ts';
+import { readRightsReport, type TrialSandbox } from './policy-trials.ts';
 import { probeSpec } from './probe-spec.ts';
 
 const QUOTA_BYTES = 16 * 2 ** 20;
@@ -62,7 +62,7 @@ async function holdsDiskQuota({ image, start }: QuotaParts): Promise<boolean> {
   // Only root may write to the root folder of sandboxd's image.
   const policy = { ...spec.policy, user: { uid: 0, gid: 0 }, limits };
   await using made = await start({ ...spec, policy });
-  const { stdout } = await readFacts(made.sandbox, WRITTEN_BYTES);
-  const { attempts, writtenBytes } = parseFacts(decodeOutput(stdout.head));
+  const { stdout } = await readRightsReport(made.sandbox, WRITTEN_BYTES);
+  const { attempts, writtenBytes } = parseRightsReport(decodeOutput(stdout.head));
   return attempts.get('create in /') === 0 && attempts.get('fill') !== 0 && writtenBytes <= QUOTA_BYTES;
 }

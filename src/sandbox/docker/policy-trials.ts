@@ -4,7 +4,7 @@ import { SingleFlight } from '../../kernel/single-flight.ts';
 import { decodeOutput } from '../../outcome/text.ts';
 import type { Policy } from '../../policy/schema.ts';
 import type { CallLimits, Ending } from '../../protocol/messages.ts';
-import { parseFacts } from '../facts.ts';
+import { parseRightsReport } from '../rights-report.ts';
 import { inWords, limitFindings, type LimitName, type PolicyTrial } from '../limit-findings.ts';
 import { SandboxFault, type CallReport, type Sandbox, type SandboxSpec } from '../sandbox.ts';
 import { capabilityMask, SANDBOXD_FOLDER } from './container-spec.ts';
@@ -91,12 +91,12 @@ export class PolicyTrials {
     const within = Deadline.after(clock, 'sandbox_start', policy.times.sandbox_start);
     await using made = await this.#parts.start(spec, within);
     const { sandbox, warnings } = made;
-    const report = await within.race(readFacts(sandbox));
+    const report = await within.race(readRightsReport(sandbox));
     const findings = limitFindings({
       policy,
       user: userOf(policy, sandbox),
       capabilityMask: capabilityMask(policy.capabilities),
-      facts: parseFacts(decodeOutput(report.stdout.head)),
+      rights: parseRightsReport(decodeOutput(report.stdout.head)),
       counters: report.after,
       warnings,
       diskLimit: diskLimit(),
@@ -109,9 +109,9 @@ export class PolicyTrials {
 }
 
 /** What a command of a sandbox finds. @throws SandboxFault where it can't be asked. */
-export async function readFacts(sandbox: Sandbox, bytes = 0): Promise<Ending> {
+export async function readRightsReport(sandbox: Sandbox, bytes = 0): Promise<Ending> {
   const number = sandbox.lastCall + 1;
-  const argv = [`${SANDBOXD_FOLDER}/sandboxd`, '--facts', String(bytes)];
+  const argv = [`${SANDBOXD_FOLDER}/sandboxd`, '--rights-report', String(bytes)];
   const work = { kind: 'exec', argv, env: [], cwd: null, stdin: new Uint8Array() } as const;
   const report: CallReport = await sandbox.run(number, work, CALL);
   sandbox.acknowledge(number);

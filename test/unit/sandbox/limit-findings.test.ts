@@ -1,9 +1,9 @@
 import { describe, expect, it, test } from 'vitest';
 import { acceptedLimits } from '../../../src/sandbox/accepted-limits.ts';
-import { parseFacts } from '../../../src/sandbox/facts.ts';
+import { parseRightsReport } from '../../../src/sandbox/rights-report.ts';
 import { LIMITS, limitFindings, type LimitName } from '../../../src/sandbox/limit-findings.ts';
 import { policyChecks } from '../../../src/preflight/policy-checks.ts';
-import { COUNTERS, evidence, POLICY, V1, V2 } from './sandbox-facts.ts';
+import { COUNTERS, evidence, POLICY, V1, V2 } from './rights-reports.ts';
 
 const found = (...made: Parameters<typeof evidence>): LimitName[] =>
   limitFindings(evidence(...made)).map(({ limit }) => limit);
@@ -146,7 +146,7 @@ describe('warnings of the engine', () => {
 
 it('output that was cut short is no evidence: what was not read would look held', () => {
   for (const end of [V1.indexOf('! create'), V1.indexOf('= /proc/net'), 0])
-    expect(() => parseFacts(V1.slice(0, end))).toThrow(RangeError);
+    expect(() => parseRightsReport(V1.slice(0, end))).toThrow(RangeError);
 });
 
 it("the engine's own seccomp profile, and a network of the engine, are the operator's choice", () => {

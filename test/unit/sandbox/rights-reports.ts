@@ -1,5 +1,5 @@
 import type { Counters } from '../../../src/protocol/messages.ts';
-import { parseFacts } from '../../../src/sandbox/facts.ts';
+import { parseRightsReport } from '../../../src/sandbox/rights-report.ts';
 import type { TrialEvidence } from '../../../src/sandbox/limit-findings.ts';
 import { probeSpec } from '../../../src/sandbox/docker/probe-spec.ts';
 import type { Policy } from '../../../src/policy/schema.ts';
@@ -32,7 +32,7 @@ export const COUNTERS: Counters = {
   rootFreeInodes: 1_000,
 };
 
-/** What `sandboxd --facts` prints in a sandbox of `POLICY`, captured with crun under cgroup v1, without unused lines. */
+/** What `sandboxd --rights-report` prints in a sandbox of `POLICY`, captured with crun under cgroup v1, without unused lines. */
 export const V1 = `= /proc/self/status
  Name:	sandboxd
  Uid:	1000	1000	1000	1000
@@ -92,7 +92,7 @@ export function evidence(text = V1, change: Partial<TrialEvidence> = {}): TrialE
     policy: POLICY,
     user: { uid: 1_000, gid: 100 },
     capabilityMask: '0000000000000001',
-    facts: parseFacts(text),
+    rights: parseRightsReport(text),
     counters: COUNTERS,
     warnings: [],
     diskLimit: true,

@@ -1,5 +1,5 @@
-/** What `sandboxd --facts` printed in a sandbox: files of its kernel as a command sees them, and what was tried. */
-export interface Facts {
+/** What `sandboxd --rights-report` printed in a sandbox: files of its kernel as a command sees them, and what was tried. */
+export interface RightsReport {
   /** Lines by path. A file that is not there has none. */
   readonly files: ReadonlyMap<string, readonly string[]>;
   /** Error number by name; 0 where it succeeded. */
@@ -9,7 +9,7 @@ export interface Facts {
 }
 
 /** @throws RangeError where the text is not whole: without its end, limits that were not read would look like held ones. */
-export function parseFacts(text: string): Facts {
+export function parseRightsReport(text: string): RightsReport {
   const files = new Map<string, string[]>();
   const attempts = new Map<string, number>();
   let writtenBytes = 0;
@@ -22,25 +22,25 @@ export function parseFacts(text: string): Facts {
     else if (line.startsWith('# written ')) writtenBytes = Number(line.slice('# written '.length));
     else if (line.startsWith(' ')) lines.push(line.slice(1));
   }
-  if (!attempts.has('create in /')) throw new RangeError('sandboxd --facts was cut short');
+  if (!attempts.has('create in /')) throw new RangeError('sandboxd --rights-report was cut short');
   return { files, attempts, writtenBytes };
 }
 
 /** The value of a line such as `Seccomp:\t2`; null where there is none. */
-export function fieldOf({ files }: Facts, path: string, name: string): string | null {
+export function fieldOf({ files }: RightsReport, path: string, name: string): string | null {
   const line = files.get(path)?.find((one) => one.startsWith(`${name}:`));
   return line === undefined ? null : line.slice(name.length + 1).trim();
 }
 
 /** A file with one number, such as a cgroup's; null where it is missing, Infinity for `max`. */
-export function numberIn({ files }: Facts, path: string): number | null {
+export function numberIn({ files }: RightsReport, path: string): number | null {
   const text = files.get(path)?.[0]?.trim() ?? '';
   if (text === 'max') return Infinity;
   return /^-?\d+$/.test(text) ? Number(text) : null;
 }
 
 /** Soft and hard limit of a line of /proc/self/limits; null where there is none. */
-export function resourceLimit({ files }: Facts, name: string): readonly [number, number] | null {
+export function resourceLimit({ files }: RightsReport, name: string): readonly [number, number] | null {
   const line = files.get('/proc/self/limits')?.find((one) => one.startsWith(`Max ${name} `));
   const values = line?.slice(`Max ${name} `.length).trim().split(/\s+/) ?? [];
   const [soft, hard] = values.map((value) => (value === 'unlimited' ? Infinity : Number(value)));
@@ -55,7 +55,7 @@ export interface Mount {
 }
 
 /** The uppermost mount on a folder; null where nothing is mounted. */
-export function mountOn({ files }: Facts, folder: string): Mount | null {
+export function mountOn({ files }: RightsReport, folder: string): Mount | null {
   const line = files.get('/proc/self/mountinfo')?.findLast((one) => one.split(' ')[4] === folder);
   const [own = '', rest = ''] = line?.split(' - ') ?? [];
   const [type = '', , options = ''] = rest.split(' ');
@@ -65,7 +65,7 @@ export function mountOn({ files }: Facts, folder: string): Mount | null {
 }
 
 /** Names of the network interfaces; null where they can't be read. */
-export function interfacesOf({ files }: Facts): readonly string[] | null {
+export function interfacesOf({ files }: RightsReport): readonly string[] | null {
   const lines = files.get('/proc/net/dev') ?? [];
   if (lines.length < 2) return null;
   return lines.slice(2).map((line) => line.split(':')[0]?.trim() ?? '');
