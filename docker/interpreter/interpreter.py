@@ -31,6 +31,10 @@ from _io import BytesIO, FileIO, TextIOWrapper
 from _signal import SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SIGINT, getsignal, pthread_sigmask, signal
 from fcntl import F_DUPFD_CLOEXEC, fcntl
 from posix import O_CLOEXEC, O_RDWR, close, dup2, fstat, getpid, write
+from select import poll
+
+# The directory of the start, which the loader has taken out: cells import from it.
+sys.path[:0] = here
 
 CONTROL = 198
 PROOF_BYTES = 16
@@ -68,6 +72,12 @@ def lost():
     exit_process(70)
 
 
+def end_child():
+    """Ends a child that a task or a signal handler has forked between cells: a cell that it took would not be run here."""
+    if getpid() != owner:
+        exit_process(0)
+
+
 def identity(descriptor):
     status = fstat(descriptor)
     return status.st_dev, status.st_ino, status.st_rdev
@@ -97,6 +107,8 @@ class Channel:
         self.identity = identity(self.number)
         self.space = ancillary_space(12)
         self.received = []
+        self.poll = poll()
+        self.poll.register(self.number, 1)
 
     def check(self):
         try:
@@ -112,6 +124,8 @@ class Channel:
         if tasks.loop is not None:
             self.unblocked(tasks.run_until_readable)
         while not self.received:
+            self.unblocked(self.poll.poll)
+            end_child()
             self.unblocked(self.receive)
 
     def receive(self):
@@ -467,6 +481,7 @@ class Tasks:
         try:
             self.loop.run_forever()
         finally:
+            end_child()  # It would take the channel out of the interpreter's own loop: they share the descriptor.
             self.loop.remove_reader(channel.number)
 
 

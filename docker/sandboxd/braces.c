@@ -21,9 +21,9 @@ const char *bracket_end(const char *text) {
 /* The next character that means something to braces, from here on: { } or , or the end. */
 static const char *next_sign(const char *p) {
   for (; *p && *p != '{' && *p != '}' && *p != ','; p++) {
-    if (*p == '\\' && p[1]) p++;
     const char *end = *p == '[' ? bracket_end(p) : NULL;
     if (end) p = end;
+    else if (*p == '\\' && p[1]) p++;
   }
   return p;
 }

@@ -9,7 +9,8 @@ static void put(struct bytes *out, const char *text) { bytes_append(out, text, s
 
 static void put_literal(struct bytes *out, char c) {
   bool letter = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c & 0x80);
-  if (!letter) put(out, "\\");
+  /* \< and \> are the edges of words. */
+  if (!letter && c != '<' && c != '>') put(out, "\\");
   bytes_append(out, &c, 1);
 }
 

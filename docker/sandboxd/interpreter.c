@@ -21,15 +21,18 @@
 enum { CODE, OUT, ERR, PASSED };
 
 /* The driver runs in globals of its own with a copy of the builtins, which no cell changes, and under a name by which
- * tracebacks leave it out. */
+ * tracebacks leave it out. While it imports what it needs, files of the directory it starts in are not looked at: one that
+ * is named like a module of the standard library would prevent every start. */
 static char LOADER[] =
     "import builtins, posix, sys\n"
+    "here = [''] if sys.path[:1] == [''] else []\n"
+    "del sys.path[:len(here)]\n"
     "leave, ready = posix._exit, []\n"
     "file = open(sys.argv[1], 'rb')\n"
     "code = compile(file.read(), '<interpreter>', 'exec')\n"
     "file.close()\n"
     "try:\n"
-    "    exec(code, {'__name__': 'interpreter', '__builtins__': dict(vars(builtins)), 'ready': ready})\n"
+    "    exec(code, {'__name__': 'interpreter', '__builtins__': dict(vars(builtins)), 'ready': ready, 'here': here})\n"
     "except BaseException:\n"
     "    if not ready: raise\n"
     "    leave(70)\n";
@@ -103,6 +106,8 @@ static bool hand_over(void) {
   header->cmsg_len = CMSG_LEN(PASSED * sizeof(int));
   memcpy(CMSG_DATA(header), resident.passed, sizeof resident.passed);
   resident.begun = false;
+  /* An interpreter that ended before it had begun may have read the file: its offset is that of all who hold it. */
+  lseek(resident.passed[CODE], 0, SEEK_SET);
   return sendmsg(resident.control, &message, MSG_NOSIGNAL) >= 0 || errno == EAGAIN;
 }
 
@@ -114,6 +119,13 @@ static int code_file(struct span code) {
   int fd = memory_file(text.p, text.n);
   bytes_free(&text);
   return fd;
+}
+
+/* Nothing was started, and an interpreter that runs is not touched. */
+static int no_descriptor(void) {
+  close_passed();
+  forget_place();
+  return EMFILE;
 }
 
 static int start_fresh(struct call *call) {
@@ -138,11 +150,11 @@ int interpreter_start(struct call *call, const struct request *request, const ch
   resident.passed[CODE] = code_file(request->text);
   call->memo_fd = resident.passed[CODE];
   resident.results_at = request->text.n + PROOF_BYTES;
-  resident.call = call;
-  call->child = &resident.child;
   call->stage = STAGE_FORK;
   for (int i = 0; i < PASSED; i++)
-    if (resident.passed[i] < 0) return EMFILE;
+    if (resident.passed[i] < 0) return no_descriptor();
+  resident.call = call;
+  call->child = &resident.child;
   child_read(&resident.child);
   interpreter_check();
   resident.fresh = false;

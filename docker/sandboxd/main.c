@@ -18,11 +18,11 @@
 #include "calls.h"
 #include "counters.h"
 #include "endings.h"
-#include "facts.h"
 #include "frames.h"
 #include "outbox.h"
 #include "relay.h"
 #include "reports.h"
+#include "rights-report.h"
 #include "rights.h"
 #include "settings.h"
 #include "spawn.h"
@@ -178,9 +178,9 @@ static bool parse_arguments(int argc, char **argv) {
 int main(int argc, char **argv) {
   if (argc == 2 && strcmp(argv[1], "--noop") == 0) return 0;
   if (argc == 2 && strcmp(argv[1], "--version") == 0) return puts(VERSION) < 0;
-  if (argc == 3 && strcmp(argv[1], "--facts") == 0) return facts(strtoull(argv[2], NULL, 10));
+  if (argc == 3 && strcmp(argv[1], "--rights-report") == 0) return rights_report(strtoull(argv[2], NULL, 10));
   if (!parse_arguments(argc, argv)) {
-    dprintf(2, "usage: sandboxd --user UID:GID --keep-caps HEXMASK [--driver PATH] [--egress PATH] | --noop | --version | --facts BYTES\n");
+    dprintf(2, "usage: sandboxd --user UID:GID --keep-caps HEXMASK [--driver PATH] [--egress PATH] | --noop | --version | --rights-report BYTES\n");
     return 64;
   }
   settings.version = VERSION;

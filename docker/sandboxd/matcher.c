@@ -4,6 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
+
+/* Between two looks at the clock: about 1 ms. */
+#define STEPS 100000
 #define NONE 0xffffffffu /* before the first character, and behind the last */
 
 struct place {
@@ -115,6 +119,13 @@ static struct place look(const uint8_t *line, size_t n, size_t at, uint32_t befo
   return (struct place){before, after, at + *length == n};
 }
 
+static bool is_late(struct matcher *m) {
+  m->steps += m->now.n;
+  if (m->give_up_at == 0 || m->steps < STEPS) return false;
+  m->steps = 0;
+  return now_ms() >= m->give_up_at;
+}
+
 bool matcher_find(struct matcher *m, const uint8_t *line, size_t n, size_t *end) {
   size_t at = 0, length;
   uint32_t before = NONE;
@@ -143,6 +154,7 @@ bool matcher_find(struct matcher *m, const uint8_t *line, size_t n, size_t *end)
     m->next = old;
     before = place.after;
     at += length;
+    if (is_late(m)) return false;
   }
 }
 

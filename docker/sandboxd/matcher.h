@@ -19,6 +19,8 @@ struct matcher {
   uint32_t *stack;
   bool first[256]; /* bytes that a match can begin with */
   bool anywhere;   /* it may also begin at the end, or before any byte */
+  int64_t give_up_at; /* by now_ms(): then nothing is found; 0: never */
+  size_t steps;       /* since the clock was read */
 };
 
 /* Takes the program over. */

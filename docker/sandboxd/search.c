@@ -41,6 +41,7 @@ static void search_lines(struct walk *walk, struct line_reader *reader) {
   size_t end;
   for (uint32_t number = 1; !walk_late(walk) && next_line(reader, &line); number++) {
     if (line.cut) long_lines++;
+    matcher.give_up_at = walk->give_up_at;
     if (!matcher_find(&matcher, line.p, line.n, &end)) continue;
     put_match(walk, reader->is_binary ? 0 : number, &line, end);
     if (reader->is_binary) return;

@@ -106,15 +106,17 @@ static int start_bash(struct call *call, struct launch *launch, const char *comm
   static char *const env_file[] = {"BASH_ENV=" FILE_UNDER};
   char *argv[] = {"bash", "-c", longer ? "eval \"$__faultline_command\"" : (char *)command, NULL};
   struct bytes b = {0};
+  bool unwritten = false;
   if (prelude) {
     bash_prelude(&b, command, plain, environment);
     if (longer) long_command(&b, command);
     call->memo_fd = memory_file(b.p, b.n);
+    unwritten = call->memo_fd < 0;
     launch->environment = environment_with(environment, env_file, 1);
   }
   launch->argv = argv;
   launch->inherited = call->memo_fd;
-  int error = command_start(call, launch, keep);
+  int error = unwritten ? ENOMEM : command_start(call, launch, keep);
   if (prelude) free((void *)launch->environment);
   bytes_free(&b);
   return error;
@@ -130,10 +132,12 @@ static int start_sh(struct call *call, struct launch *launch, const char *comman
   bytes_append(&line, "", 1);
   if (longer) long_command(&b, command);
   if (!plain || longer) call->memo_fd = memory_file(b.p, b.n);
+  /* Without the file a long command would be an empty one that succeeds. */
+  bool unwritten = (!plain || longer) && call->memo_fd < 0;
   char *argv[] = {"sh", "-c", (char *)line.p, NULL};
   launch->argv = argv;
   launch->inherited = call->memo_fd;
-  int error = command_start(call, launch, keep);
+  int error = unwritten ? ENOMEM : command_start(call, launch, keep);
   bytes_free(&line);
   bytes_free(&b);
   return error;

@@ -1,4 +1,4 @@
-/** What `sandboxd --facts` printed in a sandbox: files of its kernel as a command sees them, and what was tried. */
+/** What `sandboxd --rights-report` printed in a sandbox: files of its kernel as a command sees them, and what was tried. */
 export interface SandboxFacts {
   /** Lines by path. A file that is not there has none. */
   readonly files: ReadonlyMap<string, readonly string[]>;
@@ -22,7 +22,7 @@ export function parseSandboxFacts(text: string): SandboxFacts {
     else if (line.startsWith('# written ')) writtenBytes = Number(line.slice('# written '.length));
     else if (line.startsWith(' ')) lines.push(line.slice(1));
   }
-  if (!attempts.has('create in /')) throw new RangeError('sandboxd --facts was cut short');
+  if (!attempts.has('create in /')) throw new RangeError('sandboxd --rights-report was cut short');
   return { files, attempts, writtenBytes };
 }
 

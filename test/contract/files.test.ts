@@ -138,6 +138,19 @@ describe('files', () => {
     expect(ending(bad).errno).toBe(74);
   });
 
+  it('are searched within the time limit also where one line takes longer', async () => {
+    await using sandboxd = await SandboxdProcess.start();
+    await sandboxd.call(shell("echo abcz > a; head -c 1000000 /dev/zero | tr '\\0' a > b"));
+    const end = ending(
+      await sandboxd.call(
+        { kind: 'search-files', path: '.', pattern: '(a?b?c?d?){1000}z', glob: null, limit: 1000 },
+        { timeoutMs: 2000 },
+      ),
+    );
+    expect(end).toMatchObject({ killReason: 'none', errno: 0, facts: { outOfTime: 1, uncounted: 1 } });
+    expect(decodeMatches(end.payload, 'paths').items).toMatchObject([{ path: 'a' }]);
+  });
+
   it('are searched within the time limit: what was found until then is the answer, and it says so', async () => {
     await using sandboxd = await SandboxdProcess.start();
     await sandboxd.call(shell('echo needle > a; truncate -s 64G b'));

@@ -8,6 +8,7 @@ import {
   python,
   shell,
   shown,
+  until,
 } from './sandboxd-process.ts';
 
 beforeAll(buildSandboxd);
@@ -59,6 +60,42 @@ describe('the interpreter’s end', () => {
       ),
     ).toBe('c\np\n');
     expect(await out(sandboxd, python('pid > 0'))).toBe('True\n');
+  });
+
+  it.each([
+    [
+      'a task',
+      'import asyncio, os\nasync def later():\n  await asyncio.sleep(0.1)\n  os.fork()\n  await asyncio.sleep(60)\nx = 1\ntask = asyncio.ensure_future(later())\nawait asyncio.sleep(0)',
+    ],
+    [
+      'a signal handler',
+      'import os, signal\nx = 1\ndef later(*_):\n  os.fork()\nsignal.signal(signal.SIGALRM, later)\n_ = signal.setitimer(signal.ITIMER_REAL, 0.1)',
+    ],
+  ])('is not caused by a child that %s forks between cells, which takes no cell', async (_name, code) => {
+    await using sandboxd = await SandboxdProcess.start();
+    const pid = Number(await out(sandboxd, python(`${code}\nos.getpid()`)));
+    await until(sandboxd, `grep -l "^PPid:.${String(pid)}$" /proc/[0-9]*/status 2>/dev/null | wc -l`, '1');
+    for (let cell = 2; cell < 6; cell += 1)
+      expect(await out(sandboxd, python('x += 1\nos.getpid(), x'))).toBe(
+        `(${String(pid)}, ${String(cell)})\n`,
+      );
+  });
+
+  it('after it has read a cell and before it has begun gives the whole cell to a fresh one', async () => {
+    await using sandboxd = await SandboxdProcess.start();
+    const code =
+      'import sys, threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\nseen = 0\ndef hook(name, _):\n  global seen\n  seen += name == "sys._current_frames"\n  if seen > 1: raise RuntimeError\nsys.addaudithook(hook)';
+    expect(ending(await sandboxd.call(python(code)))).toMatchObject({ interpreter: 'kept', raised: false });
+    const end = ending(await sandboxd.call(python('"ran"')));
+    expect([end.interpreter, shown(end).out]).toEqual(['replaced', "'ran'\n"]);
+  });
+
+  it('is not caused by files of its directory that are named like modules', async () => {
+    await using sandboxd = await SandboxdProcess.start();
+    const names = 'traceback linecache tokenize token fcntl types enum re select mine';
+    await sandboxd.call(shell(`for name in ${names}; do echo 'mine = 1' >$name.py; done`));
+    expect(await out(sandboxd, python('import mine\nmine.mine'))).toBe('1\n');
+    expect(shown(await sandboxd.call(python('1 // 0'))).err).toContain('ZeroDivisionError');
   });
 
   it('follows when it is stopped and does not answer: timeout, then a fresh one (H07)', async () => {

@@ -80,3 +80,10 @@ describe('directory and exports', () => {
     ).toBe('[]\n0022\n1\n');
   });
 });
+
+it('a command too long for an argument does not start where its file cannot be written', async () => {
+  await using sandboxd = await SandboxdProcess.start({ prepare: 'ulimit -f 100' });
+  const long = `echo ran # ${'x'.repeat(200_000)}`;
+  expect(await sandboxd.call(shell(long))).toMatchObject({ type: 'start-failed', errno: 12 });
+  expect(await out(sandboxd, shell('echo short; true'))).toBe('short\n');
+});

@@ -77,6 +77,8 @@ static void globs_select_by_name_or_path(void) {
   assert(selects("src/", "", "lib/src/x/a") && selects("src/", "", "src/a") && !selects("src/", "", "src"));
   assert(selects("a[!b]c", "", "axc") && !selects("a[!b]c", "", "abc") && selects("[]]", "", "]") && selects("\\*", "", "*"));
   assert(selects("a?c", "", "a\xc3\xa9" "c") && selects("*", "", "new\nline") && selects("a+(b)$", "", "a+(b)$"));
+  assert(selects("a<b>.txt", "", "a<b>.txt") && selects("<*>", "", "<x>") && !selects("<a", "", "a"));
+  assert(selects("\\[{a,b}]", "", "[b]") && !selects("\\[{a,b}]", "", "[c]") && selects("[{,]{a,b}", "", ",b"));
 }
 
 static void glob_refused(const char *text) {

@@ -113,7 +113,7 @@ export async function readSandboxFacts(
   bytes = 0,
 ): Promise<{ readonly facts: SandboxFacts; readonly counters: Counters }> {
   const number = sandbox.lastCall + 1;
-  const argv = [`${SANDBOXD_FOLDER}/sandboxd`, '--facts', String(bytes)];
+  const argv = [`${SANDBOXD_FOLDER}/sandboxd`, '--rights-report', String(bytes)];
   const work = { kind: 'exec', argv, env: [], cwd: null, stdin: new Uint8Array() } as const;
   const report: CallReport = await sandbox.run(number, work, CALL);
   sandbox.acknowledge(number);

@@ -32,7 +32,7 @@ export const COUNTERS: Counters = {
   rootFreeInodes: 1_000,
 };
 
-/** What `sandboxd --facts` prints in a sandbox of `POLICY`, captured with crun under cgroup v1, without unused lines. */
+/** What `sandboxd --rights-report` prints in a sandbox of `POLICY`, captured with crun under cgroup v1, without unused lines. */
 export const V1 = `= /proc/self/status
  Name:	sandboxd
  Uid:	1000	1000	1000	1000

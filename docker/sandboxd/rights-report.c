@@ -1,4 +1,4 @@
-#include "facts.h"
+#include "rights-report.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +32,7 @@ static const char *const files[] = {
 /* "= PATH", then the file's lines, each behind a space. A file that is not there has no lines. */
 static void print_file(const char *path) {
   FILE *file = fopen(path, "re");
-  char line[4096];
+  char line[1 << 14];
   printf("= %s\n", path);
   while (file && fgets(line, sizeof line, file)) printf(" %s", line);
   if (file) fclose(file);
@@ -76,7 +76,7 @@ static void print_root(uint64_t bytes) {
   unlink(TRIAL_FILE);
 }
 
-int facts(uint64_t bytes) {
+int rights_report(uint64_t bytes) {
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) print_file(files[i]);
   print_attempt("lower " SELF_SCORE, write_text(SELF_SCORE, "0"));
   print_attempt("raise " FIRST_SCORE, write_text(FIRST_SCORE, "1000"));
