@@ -2,6 +2,13 @@ import { once } from 'node:events';
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { seeded } from '../support/seeded.ts';
+import { attribute } from '../../../src/outcome/attribute.ts';
+import type { Evidence } from '../../../src/outcome/evidence.ts';
+import { RULES } from '../../../src/outcome/rules.ts';
+import { ended, lost as sandboxLost, notStarted } from '../outcome/evidence-of.ts';
+
+/** EINVAL: an errno that says nothing of the cause. */
+const INVALID = 22;
 
 /**
  * A month of training as a journal, from a seed: steps of rollouts, each a handful of calls; a low rate of failures
@@ -128,7 +135,7 @@ class GeneratedRollout {
       job,
       row,
       verdict,
-      reasons: [],
+      reasons: lost ? ['sandbox_killed'] : [],
       ending: lost ? 'withheld' : 'scored',
       score,
       tries: 1,
@@ -158,14 +165,8 @@ class GeneratedRollout {
         sandbox: 's',
         arguments: JSON.stringify(tool === 'shell' ? { command } : { code: 'print(1)' }),
       });
-    const outcome = fails
-      ? { attribution: 'infra', cause: 'sandbox_killed', executed: 'unknown' }
-      : this.chance() < 0.03
-        ? { attribution: 'model', cause: 'time_limit', executed: 'yes' }
-        : this.chance() < 0.001
-          ? { attribution: 'undetermined', cause: 'tool_unstartable', executed: 'no' }
-          : { attribution: 'ok', cause: 'completed', executed: 'yes' };
-    const evidence = { kind: lost ? 'lost_before' : fails ? 'sandbox_lost' : 'ended' };
+    const evidence = this.#evidence(lost, fails);
+    const outcome = attribute(evidence);
     const durationMs = 20 + Math.floor(this.chance() * 400);
     event(at + durationMs, {
       type: 'call_finished',
@@ -173,12 +174,20 @@ class GeneratedRollout {
       number: lost ? null : n,
       outcome,
       evidence,
+      rules: RULES,
       status: fails ? 503 : 200,
       output: fails ? '' : 'some output\n',
       result: null,
       durationMs,
     });
     return fails;
+  }
+
+  #evidence(lost: boolean, fails: boolean): Evidence {
+    if (lost) return { kind: 'lost_before', cause: 'sandbox_killed' };
+    if (fails) return sandboxLost({ container: 'gone', foreignKill: true });
+    if (this.chance() < 0.03) return ended({ killReason: 'timeout' });
+    return this.chance() < 0.001 ? notStarted(INVALID, 'exec', true, 'shell') : ended({});
   }
 
   /** The model comes to like some commands more and others less as training goes on; the planted one less. */
