@@ -55,6 +55,8 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   'docker/setup/sandboxd': 'set-up has run it',
   'docker/setup/limits': 'set-up has run it',
   'docker inspect': 'a mention',
+  'python3 -c': 'a mention',
+  'python3 -I': 'a mention',
   'faultline verdict': 'the one with an id is run',
   'faultline verdict --accept-gap': 'needs a journal with lost records; verdict-index.test.ts',
   'faultline rejudge': 'the one with a folder is run',
