@@ -43,20 +43,33 @@ static bool listed(const struct thread_list *list, uint32_t pc) {
   return at < list->n && list->dense[at] == pc;
 }
 
+/* Lists the thread, unless it is listed already. */
+static bool list_thread(struct thread_list *list, uint32_t pc) {
+  if (listed(list, pc)) return false;
+  list->sparse[pc] = (uint32_t)list->n;
+  list->dense[list->n++] = pc;
+  return true;
+}
+
+/* Puts the threads on the stack to which the instruction leads without a character. Returns the new depth. */
+static size_t follow(struct matcher *m, uint32_t pc, bool assertion_holds, size_t depth) {
+  const struct instruction *i = &m->program.code[pc];
+  if (i->operation == OP_ASSERT && assertion_holds) m->stack[depth++] = pc + 1;
+  if (i->operation == OP_JUMP || i->operation == OP_SPLIT) m->stack[depth++] = (uint32_t)((int32_t)pc + i->x);
+  if (i->operation == OP_SPLIT) m->stack[depth++] = (uint32_t)((int32_t)pc + i->y);
+  return depth;
+}
+
 /* Adds the thread and all that it leads to without a character. True where it leads to the end of the program. */
 static bool add(struct matcher *m, struct thread_list *list, uint32_t start, struct place place) {
   size_t depth = 0;
   m->stack[depth++] = start;
   while (depth > 0) {
     uint32_t pc = m->stack[--depth];
-    if (listed(list, pc)) continue;
-    list->sparse[pc] = (uint32_t)list->n;
-    list->dense[list->n++] = pc;
+    if (!list_thread(list, pc)) continue;
     const struct instruction *i = &m->program.code[pc];
     if (i->operation == OP_MATCH) return true;
-    if (i->operation == OP_ASSERT && holds((enum assertion)i->x, place)) m->stack[depth++] = pc + 1;
-    if (i->operation == OP_JUMP || i->operation == OP_SPLIT) m->stack[depth++] = (uint32_t)((int32_t)pc + i->x);
-    if (i->operation == OP_SPLIT) m->stack[depth++] = (uint32_t)((int32_t)pc + i->y);
+    depth = follow(m, pc, i->operation == OP_ASSERT && holds((enum assertion)i->x, place), depth);
   }
   return false;
 }
@@ -74,14 +87,10 @@ static void find_first(struct matcher *m) {
   m->stack[depth++] = 0;
   while (depth > 0) {
     uint32_t pc = m->stack[--depth];
-    if (listed(list, pc)) continue;
-    list->sparse[pc] = (uint32_t)list->n;
-    list->dense[list->n++] = pc;
+    if (!list_thread(list, pc)) continue;
     const struct instruction *i = &m->program.code[pc];
     if (i->operation == OP_MATCH) m->anywhere = true;
-    if (i->operation == OP_ASSERT) m->stack[depth++] = pc + 1;
-    if (i->operation == OP_JUMP || i->operation == OP_SPLIT) m->stack[depth++] = (uint32_t)((int32_t)pc + i->x);
-    if (i->operation == OP_SPLIT) m->stack[depth++] = (uint32_t)((int32_t)pc + i->y);
+    depth = follow(m, pc, true, depth);
     if (i->operation > OP_ANY) continue;
     bool ascii = i->operation == OP_CHARACTER && i->x < 128;
     for (uint32_t c = 0; c < 256; c++) m->first[c] |= c < 128 ? takes(&m->program, i, c) : !ascii;

@@ -83,9 +83,11 @@ async function runCode(parts: AdapterParts, form: RunCode, call: ForeignCall): P
 /** Half of a surrogate pair has no bytes, so no file can hold it as it is. */
 function writable(code: unknown): unknown {
   if (typeof code !== 'string' || code.isWellFormed()) return code;
-  const sha256 = createHash('sha256').update(code).digest('hex');
-  return new UnreadValue('the code contains half of a surrogate pair, which is not a character', sha256);
+  return unread('the code contains half of a surrogate pair, which is not a character', code);
 }
+
+const unread = (problem: string, value: string): UnreadValue =>
+  new UnreadValue(problem, createHash('sha256').update(value).digest('hex'));
 
 /** The same for a repeated request, so that its command is the same too. */
 function placeName(rollout: Rollout, { callId }: ForeignCall): string {
@@ -124,8 +126,7 @@ async function putInputs(
 
 /** The program is not in the sandbox, because of what the model did there. */
 function unwritten(problem: string): UnreadValue {
-  const sha256 = createHash('sha256').update(problem).digest('hex');
-  return new UnreadValue(`not in the sandbox: ${problem}`, sha256);
+  return unread(`not in the sandbox: ${problem}`, problem);
 }
 
 function runReply(run: ShellRun) {

@@ -7,6 +7,9 @@ export interface SampleCall {
   readonly callId: string | null;
 }
 
+/** The names of our tools. */
+export type ToolNames = Pick<ReadonlySet<string>, 'has'>;
+
 /** A call whose arguments are longer may have been above the platform's limit of a body, and then it isn't sent. */
 const MAX_ARGUMENTS = 256 * 1024;
 const MAX_LEVELS = 100;
@@ -23,7 +26,7 @@ const MAX_LEVELS = 100;
  * those of an answer that was cut off.
  * What stands before the last message of a user is the prompt, which may show calls as examples.
  */
-export function sampleCalls(sample: unknown, ours: ReadonlySet<string>): SampleCall[] {
+export function sampleCalls(sample: unknown, ours: ToolNames): SampleCall[] {
   const found = new Map<string, SampleCall>();
   for (const [nth, call] of structuredCalls(sample).entries()) {
     const named = namedCall(call);

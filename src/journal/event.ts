@@ -22,6 +22,14 @@ export interface InRollout {
   readonly namedJob?: string;
 }
 
+/** The reference of a rollout whose requests name this job, or none. */
+export function inRollout<Id extends string>(
+  rollout: Id,
+  namedJob?: string | null,
+): InRollout & { readonly rollout: Id } {
+  return { rollout, ...(namedJob !== undefined && namedJob !== null && { namedJob }) };
+}
+
 interface EventFields {
   controller_started: { readonly controller: string; readonly version: string; readonly pid: number };
   controller_stopped: { readonly controller: string };

@@ -74,10 +74,18 @@ export function unkeptNotices(unkept: readonly Unkept[]): string[] {
   return [...(variables.length > 0 ? [tooLarge] : []), ...notices.map(([, notice]) => notice)];
 }
 
+const SEPARATOR = '; ';
+
+/** Several notices as one; null where there is none. */
+export function joinNotices(notices: readonly (string | null)[]): string | null {
+  const said = notices.filter((text) => text !== null);
+  return said.length === 0 ? null : said.join(SEPARATOR);
+}
+
 /** The notice of a program that ran beside the session, whose state nobody expects to last. */
 export function withoutStateNotice(notice: string | null): string | null {
-  const kept = notice?.split('; ').filter((text) => text !== UNKEPT_NOTICES.state) ?? [];
-  return kept.length === 0 ? null : kept.join('; ');
+  const notices = notice?.split(SEPARATOR) ?? [];
+  return joinNotices(notices.filter((text) => text !== UNKEPT_NOTICES.state));
 }
 
 export const ALTERED_NOTICE =

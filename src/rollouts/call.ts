@@ -1,4 +1,4 @@
-import type { EventOf, InRollout } from '../journal/event.ts';
+import { inRollout, type EventOf, type InRollout } from '../journal/event.ts';
 import type { Journal, Position } from '../journal/journal.ts';
 import type { CallId, RolloutId } from '../kernel/ids.ts';
 import type { Outcome } from '../outcome/causes.ts';
@@ -85,7 +85,7 @@ export class Call {
   constructor(arrived: ArrivedCall) {
     const { rollout, namedJob } = arrived;
     this.rollout = rollout;
-    this.#in = { rollout, ...(namedJob !== undefined && { namedJob }) };
+    this.#in = inRollout(rollout, namedJob);
     this.callId = arrived.callId;
     this.clientId = arrived.clientId ?? arrived.callId;
     this.occurrence = arrived.occurrence ?? 1;

@@ -1,4 +1,4 @@
-import type { InRollout } from '../journal/event.ts';
+import { inRollout, type InRollout } from '../journal/event.ts';
 import type { Journal } from '../journal/journal.ts';
 import { rowOf } from '../journal/row.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -148,7 +148,7 @@ export class Rollouts {
       const { verdict, job, ref } = rollout;
       return { verdict, why: verdict.verdict === 'unknown' ? 'opened_in_doubt' : null, rollout, job, ref };
     }
-    const ref = { rollout: id, ...(namedJob !== undefined && { namedJob }) };
+    const ref = inRollout(id, namedJob);
     const found = this.#index.find(id, namedJob);
     if (found.kind === 'unknown') return standingWithout(ref, 'unknown', found.why);
     if (found.kind === 'never_seen') return standingWithout(ref, 'no_tool_call', null);

@@ -1,4 +1,5 @@
 import type { RemovalQueue } from '../admission/removal-queue.ts';
+import { inRollout } from '../journal/event.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Deadline, DeadlineExceeded } from '../kernel/deadline.ts';
@@ -125,7 +126,7 @@ async function endOpenCalls({ journal, clock }: RestoreParts, past: PastRollout)
     const durationMs = Math.max(0, clock.now() - at);
     const told = { call, tool, number, argumentsSha256, ...judged, status, output, durationMs };
     await journal.append(
-      { type: 'call_finished', rollout, ...(namedJob !== null && { namedJob }), ...told, result: null },
+      { type: 'call_finished', ...inRollout(rollout, namedJob), ...told, result: null },
       { durable: true },
     );
   }

@@ -1,5 +1,5 @@
 import { rolloutKey, type CallId, type JobId, type RolloutId, type RolloutKey } from '../kernel/ids.ts';
-import type { InRollout } from '../journal/event.ts';
+import { inRollout, type InRollout } from '../journal/event.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { CauseCode } from '../outcome/causes.ts';
 import type { Task } from '../policy/schema.ts';
@@ -101,7 +101,7 @@ export class Rollout {
     this.task = options.task;
     this.job = options.job;
     this.key = rolloutKey(id, namedJob);
-    this.ref = { rollout: id, ...(namedJob !== undefined && { namedJob }) };
+    this.ref = inRollout(id, namedJob);
     this.unsure = options.unsure ?? false;
     this.openedAt = options.openedAt;
     this.#earlier = earlier?.tally ?? null;

@@ -27,27 +27,30 @@ function fitting(lines: readonly string[], characters: number): readonly string[
 
 const form = ({ facts }: Ending) => (facts === undefined ? 'names' : 'paths');
 
+const jsonNames = (items: readonly { readonly path: string }[]): string | null =>
+  items.some(({ path }) => isUnclear(path)) ? JSON_NAMES : null;
+
+function findings(
+  lines: readonly string[],
+  remarks: readonly (string | null)[],
+  truncated: boolean,
+): Findings {
+  return { lines, remarks: remarks.filter((remark) => remark !== null), truncated };
+}
+
 export function listingOf(ending: Ending, depth: number, characters: number): Findings {
   const { items, truncated } = decodeListing(ending.payload, form(ending));
   const lines = fitting(items.map(entryLine), characters);
-  const share = shareShown(
-    ending.facts,
-    lines.length,
-    { count: items.length, truncated },
-    { many: 'entries', most: LIST_ENTRIES },
-  );
+  const found = { count: items.length, truncated };
+  const share = shareShown(ending.facts, lines.length, found, { many: 'entries', most: LIST_ENTRIES });
   const remarks = [
     items.length === 0 && ending.facts !== undefined ? 'empty folder' : null,
     share,
     ending.facts === undefined ? OLD_PATHS : null,
     ...leftOut(ending.facts ?? {}, depth),
-    items.some(({ path }) => isUnclear(path)) ? JSON_NAMES : null,
+    jsonNames(items),
   ];
-  return {
-    lines,
-    remarks: remarks.filter((remark) => remark !== null),
-    truncated: truncated || share !== null,
-  };
+  return findings(lines, remarks, truncated || share !== null);
 }
 
 function entryLine({ path, type, sizeBytes, target }: FileEntry): string {
@@ -70,23 +73,15 @@ interface Asked {
 export function matchesOf(ending: Ending, asked: Asked, characters: number): Findings {
   const { items, truncated } = decodeMatches(ending.payload, form(ending));
   const lines = fitting(items.map(matchLine), characters);
-  const share = shareShown(
-    ending.facts,
-    lines.length,
-    { count: items.length, truncated },
-    { many: 'matches', most: SEARCH_MATCHES },
-  );
+  const found = { count: items.length, truncated };
+  const share = shareShown(ending.facts, lines.length, found, { many: 'matches', most: SEARCH_MATCHES });
   const remarks = [
     ...(items.length === 0 ? noMatchRemarks(ending, asked) : [share]),
     ...leftOut(ending.facts ?? {}, asked.depth),
     ...(ending.facts === undefined ? [OLD_SEARCH, items.length > 0 ? OLD_PATHS : null] : []),
-    items.some(({ path }) => isUnclear(path)) ? JSON_NAMES : null,
+    jsonNames(items),
   ];
-  return {
-    lines: items.length === 0 ? [nothing(ending)] : lines,
-    remarks: remarks.filter((remark) => remark !== null),
-    truncated: truncated || share !== null,
-  };
+  return findings(items.length === 0 ? [nothing(ending)] : lines, remarks, truncated || share !== null);
 }
 
 function nothing({ facts }: Ending): string {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Ending } from '../protocol/messages.ts';
+import { joinNotices } from '../outcome/result.ts';
 import type { Policy } from '../policy/schema.ts';
 import { LIST_ENTRIES, listingOf, matchesOf, SEARCH_MATCHES, type Findings } from './file-findings.ts';
 import { partOf } from './file-part.ts';
@@ -19,7 +20,7 @@ const timeoutMs = (_input: unknown, policy: Policy): number => policy.times.call
 
 /** A result without a process. */
 function shown(stdout: string, remarks: readonly string[] = [], truncated = false): Shown {
-  const notice = remarks.length === 0 ? null : remarks.join('; ');
+  const notice = joinNotices(remarks);
   return { exit_code: null, signal: null, stdout, stderr: '', truncated, notice };
 }
 

@@ -2,7 +2,7 @@ import type { StreamDigests } from '../journal/event.ts';
 import { judge, type Judged } from '../outcome/attribute.ts';
 import type { Outcome } from '../outcome/causes.ts';
 import type { Evidence } from '../outcome/evidence.ts';
-import { ALTERED_NOTICE, noticeOf, unkeptNotices, type ToolResult } from '../outcome/result.ts';
+import { ALTERED_NOTICE, joinNotices, noticeOf, unkeptNotices, type ToolResult } from '../outcome/result.ts';
 import type { Transcript } from '../outcome/transcript.ts';
 import type { Policy, Task } from '../policy/schema.ts';
 import type { CallLimits, Ending } from '../protocol/messages.ts';
@@ -91,20 +91,19 @@ export function resultOf(policy: Policy, judged: JudgedEnding, characters?: numb
     processes: policy.limits.processes,
   });
   if (run === null || tool === null) {
-    const notices = [notice, clearedNotice(judged)].filter((text) => text !== null);
-    return notices.length === 0 ? null : { ...nothing, notice: notices.join('; '), duration_ms: 0 };
+    const said = joinNotices([notice, clearedNotice(judged)]);
+    return said === null ? null : { ...nothing, notice: said, duration_ms: 0 };
   }
   const shown = tool.show(run, judged.input ?? {}, characters);
-  const notices = [
-    shown.notice ?? null,
-    notice,
-    ...sideEffects(run, outcome),
-    ...unkeptNotices(run.unkept ?? []),
-    judged.altered ? ALTERED_NOTICE : null,
-  ].filter((text) => text !== null);
   return {
     ...shown,
-    notice: notices.length === 0 ? null : notices.join('; '),
+    notice: joinNotices([
+      shown.notice ?? null,
+      notice,
+      ...sideEffects(run, outcome),
+      ...unkeptNotices(run.unkept ?? []),
+      judged.altered ? ALTERED_NOTICE : null,
+    ]),
     duration_ms: Math.round(run.exitedAtMs - run.startedAtMs),
   };
 }

@@ -1,5 +1,6 @@
 import { zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
+import { postAsAdapter } from './support/post-as-adapter.ts';
 import { TOKEN, type Server } from './support/server.ts';
 import { withWorld } from './support/with-world.ts';
 
@@ -9,14 +10,8 @@ withWorld(async (world) => {
   server = await world.start();
 });
 
-async function post(path: string, body: unknown, headers: Record<string, string> = {}) {
-  const response = await fetch(server.url + path, {
-    method: 'POST',
-    headers: { 'x-api-key': TOKEN, 'content-type': 'application/json', ...headers },
-    body: JSON.stringify(body),
-  });
-  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
-}
+const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
+  postAsAdapter(server, path, body, headers);
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 

@@ -1,4 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
+import { postAsAdapter } from './support/post-as-adapter.ts';
 import { TOKEN, type Server } from './support/server.ts';
 import { withWorld } from './support/with-world.ts';
 
@@ -10,14 +11,8 @@ withWorld(async (world) => {
   server = await world.start();
 });
 
-async function post(path: string, body: unknown, headers: Record<string, string> = {}) {
-  const response = await fetch(server.url + path, {
-    method: 'POST',
-    headers: { 'x-api-key': TOKEN, 'content-type': 'application/json', ...headers },
-    body: typeof body === 'string' ? body : JSON.stringify(body),
-  });
-  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
-}
+const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
+  postAsAdapter(server, path, body, headers);
 
 const raised = (class_path: string) => ({ status: 511, body: { swerexception: { class_path } } });
 
